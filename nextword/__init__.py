@@ -1,0 +1,42 @@
+"""nextword: learn to predict the next word from your own text, and type with it.
+
+The public names, loaded when they are first used, so that `import nextword` alone costs nothing and only training
+needs torch:
+
+    Predictor.load(path).predict("once upon a", k=5)         list of Prediction(word, probability)
+    session = predictor.session(); session.feed("time ")     carries hidden and cell state; session.suggest(k=5)
+    train("book.txt", ModelConfig(), TrainConfig())          path of the checkpoint
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nextword.config import ModelConfig, TrainConfig
+    from nextword.errors import NextwordError
+    from nextword.predictor import Prediction, Predictor
+    from nextword.session import Session
+    from nextword.trainer import train
+
+__version__ = "0.1.0"
+
+__all__ = ["ModelConfig", "NextwordError", "Prediction", "Predictor", "Session", "TrainConfig", "train"]
+
+_HOMES = {
+    "ModelConfig": "config",
+    "NextwordError": "errors",
+    "Prediction": "predictor",
+    "Predictor": "predictor",
+    "Session": "session",
+    "TrainConfig": "config",
+    "train": "trainer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module it lives in (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nextword' has no attribute {name!r}")
+    return getattr(import_module(f"nextword.{_HOMES[name]}"), name)

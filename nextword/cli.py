@@ -1,0 +1,228 @@
+"""The commands: read the arguments, hand over to the room that does the work, show what it returns. No logic.
+
+`main` is the program's entry point; there every `NextwordError` becomes an `Error:` line, a `Hint:` line and an exit
+code. torch is imported inside `train` only: all other commands start without it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from nextword import __version__, console
+from nextword.config import ModelConfig, TrainConfig
+from nextword.errors import NextwordError, StorageError, UsageError
+from nextword.events import Event, EventLog
+
+app = typer.Typer(
+    name="nextword",
+    help="Learn to predict the next word from your own text, and type with it.",
+    epilog="Example: nextword train diary.txt && nextword predict 'I had to'",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CheckpointOption = Annotated[
+    Optional[Path],  # noqa: UP045 - typer evaluates this on Python 3.10, too
+    typer.Option(
+        "-c",
+        "--checkpoint",
+        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")]
+CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"nextword {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _config_options(
+    *configs: type[ModelConfig] | type[TrainConfig],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind != parameter.VAR_KEYWORD]
+        options = [_option(item, config.__name__) for config in configs for item in fields(config)]
+        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
+        return command
+
+    return add
+
+
+def _option(item: Field[Any], panel: str) -> inspect.Parameter:
+    """The command-line option of one configuration field."""
+    choices = item.metadata.get("choices")
+    plain: Any = {"int": int, "float": float, "bool": bool, "str": str}[str(item.type).partition(" | ")[0]]
+    annotation: Any = Annotated[
+        plain if item.default is not None else Optional[plain],  # noqa: UP045
+        typer.Option(
+            help=item.metadata["help"],
+            metavar="|".join(choices) if choices else None,
+            show_default=item.default is not None,
+            rich_help_panel=panel,
+        ),
+    ]
+    return inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=annotation)
+
+
+@app.command(epilog="Example: nextword train diary.txt letters/ --minutes 10")
+@_config_options(ModelConfig, TrainConfig)
+def train(
+    paths: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Argument(metavar="[PATH]...", help="Text files and folders; none: the text that ships with nextword."),
+    ] = None,
+    *,
+    valid: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Text to validate on; unset: a part of the corpus is held out.", show_default=False),
+    ] = None,
+    log: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="File for one JSON line per step and validation.", show_default=False),
+    ] = None,
+    quiet: QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Learn a language model from text and save it as a checkpoint."""
+    model_fields = {item.name for item in fields(ModelConfig)}
+    model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
+    train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
+    with ExitStack() as stack:
+        listeners: list[Callable[[Event], None]] = []
+        if not quiet:
+            listeners.append(stack.enter_context(console.TrainingView()))
+        if log:
+            try:
+                listeners.append(EventLog(stack.enter_context(log.open("w", encoding="utf-8"))))
+            except OSError as error:
+                raise StorageError(f"{log} cannot be written: {error.strerror}", "Choose another --log FILE") from error
+        from nextword.trainer import train as run
+
+        def on_event(event: Event) -> None:
+            for hear in listeners:
+                hear(event)
+
+        path = run(paths or None, model_config, train_config, valid=valid, on_event=on_event)
+    if not quiet:
+        console.say_next(path)
+
+
+@app.command(epilog="Example: nextword predict 'The weather is'")
+def predict(
+    text: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            help="What was written so far; '-', or none with a pipe: each line of stdin.", show_default=False
+        ),
+    ] = None,
+    k: CountOption = 5,
+    punctuation: Annotated[bool, typer.Option("--punctuation", help="Suggest punctuation marks, too.")] = False,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say which words are likely to come next."""
+    piped = text == "-" or (text is None and not sys.stdin.isatty())
+    if text is None and not piped:
+        raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
+    from nextword.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint)
+    for line in console.input_lines(sys.stdin.buffer) if piped else [text or ""]:
+        session = predictor.session()
+        unknown = session.feed(line)
+        predictions = session.suggest(k, punctuation)
+        if json:
+            console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
+        else:
+            if unknown and not quiet:
+                console.note(f"not in the vocabulary: {', '.join(unknown)}")
+            if piped:
+                print(console.predictions_line(predictions), flush=True)
+            else:
+                console.show_predictions(predictions)
+
+
+@app.command(epilog="Example: nextword repl -k 3")
+def repl(k: CountOption = 5, checkpoint: CheckpointOption = None) -> None:
+    """Type line after line and see what may come next; all lines so far are remembered."""
+    from nextword import repl as room
+    from nextword.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint)
+    if console.is_terminal(sys.stdin) and console.is_terminal(sys.stdout):
+        room.run_on_terminal(predictor, k)
+    else:
+        room.run_on_pipe(predictor, k)
+
+
+@app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")
+def info(
+    checkpoint: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(help="Checkpoint to look at; unset: the one that predict would take.", show_default=False),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a checkpoint is: sizes, vocabulary, corpus, training, perplexity."""
+    from nextword.checkpoint import find_checkpoint, load_checkpoint
+
+    console.show_checkpoint(load_checkpoint(find_checkpoint(checkpoint)), as_json=json)
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    try:
+        code = app(standalone_mode=False) or 0
+        sys.stdout.flush()
+    except NextwordError as error:
+        code = _fail(error, error.message, error.hint, error.exit_code)
+    except typer.TyperException as error:
+        code = _fail(error, error.format_message().rstrip("."), "See: nextword --help", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:
+        code = 141
+    except OSError as error:
+        code = _fail(error, str(error), "", StorageError.exit_code)
+    if code == 141:
+        # Python flushes stdout once more at exit; what is left of it has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _fail(error: Exception, message: str, hint: str, code: int) -> int:
+    """Show an error, or all of it for someone who debugs."""
+    if os.environ.get("NEXTWORD_DEBUG") == "1":
+        raise error
+    console.error(message, hint)
+    return code

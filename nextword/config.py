@@ -1,0 +1,134 @@
+"""Every default and every limit, and nowhere else.
+
+`ModelConfig` says what the network is and travels inside the checkpoint; `TrainConfig` says how it is trained.
+Both are checked when they are made: a bad value raises `UsageError` naming the field. Knows no torch, no files,
+no screen; the command line's options read their defaults and help texts from here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from nextword.errors import UsageError
+
+
+def _setting(default: Any, help_text: str, low: float | None = None, high: float | None = None) -> Any:
+    """A dataclass field with the sentence that explains it and its inclusive limits."""
+    return field(default=default, metadata={"help": help_text, "low": low, "high": high})
+
+
+def _choice(default: str, help_text: str, *choices: str) -> Any:
+    """A dataclass field that takes one of a few words."""
+    return field(default=default, metadata={"help": help_text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the network is: an embedding, a stack of LSTM layers, and an output layer over the vocabulary.
+
+    The five dropouts act in training only (Merity, Keskar and Socher 2017, section 4, where each is described).
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    embedding_dim: int = _setting(256, "Length of a word's vector.", 1, 65_536)
+    hidden_size: int = _setting(256, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
+    num_layers: int = _setting(2, "How many LSTM layers are stacked.", 1, 64)
+    tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
+    dropout_words: float = _setting(0.0, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
+    dropout_input: float = _setting(0.2, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
+    dropout_hidden: float = _setting(0.2, "Dropout between LSTM layers.", 0, 0.95)
+    dropout_output: float = _setting(0.2, "Dropout on what enters the output layer.", 0, 0.95)
+    dropout_recurrent: float = _setting(0.0, "Dropout on the recurrent weights (DropConnect).", 0, 0.95)
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+    def layer_sizes(self) -> list[tuple[int, int]]:
+        """(input size, hidden size) of every LSTM layer, first to last."""
+        last = self.embedding_dim if self.tied else self.hidden_size
+        hidden = [self.hidden_size] * (self.num_layers - 1) + [last]
+        return list(zip([self.embedding_dim, *hidden[:-1]], hidden, strict=True))
+
+    def parameter_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every parameter, as in the torch module's `state_dict` and in a checkpoint."""
+        shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary_size, self.embedding_dim)}
+        for index, (inputs, hidden) in enumerate(self.layer_sizes()):
+            shapes[f"lstm.{index}.weight_ih_l0"] = (4 * hidden, inputs)
+            shapes[f"lstm.{index}.weight_hh_l0"] = (4 * hidden, hidden)
+            shapes[f"lstm.{index}.bias_ih_l0"] = (4 * hidden,)
+            shapes[f"lstm.{index}.bias_hh_l0"] = (4 * hidden,)
+        if not self.tied:
+            shapes["output.weight"] = (vocabulary_size, self.hidden_size)
+        shapes["output.bias"] = (vocabulary_size,)
+        return shapes
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the text becomes words and how the network learns them.
+
+    The recipe is truncated back-propagation through time with plain stochastic gradient descent, a clipped
+    gradient norm and a rate that falls linearly to zero: for LSTM language models of this size it beats the
+    adaptive methods in the same time.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    tokenizer: str = _choice("words", "How text is cut into words.", "words", "whitespace")
+    cased: bool = _setting(False, "Keep upper and lower case apart.")
+    vocab_size: int = _setting(50_000, "Most words the vocabulary may hold, the two special tokens included.", 3, 2**24)
+    min_count: int | None = _setting(
+        None, "Words seen less often are unknown; unset: 2 for words, 1 for whitespace.", 1, 2**31
+    )
+    encoding: str = _setting("utf-8", "Character encoding of the text files.")
+    valid_fraction: float = _setting(0.05, "Share of the text held out for validation.", 0.001, 0.5)
+    epochs: int = _setting(12, "How many times the text is read.", 1, 1_000_000)
+    max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
+    minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
+    lr: float = _setting(20.0, "Learning rate at its highest.", 1e-9, 1e6)
+    clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
+    batch_size: int = _setting(20, "How many streams of text are read side by side.", 1, 65_536)
+    bptt: int = _setting(35, "Words per window: how far back the gradient goes.", 1, 65_536)
+    seed: int = _setting(1, "Seed of everything random; same seed and machine, same model.", 0, 2**63 - 1)
+    precision: str = _choice("auto", "Number format of the matrix products.", "auto", "bf16", "fp32")
+    device: str = _choice("auto", "Where to train.", "auto", "cpu", "cuda")
+    name: str | None = _setting(None, "Name of the checkpoint; unset: taken from the corpus.")
+    out: str = _setting("checkpoints", "Folder the checkpoint is written to.")
+    force: bool = _setting(False, "Replace a checkpoint of the same name.")
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+        if self.name is not None and (not self.name or self.name.startswith(".") or set(self.name) & set("/\\\0")):
+            raise UsageError(f"name is {self.name!r}, which cannot be a file name", "Name a word: --name diary")
+
+    @property
+    def smallest_count(self) -> int:
+        """`min_count`, or what the tokenizer's texts call for when it is unset."""
+        if self.min_count is not None:
+            return self.min_count
+        return 2 if self.tokenizer == "words" else 1
+
+
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+
+
+def _check_fields(config: ModelConfig | TrainConfig) -> None:
+    """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
+    for item in fields(config):
+        value = getattr(config, item.name)
+        annotation, _, optional = str(item.type).partition(" | ")
+        if value is None and optional:
+            continue
+        wrong_type = not isinstance(value, _TYPES[annotation]) or (isinstance(value, bool) and annotation != "bool")
+        if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
+            raise UsageError(f"{item.name} is {value!r}; it must be of type {annotation} and finite")
+        choices, low, high = (item.metadata.get(key) for key in ("choices", "low", "high"))
+        if choices and value not in choices:
+            raise UsageError(f"{item.name} is {value!r}; it must be one of: {', '.join(choices)}")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise UsageError(f"{item.name} is {value!r}; it must be from {low:g} to {high:g}")

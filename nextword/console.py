@@ -1,0 +1,283 @@
+"""The screen: how values look on a terminal, and as plain text off one.
+
+Knows value types (`Prediction`, events, plain dicts) and decides nothing. Text that may come from a corpus or a
+checkpoint passes through `visible` or `json_line`, so that nothing in it can command a terminal. `rich` is
+imported only where there is a terminal to draw on: start-up time is what a user of `predict` waits for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from nextword.checkpoint import Checkpoint
+from nextword.events import Event, Finished, Prepared, Step, Validation
+from nextword.lstm import LSTMState
+from nextword.predictor import Prediction
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+_BAR_WIDTH = 24
+# Control characters (Cc), bidirectional and other format controls (Cf), line separators, lone surrogates: whatever a
+# terminal might obey instead of show.
+_COMMANDING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""`text` with every character that a terminal might obey shown escaped, as in `\x1b` or `\u202e`."""
+    return _COMMANDING.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def json_line(value: Any) -> str:
+    """`value` as one line of JSON: readable letters, and `visible`'s characters as JSON escapes."""
+    encoded = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _COMMANDING.sub(lambda match: f"\\u{ord(match.group()):04x}", encoded)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether `stream` shows colours and moves its cursor, and the user has not asked for plain text."""
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def note(text: str) -> None:
+    """A remark for the user, on stderr."""
+    print(f"Note: {visible(text)}", file=sys.stderr)
+
+
+def error(message: str, hint: str) -> None:
+    """What went wrong and what mends it, a line each, on stderr."""
+    print(f"Error: {visible(message)}", file=sys.stderr)
+    if hint:
+        print(f"Hint: {visible(hint)}", file=sys.stderr)
+
+
+def show_predictions(predictions: Sequence[Prediction]) -> None:
+    """A table of words with bars on a terminal; off one a line each: word, tab, probability."""
+    if not is_terminal(sys.stdout):
+        for prediction in predictions:
+            print(f"{visible(prediction.word)}\t{prediction.probability:.6f}")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    largest = max((prediction.probability for prediction in predictions), default=1.0)
+    for rank, prediction in enumerate(predictions, start=1):
+        table.add_row(
+            Text(f"{rank:>3}", style="dim"),
+            Text(visible(prediction.word), style="bold"),
+            Text(f"{prediction.probability:.1%}"),
+            Text(_bar(prediction.probability / largest), style="cyan"),
+        )
+    _stdout().print(table)
+
+
+def _bar(share: float) -> str:
+    """A bar of `share` (0 to 1) of the full width, in eighths of a character."""
+    eighths = round(share * _BAR_WIDTH * 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def predictions_line(predictions: Sequence[Prediction]) -> str:
+    """The words of `predictions`, with a space between them."""
+    return " ".join(visible(prediction.word) for prediction in predictions)
+
+
+def show_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print(f"{name:<{width}}  {visible(value)}")
+
+
+def show_state(state: LSTMState, words_seen: int) -> None:
+    """How much each layer holds: the norms of its hidden and cell state."""
+    from math import sqrt
+
+    rows = [("words seen", f"{words_seen:,}")]
+    for layer, (hidden, cell) in enumerate(zip(state.hidden, state.cell, strict=True), start=1):
+        norms = (sqrt(float(values @ values)) for values in (hidden, cell))
+        rows.append((f"layer {layer}", "hidden state |h| = {:.3f}   cell state |c| = {:.3f}".format(*norms)))
+    show_facts(rows)
+
+
+def print_predictions_json(
+    text: str, predictions: Sequence[Prediction], unknown: Sequence[str], checkpoint: Path
+) -> None:
+    """One prediction as one line of JSON."""
+    words = [
+        {"word": prediction.word, "probability": prediction.probability, "log2": max(prediction.log2, -1e9)}
+        for prediction in predictions
+    ]
+    record = {"text": text, "predictions": words, "unknown": list(unknown), "checkpoint": str(checkpoint)}
+    print(json_line(record), flush=True)
+
+
+def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
+    """What a checkpoint is, as a table or as one JSON document."""
+    config, training = checkpoint.config, checkpoint.training
+    parameters = sum(values.size for values in checkpoint.tensors.values())
+    if as_json:
+        record = {
+            "checkpoint": str(checkpoint.path),
+            "bytes": checkpoint.path.stat().st_size,
+            "digest": checkpoint.digest,
+            "parameters": parameters,
+            "vocabulary_size": len(checkpoint.tokenizer),
+            "tokenizer": checkpoint.tokenizer.scheme,
+            "cased": checkpoint.tokenizer.cased,
+            "config": asdict(config),
+            "training": training,
+        }
+        print(json_line(record))
+        return
+    cased = "cased" if checkpoint.tokenizer.cased else "lower case, with surface forms"
+    facts = [
+        ("checkpoint", f"{checkpoint.path} ({checkpoint.path.stat().st_size / 1e6:.1f} MB)"),
+        ("digest", checkpoint.digest),
+        ("network", f"{config.num_layers} LSTM layers of {config.hidden_size}, embedding {config.embedding_dim}"),
+        ("output layer", "tied to the embedding" if config.tied else "of its own"),
+        ("parameters", f"{parameters:,}"),
+        ("vocabulary", f"{len(checkpoint.tokenizer):,} ({checkpoint.tokenizer.scheme}, {cased})"),
+    ]
+    facts += [(name.replace("_", " "), _plain(value)) for name, value in training.items()]
+    show_facts(facts)
+
+
+def _plain(value: object) -> str:
+    """A JSON value as a person would write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items() if inner is not None)
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+
+
+def say_next(path: Path) -> None:
+    """After training: the command to type next."""
+    print(f"Now try:  nextword predict -c {shlex.quote(visible(str(path)))} 'I would like to'", file=sys.stderr)
+
+
+def input_lines(stream: BinaryIO) -> Iterator[str]:
+    """The lines of `stream` without their ends (LF or CR LF); bytes that are no UTF-8 become U+FFFD."""
+    for line in stream:
+        yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+class TrainingView:
+    """Shows a training run on stderr while it goes on: live on a terminal, a line per validation elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = is_terminal(sys.stderr)
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> TrainingView:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Prepared):
+            self._prepared(event)
+        elif isinstance(event, Step):
+            if self._progress:
+                self._progress.update(self._progress.task_ids[0], completed=event.progress, step=_step_line(event))
+        elif isinstance(event, Validation):
+            self._validation(event)
+        else:
+            self._finished(event)
+
+    def _say(self, line: str) -> None:
+        if self._progress:
+            from rich.text import Text
+
+            self._progress.console.print(Text(line), soft_wrap=True)
+        else:
+            print(line, file=sys.stderr)
+
+    def _prepared(self, event: Prepared) -> None:
+        for text in event.notes:
+            note(text)
+        self._say(
+            f"{event.documents:,} documents: {event.training_tokens:,} words to learn from, "
+            f"{event.validation_tokens:,} held out ({event.unknown_rate:.1%} of them unknown); "
+            f"{event.vocabulary_size:,} different words"
+        )
+        self._say(f"{event.parameters:,} parameters, {event.precision} products on {event.device}\n")
+        if self._live:
+            self._progress = _progress_bar()
+            self._progress.add_task("", total=1.0, step="")
+            self._progress.start()
+
+    def _validation(self, event: Validation) -> None:
+        mark = "  best so far, saved" if event.best else ""
+        self._say(
+            f"{event.progress:5.0%}  step {event.step:,}  {_clock(event.seconds)}  "
+            f"validation perplexity {event.perplexity:.2f}{mark}"
+        )
+        for preview in event.previews:
+            self._say(f"       {visible(preview.context)} ... {predictions_line(preview.predictions)}")
+
+    def _finished(self, event: Finished) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+        speed = event.tokens / max(event.seconds, 1e-9)
+        self._say(
+            f"\nDone in {_clock(event.seconds)}: {event.tokens:,} words read, {speed:,.0f} a second. "
+            f"Validation perplexity {event.perplexity:.2f}."
+        )
+        self._say(f"Saved in {visible(str(event.path))}\n")
+
+
+def _progress_bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    return Progress(
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[step]}", markup=False),
+        console=Console(stderr=True, highlight=False, markup=False, emoji=False),
+        transient=True,
+    )
+
+
+def _step_line(event: Step) -> str:
+    return (
+        f"step {event.step:,}  loss {event.loss:.3f}  perplexity {event.perplexity:,.1f}  lr {event.lr:.3g}  "
+        f"{event.tokens_per_second:,.0f} words/s  {_clock(event.seconds_left)} left"
+    )
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as h:mm:ss or m:ss."""
+    text = str(timedelta(seconds=round(seconds)))
+    return text.removeprefix("0:")

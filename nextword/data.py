@@ -1,0 +1,86 @@
+"""Ids on their way into the model: a memory-mapped file of them, streams side by side, windows.
+
+Knows numpy arrays of ids and nothing of words, models or torch.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class TokenFile:
+    """Token ids in an unnamed temporary file, read through a memory map, so that a corpus need not fit in memory.
+
+    The operating system removes the file when the process ends, however it ends.
+
+    Attributes:
+        ids: (N,) int32, read-only.
+    """
+
+    def __init__(self, portions: Iterable[NDArray[np.int32]]) -> None:
+        """Write all `portions` one after the other.
+
+        Raises:
+            OSError: The temporary folder is full or not writable.
+        """
+        self._file = tempfile.TemporaryFile(prefix="nextword-")  # noqa: SIM115 - open as long as its map
+        for portion in portions:
+            portion.tofile(self._file)
+        self._file.flush()
+        size = self._file.tell() // np.dtype(np.int32).itemsize
+        self.ids: NDArray[np.int32] = (
+            np.memmap(self._file, dtype=np.int32, mode="r", shape=(size,)) if size else np.empty(0, np.int32)
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def batchify(ids: NDArray[np.int32], batch_size: int) -> NDArray[np.int32]:
+    """Cut one long text into `batch_size` streams and set them side by side.
+
+        a b c d e f g h i j k l m   with 3 streams   ->   a e i
+                                                          b f j
+                                                          c g k
+                                                          d h l      (m is left over)
+
+    Reading a row at a time reads all streams at once, and each stream goes on, row after row, where it was: that
+    is what lets the LSTM's state be carried from window to window.
+
+    Args:
+        ids: (N,) token ids.
+        batch_size: Number of streams B.
+
+    Returns:
+        (N // B, B) a view with streams as columns.
+    """
+    length = len(ids) // batch_size
+    return ids[: length * batch_size].reshape(batch_size, length).T
+
+
+class Window(NamedTuple):
+    """A few steps of every stream: from each input the model is to predict the target at the same place."""
+
+    inputs: NDArray[np.int64]  # (T, B)
+    targets: NDArray[np.int64]  # (T, B): the inputs, one step on
+
+
+def windows(streams: NDArray[np.int32], bptt: int) -> Iterator[Window]:
+    """Consecutive windows of `bptt` steps (the last may be shorter) over `streams`, (N, B).
+
+    Truncated back-propagation through time (Williams and Peng 1990): the gradient stays inside a window, the
+    state goes on into the next.
+    """
+    for begin in range(0, len(streams) - 1, bptt):
+        stretch = streams[begin : begin + bptt + 1].astype(np.int64)
+        yield Window(stretch[:-1], stretch[1:])
+
+
+def window_count(token_count: int, batch_size: int, bptt: int) -> int:
+    """How many windows `windows` makes of `token_count` ids in `batch_size` streams."""
+    return max(0, -(-(token_count // batch_size - 1) // bptt))

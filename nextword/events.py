@@ -1,0 +1,113 @@
+"""What training says while it runs: plain values, for a screen, a log file or a program that listens.
+
+Knows nothing of torch or of who listens. Perplexities are per token; speeds are in tokens a second.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from nextword.predictor import Prediction
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The text is read and the network built; training starts."""
+
+    path: Path  # where the checkpoint will be
+    documents: int
+    training_tokens: int
+    validation_tokens: int
+    vocabulary_size: int
+    unknown_rate: float  # share of the validation tokens that are the unknown word
+    parameters: int
+    device: str
+    precision: str
+    notes: list[str]  # what was passed over or adapted, one sentence each
+
+
+@dataclass(frozen=True)
+class Step:
+    """One window was learned from."""
+
+    step: int
+    progress: float  # 0 to 1, of the whole schedule
+    tokens: int  # read so far, over all epochs
+    loss: float  # nats a token, before this step's update
+    lr: float
+    tokens_per_second: float
+    seconds_left: float
+
+    @property
+    def perplexity(self) -> float:
+        return math.exp(min(self.loss, 700.0))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the model suggests at one place in the validation text."""
+
+    context: str
+    predictions: list[Prediction]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The held-out text was predicted from its first to its last token."""
+
+    step: int
+    progress: float
+    perplexity: float
+    best: bool  # lower than ever before, and therefore saved
+    seconds: float  # since training started
+    previews: list[Preview]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training is over and the best model is in `path`."""
+
+    path: Path
+    perplexity: float
+    steps: int
+    tokens: int
+    seconds: float
+
+
+Event = Prepared | Step | Validation | Finished
+
+
+class EventLog:
+    """Writes steps and validations to a file as JSON, one object a line.
+
+    Args:
+        stream: An open text file.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Step):
+            record = {
+                "step": event.step,
+                "tokens": event.tokens,
+                "loss": round(event.loss, 6),
+                "perplexity": round(event.perplexity, 4),
+                "lr": event.lr,
+                "tokens_per_second": round(event.tokens_per_second, 1),
+            }
+        elif isinstance(event, Validation):
+            record = {
+                "step": event.step,
+                "valid_perplexity": round(event.perplexity, 4),
+                "seconds": round(event.seconds, 3),
+            }
+        else:
+            return
+        self._stream.write(json.dumps(record) + "\n")
+        self._stream.flush()

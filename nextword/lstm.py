@@ -1,0 +1,157 @@
+"""The LSTM, written out: the cell that gives nextword its memory, in plain numpy.
+
+This is the code that answers `predict` and `repl`. It is the textbook's cell (Hochreiter and Schmidhuber 1997,
+with the forget gate of Gers, Schmidhuber and Cummins 2000), and it can be read beside one. Reading a word x with
+hidden state h and cell state c from the word before:
+
+    i = sigmoid(W_i x + U_i h + b_i)      input gate: how much of the new to let in
+    f = sigmoid(W_f x + U_f h + b_f)      forget gate: how much of the old to keep
+    g =    tanh(W_g x + U_g h + b_g)      candidate: what is new
+    o = sigmoid(W_o x + U_o h + b_o)      output gate: how much of the memory to show
+
+    c' = f * c + i * g                    the cell state, the memory itself
+    h' = o * tanh(c')                     the hidden state, what the layer above sees
+
+The cell state is only ever scaled and added to, which is why something said a paragraph ago can still be there.
+torch stacks the four matrices of a layer into one, in the order i, f, g, o, and so do the arrays here.
+
+Knows arrays and the names of parameters; knows nothing of words, files or torch.
+
+Letters in shapes: T words, H a layer's hidden size, E embedding_dim, V words in the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+class LSTMState(NamedTuple):
+    """The memory between two words: for every layer, first to last, a hidden and a cell state, each (H,)."""
+
+    hidden: tuple[Array, ...]
+    cell: tuple[Array, ...]
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), in the form that cannot overflow."""
+    squashed: Array = 0.5 * (1.0 + np.tanh(0.5 * x))
+    return squashed
+
+
+def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array) -> tuple[Array, Array]:
+    """One step of one layer: read one word, return the new hidden and cell state.
+
+    Args:
+        projected: (4H,) W x + b of the four gates for this word.
+        hidden: (H,) hidden state after the word before.
+        cell: (H,) cell state after the word before.
+        recurrent: (4H, H) U of the four gates.
+    """
+    input_gate, forget_gate, candidate, output_gate = np.split(projected + recurrent @ hidden, 4)
+    kept = sigmoid(forget_gate) * cell
+    added = sigmoid(input_gate) * np.tanh(candidate)
+    new_cell = kept + added
+    new_hidden = sigmoid(output_gate) * np.tanh(new_cell)
+    return new_hidden, new_cell
+
+
+class LSTMLayer:
+    """The weights of one layer, and how it reads a whole text.
+
+    Args:
+        weight_ih: (4H, inputs) W of the four gates.
+        weight_hh: (4H, H) U of the four gates.
+        bias_ih: (4H,) torch keeps two biases, whose sum is b.
+        bias_hh: (4H,) the other one.
+    """
+
+    def __init__(self, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) -> None:
+        self.input_weight = weight_ih
+        self.recurrent_weight = weight_hh
+        self.bias = bias_ih + bias_hh
+        self.hidden_size = weight_hh.shape[1]
+
+    def read(self, inputs: Array, hidden: Array, cell: Array) -> tuple[Array, Array, Array]:
+        """Read T words from the given state.
+
+        W x of all words is one matrix product; only U h has to wait for the word before.
+
+        Args:
+            inputs: (T, inputs) one vector a word.
+            hidden: (H,) hidden state before the first word.
+            cell: (H,) cell state before the first word.
+
+        Returns:
+            (T, H) hidden states after each word, and the last hidden and cell state.
+        """
+        projected = inputs @ self.input_weight.T + self.bias
+        shown = np.empty((len(inputs), self.hidden_size), np.float32)
+        for step, projection in enumerate(projected):
+            hidden, cell = lstm_cell(projection, hidden, cell, self.recurrent_weight)
+            shown[step] = hidden
+        return shown, hidden, cell
+
+
+class LSTMNetwork:
+    """Embedding, LSTM layers and output layer, for one text at a time.
+
+    Args:
+        parameters: The tensors of a checkpoint, by their names in torch's `state_dict`. Without `output.weight`
+            the output layer is tied: it shares the embedding's matrix.
+    """
+
+    def __init__(self, parameters: Mapping[str, Array]) -> None:
+        self.embedding = parameters["embedding.weight"]
+        self.output_weight = parameters.get("output.weight", self.embedding)
+        self.output_bias = parameters["output.bias"]
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        self.layers: list[LSTMLayer] = []
+        while f"lstm.{len(self.layers)}.weight_ih_l0" in parameters:
+            self.layers.append(LSTMLayer(*(parameters[f"lstm.{len(self.layers)}.{name}"] for name in names)))
+
+    def initial_state(self) -> LSTMState:
+        """Nothing read, nothing remembered: zeros."""
+        zeros = tuple(np.zeros(layer.hidden_size, np.float32) for layer in self.layers)
+        return LSTMState(zeros, zeros)
+
+    def read(self, ids: Sequence[int], state: LSTMState) -> tuple[Array, LSTMState]:
+        """Read words one after the other.
+
+        Args:
+            ids: T token ids.
+            state: The state before the first of them; it is not changed.
+
+        Returns:
+            (T, H) what the last layer shows after each word, and the state after the last word.
+        """
+        shown = self.embedding[np.asarray(ids, np.intp)]
+        hidden_states, cell_states = [], []
+        for layer, *before in zip(self.layers, state.hidden, state.cell, strict=True):
+            shown, hidden, cell = layer.read(shown, *before)
+            hidden_states.append(hidden)
+            cell_states.append(cell)
+        return shown, LSTMState(tuple(hidden_states), tuple(cell_states))
+
+    def logits(self, shown: Array) -> Array:
+        """Scores of all words to come next, before the softmax.
+
+        Args:
+            shown: (H,) or (T, H) what the last layer shows.
+
+        Returns:
+            (V,) or (T, V).
+        """
+        return shown @ self.output_weight.T + self.output_bias
+
+
+def softmax(logits: Array) -> Array:
+    """Scores (..., V) to probabilities that sum to one."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities

@@ -1,0 +1,109 @@
+"""The network that learns: embedding, LSTM layers, dropouts, tied output layer, in torch.
+
+The same network in numpy, which answers users, is in `lstm.py`; a test holds the two together. The parameter names
+of this module's `state_dict` are the names in a checkpoint. Knows nothing of text, files or training loops.
+
+Letters in shapes: T steps, B streams, V words in the vocabulary, E embedding_dim, H a layer's hidden size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from nextword.config import ModelConfig
+from nextword.loss import linear_cross_entropy
+
+LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (1, B, H)
+
+
+class LSTMLanguageModel(nn.Module):
+    """Predicts each next word of B streams of text from all that came before in that stream.
+
+    Zaremba, Sutskever and Vinyals 2014 (stacked LSTM, dropout on what is not recurrent); Press and Wolf 2017 and
+    Inan, Khosravi and Socher 2017 (embedding and output share their matrix); Gal and Ghahramani 2016 (a dropout
+    mask stays the same for a whole window); Merity, Keskar and Socher 2017 (dropped words, DropConnect).
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim)
+        self._layers = [nn.LSTM(inputs, hidden) for inputs, hidden in config.layer_sizes()]
+        self.lstm = nn.ModuleList(self._layers)
+        self.output = nn.Linear(config.layer_sizes()[-1][1], vocabulary_size)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        nn.init.uniform_(self.output.weight, -0.1, 0.1)
+        nn.init.zeros_(self.output.bias)
+        if config.tied:
+            self.output.weight = self.embedding.weight
+
+    def forward(self, inputs: Tensor, state: list[LayerState] | None = None) -> tuple[Tensor, list[LayerState]]:
+        """What the last layer shows after every word, and the state after the last one.
+
+        Args:
+            inputs: (T, B) token ids.
+            state: Where the streams were before; None for the very beginning.
+
+        Returns:
+            (T, B, H) outputs of the last layer, dropout applied; the state to carry into the next window.
+        """
+        state = state if state is not None else self.initial_state(inputs.shape[1])
+        shown = self._locked_dropout(self._embed(inputs), self.config.dropout_input)
+        carried: list[LayerState] = []
+        for index, (layer, before) in enumerate(zip(self._layers, state, strict=True)):
+            if index:
+                shown = self._locked_dropout(shown, self.config.dropout_hidden)
+            shown, after = self._run(layer, shown, before)
+            carried.append(after)
+        return self._locked_dropout(shown, self.config.dropout_output), carried
+
+    def loss(
+        self, inputs: Tensor, targets: Tensor, state: list[LayerState] | None, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, list[LayerState]]:
+        """Mean cross-entropy, in nats a word, of a window; and the state after it, cut off from the gradient.
+
+        `dtype` is the number format of the matrix products: `torch.bfloat16` or `torch.float32`.
+        """
+        with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
+            shown, state = self(inputs, state)
+        flat = shown.flatten(0, 1)
+        loss = linear_cross_entropy(flat, self.output.weight, self.output.bias, targets.flatten(), dtype)
+        return loss, [(hidden.detach(), cell.detach()) for hidden, cell in state]
+
+    def initial_state(self, batch_size: int) -> list[LayerState]:
+        """A state of zeros for B streams: nothing read, nothing remembered."""
+        like = self.embedding.weight
+        return [
+            (like.new_zeros(1, batch_size, hidden), like.new_zeros(1, batch_size, hidden))
+            for _, hidden in self.config.layer_sizes()
+        ]
+
+    def _embed(self, inputs: Tensor) -> Tensor:
+        """(T, B) ids to (T, B, E) vectors; in training, some words are dropped wherever they stand."""
+        chance = self.config.dropout_words
+        vectors = functional.embedding(inputs, self.embedding.weight)
+        if not self.training or not chance:
+            return vectors
+        kept = torch.rand(self.embedding.num_embeddings, 1, device=inputs.device) >= chance
+        return vectors * functional.embedding(inputs, kept / (1 - chance))
+
+    def _run(self, layer: nn.LSTM, inputs: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        """One LSTM layer over the window; in training with some recurrent connections dropped."""
+        chance = self.config.dropout_recurrent
+        weights = {}
+        if self.training and chance:
+            recurrent: Tensor = layer.get_parameter("weight_hh_l0")
+            weights = {"weight_hh_l0": functional.dropout(recurrent, chance)}
+        state = (state[0].to(inputs.dtype), state[1].to(inputs.dtype))
+        result: tuple[Tensor, LayerState] = functional_call(layer, weights, (inputs, state))
+        return result
+
+    def _locked_dropout(self, vectors: Tensor, chance: float) -> Tensor:
+        """Dropout with one mask for all T steps (Gal and Ghahramani 2016)."""
+        if not self.training or not chance:
+            return vectors
+        mask = torch.rand(1, *vectors.shape[1:], device=vectors.device) >= chance
+        return vectors * (mask / (1 - chance)).to(vectors.dtype)

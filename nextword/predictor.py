@@ -1,0 +1,138 @@
+"""What comes next: probabilities of the next word, and the words to suggest.
+
+`Predictor` joins a checkpoint's words (`tokenizer.py`) and its network (`lstm.py`). It is stateless: every method
+takes the LSTM's state and gives it back, and who wants one remembered holds a `Session`. Knows neither torch nor
+any screen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from nextword.errors import UsageError
+from nextword.lstm import Array, LSTMNetwork, LSTMState, softmax
+from nextword.tokenizer import END_ID
+
+if TYPE_CHECKING:
+    from nextword.session import Session
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A word that may come next.
+
+    Attributes:
+        word: As people write it: usual casing, capitalised where a sentence starts.
+        probability: From 0 to 1, of the model's full distribution over its vocabulary.
+    """
+
+    word: str
+    probability: float
+
+    @property
+    def log2(self) -> float:
+        """Base-two logarithm of the probability: minus the word's surprisal in bits."""
+        return math.log2(self.probability) if self.probability > 0 else -math.inf
+
+
+class Predictor:
+    """Predicts next words with the model in a checkpoint.
+
+    Args:
+        checkpoint: A verified checkpoint, as `load_checkpoint` returns it.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.tokenizer = checkpoint.tokenizer
+        self.network = LSTMNetwork(checkpoint.tensors)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Predictor:
+        """Load a checkpoint; without a path the one that the command line would take.
+
+        Raises:
+            CheckpointError: There is none, or it is damaged.
+        """
+        return cls(load_checkpoint(find_checkpoint(path)))
+
+    def predict(self, text: str, k: int = 5, punctuation: bool = False) -> list[Prediction]:
+        """The `k` most likely words after `text`, the likeliest first.
+
+        Args:
+            text: Any text; words outside the vocabulary are read as unknown.
+            k: How many; fewer come back only where the vocabulary has fewer.
+            punctuation: Whether punctuation marks are in the list, too.
+
+        Raises:
+            UsageError: `k` is less than 1.
+        """
+        session = self.session()
+        session.feed(text)
+        return session.suggest(k, punctuation)
+
+    def session(self) -> Session:
+        """A fresh `Session`: it carries hidden and cell state from one text to the next."""
+        from nextword.session import Session
+
+        return Session(self)
+
+    @cached_property
+    def initial_state(self) -> LSTMState:
+        """The state of a fresh session: one `<eos>` read, as if a paragraph had just ended."""
+        return self.read([END_ID], self.network.initial_state())
+
+    def read(self, ids: Sequence[int], state: LSTMState) -> LSTMState:
+        """The state after reading token `ids` from `state` on, which itself stays as it is."""
+        return self.network.read(ids, state)[1] if ids else state
+
+    def distribution(self, state: LSTMState) -> Array:
+        """(V,) probability of every token of the vocabulary, by id, to come next; they sum to one."""
+        return softmax(self.network.logits(state.hidden[-1]))
+
+    def top(self, distribution: Array, k: int, at_start: bool = False, punctuation: bool = False) -> list[Prediction]:
+        """The `k` most likely words of a distribution, the likeliest first; equals in order of their ids.
+
+        The unknown word and `<eos>` are never among them.
+
+        Args:
+            distribution: (V,) probabilities.
+            k: How many.
+            at_start: Whether a sentence starts here, and words are capitalised.
+            punctuation: Whether punctuation marks count as words.
+
+        Raises:
+            UsageError: `k` is less than 1.
+        """
+        if k < 1:
+            raise UsageError(f"the number of suggestions is {k}; it must be 1 or more", "Try -k 5")
+        candidates = self._tokens if punctuation else self._words
+        probabilities = distribution[candidates]
+        if k < len(candidates):
+            kth = np.partition(probabilities, len(candidates) - k)[len(candidates) - k]
+            kept = np.flatnonzero(probabilities >= kth)
+            candidates, probabilities = candidates[kept], probabilities[kept]
+        order = np.argsort(-probabilities, kind="stable")[:k]
+        return [
+            Prediction(self.tokenizer.surface(int(candidates[best]), at_start), float(probabilities[best]))
+            for best in order
+        ]
+
+    @cached_property
+    def _tokens(self) -> NDArray[np.intp]:
+        """Ids of everything that may be suggested: all but the two special tokens."""
+        return np.arange(END_ID + 1, len(self.tokenizer), dtype=np.intp)
+
+    @cached_property
+    def _words(self) -> NDArray[np.intp]:
+        """Ids of the words among them, punctuation left out."""
+        return np.flatnonzero([self.tokenizer.is_word(token) for token in self.tokenizer.words])
