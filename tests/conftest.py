@@ -1,0 +1,127 @@
+"""What the tests share: a little text, a model trained on it, and the command line as a process."""
+
+from __future__ import annotations
+
+import os
+
+# Before torch is imported: on networks this small, threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from nextword.config import ModelConfig, TrainConfig
+from nextword.events import Event
+from nextword.predictor import Predictor
+from nextword.trainer import train
+
+# Fixed examples: a run today and a run tomorrow test the same; no deadline, because the machine may be busy.
+settings.register_profile("nextword", deadline=None, derandomize=True, database=None)
+settings.load_profile("nextword")
+
+RunCLI = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def make_text(paragraphs: int, seed: int = 0) -> str:
+    """Paragraphs of a language with few words, where much of what comes next can be learned."""
+    chance = random.Random(seed)
+    names, cities = ["Anna", "Peter", "Maria"], ["Paris", "London", "Berlin"]
+    animals, places = ["cat", "dog", "horse"], ["mat", "table", "grass"]
+
+    def sentence() -> str:
+        name, city, animal, place = map(chance.choice, (names, cities, animals, places))
+        return chance.choice(
+            [
+                f"{name} lives in {city}.",
+                f"The {animal} sat on the {place}.",
+                f"I don't know {name}, but I know {city}.",
+                f"My mother-in-law and I went to {city} by train.",
+                f'"Where is the {animal}?" asked {name}.',
+                f"Mr. McDonald said that the {animal} was late.",
+            ]
+        )
+
+    return "\n\n".join(" ".join(sentence() for _ in range(chance.randint(3, 5))) for _ in range(paragraphs)) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the checkpoints and settings of the person who runs it."""
+    for name in ("NEXTWORD_CHECKPOINT", "NEXTWORD_DEBUG", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home" / "data"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> ModelConfig:
+    return ModelConfig(
+        embedding_dim=16,
+        hidden_size=24,
+        num_layers=2,
+        dropout_words=0.0,
+        dropout_input=0.0,
+        dropout_hidden=0.0,
+        dropout_output=0.0,
+        dropout_recurrent=0.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "tiny.txt"
+    path.write_text(make_text(150), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(
+    tiny_corpus: Path, tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Event]]:
+    """The checkpoint of a short training run, and all events of the run."""
+    events: list[Event] = []
+    out = tmp_path_factory.mktemp("checkpoints")
+    config = TrainConfig(epochs=6, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(out))
+    return train(tiny_corpus, tiny_model, config, on_event=events.append), events
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_run: tuple[Path, list[Event]]) -> Path:
+    return tiny_run[0]
+
+
+@pytest.fixture(scope="session")
+def predictor(tiny_checkpoint: Path) -> Predictor:
+    return Predictor.load(tiny_checkpoint)
+
+
+@pytest.fixture
+def cli_environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path, cli_environment: dict[str, str]) -> RunCLI:
+    """Run `nextword ARGUMENTS` as a process of its own, in an empty folder."""
+
+    def run(*arguments: object, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "nextword", *map(str, arguments)],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            env={**cli_environment, **environment},
+            cwd=tmp_path,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+        )
+
+    return run

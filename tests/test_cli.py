@@ -1,0 +1,350 @@
+"""The commands as a user meets them: processes with an exit code, results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from conftest import RunCLI
+from typer.testing import CliRunner
+
+import nextword
+from nextword.checkpoint import load_checkpoint
+from nextword.cli import app
+from nextword.config import ModelConfig, TrainConfig
+from nextword.predictor import Prediction, Predictor
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def words(predictions: list[Prediction]) -> str:
+    return " ".join(prediction.word for prediction in predictions)
+
+
+def table(predictions: list[Prediction]) -> str:
+    return "".join(f"{prediction.word}\t{prediction.probability:.6f}\n" for prediction in predictions)
+
+
+# -- help ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    done = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert done.exit_code == 0
+    assert f"Example: nextword {command}" in done.output
+    assert done.output == CliRunner().invoke(app, [*command.split(), "-h"]).output
+
+
+def test_there_are_the_commands_a_user_is_told_of() -> None:
+    assert {"train", "predict", "repl", "info"} <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("config", [ModelConfig, TrainConfig])
+def test_every_field_of_the_configs_is_an_option_of_train_with_its_default_and_help(config: Any) -> None:
+    options = {parameter.name: parameter for parameter in COMMANDS["train"].params}
+    for item in fields(config):
+        option = options[item.name]
+        assert "--" + item.name.replace("_", "-") in option.opts
+        assert option.default == item.default
+        assert option.help == item.metadata["help"]
+
+
+def test_an_option_reaches_the_config_it_belongs_to(run_cli: RunCLI, tiny_corpus: Path) -> None:
+    for option, value in (("--hidden-size", "0"), ("--dropout-words", "0.99"), ("--lr", "0"), ("--precision", "fp8")):
+        done = CliRunner().invoke(app, ["train", str(tiny_corpus), option, value])
+        assert getattr(done.exception, "exit_code", None) == 2
+        assert option[2:].replace("-", "_") in str(done.exception)
+
+
+def test_the_version_is_the_packages(run_cli: RunCLI) -> None:
+    done = run_cli("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"nextword {nextword.__version__}\n", "")
+
+
+def test_a_bare_nextword_shows_the_help_readably(run_cli: RunCLI) -> None:
+    done = run_cli()
+    shown = done.stdout + done.stderr
+    assert "Usage: nextword" in shown
+    assert "\n  train " in shown
+    assert "\\x0a" not in shown
+
+
+# -- predict ---------------------------------------------------------------------------------------------------------
+
+
+def test_predict_shows_words_and_probabilities(run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path) -> None:
+    done = run_cli("predict", "The cat sat on the", "-k", 3, "-c", tiny_checkpoint)
+    assert (done.returncode, done.stdout, done.stderr) == (0, table(predictor.predict("The cat sat on the", k=3)), "")
+
+
+def test_predict_finds_its_checkpoint_names_unknown_words_and_can_be_quiet(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
+) -> None:
+    expected = table(predictor.predict("The Zeppelin", k=5, punctuation=True))
+    done = run_cli("predict", "The Zeppelin", "--punctuation", NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert (done.returncode, done.stdout) == (0, expected)
+    assert done.stderr == "Note: not in the vocabulary: Zeppelin\n"
+    quiet = run_cli("predict", "The Zeppelin", "--quiet", "--punctuation", NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, expected, "")
+
+
+def test_predict_json_has_the_promised_fields(run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path) -> None:
+    text = "The Zeppelin \x1b[31m sat"
+    done = run_cli("predict", text, "--json", "-k", 2, "-c", tiny_checkpoint)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    assert "\x1b" not in done.stdout
+    expected = predictor.predict(text, k=2)
+    assert json.loads(done.stdout) == {
+        "text": text,
+        "predictions": [
+            {"word": p.word, "probability": pytest.approx(p.probability), "log2": pytest.approx(p.log2)}
+            for p in expected
+        ],
+        "unknown": ["Zeppelin", "\x1b", "[", "31m"],
+        "checkpoint": str(tiny_checkpoint),
+    }
+
+
+PIPED = b"The cat sat\n\n\xff\xfe bad\r\n  \nAnna lives in"  # no line end at the end
+PIPED_LINES = ["The cat sat", "", "\ufffd\ufffd bad", "  ", "Anna lives in"]
+
+
+@pytest.mark.parametrize("dash", [[], ["-"]])
+def test_predict_on_a_pipe_answers_every_line_with_a_line(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path, dash: list[str]
+) -> None:
+    done = run_cli("predict", *dash, "-k", 4, "--quiet", "-c", tiny_checkpoint, stdin=PIPED)
+    assert done.stdout.splitlines() == [words(predictor.predict(line, k=4)) for line in PIPED_LINES]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_predict_json_on_a_pipe_gives_a_document_a_line(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
+) -> None:
+    done = run_cli("predict", "--json", "-c", tiny_checkpoint, stdin=PIPED)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["text"] for record in records] == PIPED_LINES
+    for record in records:
+        expected = [prediction.word for prediction in predictor.predict(record["text"])]
+        assert [prediction["word"] for prediction in record["predictions"]] == expected
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_predict_on_an_empty_pipe_says_nothing(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    done = run_cli("predict", "-c", tiny_checkpoint)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("command", ["predict", "repl"])
+def test_a_program_on_the_other_end_of_the_pipe_gets_its_answer_before_it_writes_on(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    import select
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "nextword", command, "-k", "1", "-c", str(tiny_checkpoint)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=cli_environment,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"My mother-in-law and I went\n")
+        process.stdin.flush()
+        # Only a program that waits for more input before it answers runs into this limit.
+        readable, _, _ = select.select([process.stdout], [], [], 20)
+        process.stdin.close()
+        answer = process.stdout.read()
+    assert readable
+    assert answer.startswith(b"to")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("command", [["predict", "--json"], ["predict"], ["repl"]])
+def test_a_reader_that_has_gone_ends_the_command_quietly(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "nextword", *command, "-c", str(tiny_checkpoint)],
+        input=b"The cat\n" * 2000,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=cli_environment,
+        cwd=tmp_path,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+# -- repl, info ------------------------------------------------------------------------------------------------------
+
+
+def test_repl_on_a_pipe_follows_the_script_to_the_letter(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
+) -> None:
+    script = b"Anna lives in Paris.\r\nThe cat sat\n/undo\n/top 3\nThe dog\n/reset\n/bogus\n/quit\nnever read\n"
+    done = run_cli("repl", "-k", 2, "-c", tiny_checkpoint, stdin=script)
+    assert done.stdout == "".join(
+        table(predictor.predict(text, k=k))
+        for text, k in [
+            ("Anna lives in Paris.", 2),
+            ("Anna lives in Paris. The cat sat", 2),
+            ("Anna lives in Paris.", 2),
+            ("Anna lives in Paris.", 3),
+            ("Anna lives in Paris. The dog", 3),
+            ("", 3),
+        ]
+    )
+    assert done.stderr == "Note: /bogus is no command; /help lists them\n"
+    assert done.returncode == 0
+
+
+def test_info_tells_what_a_checkpoint_is(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    parameters = sum(values.size for values in checkpoint.tensors.values())
+    plain = run_cli("info", tiny_checkpoint)
+    assert (plain.returncode, plain.stderr) == (0, "")
+    for fact in (checkpoint.digest, f"{parameters:,}", str(len(checkpoint.tokenizer)), "2 LSTM layers of 24"):
+        assert fact in plain.stdout
+    done = run_cli("info", tiny_checkpoint, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    record = json.loads(done.stdout)
+    assert record["digest"] == checkpoint.digest
+    assert record["parameters"] == parameters
+    assert record["vocabulary_size"] == len(checkpoint.tokenizer)
+    assert record["bytes"] == tiny_checkpoint.stat().st_size
+    assert record["training"] == checkpoint.training
+    assert ModelConfig(**record["config"]) == checkpoint.config
+
+
+# -- train -----------------------------------------------------------------------------------------------------------
+
+SMALL = ("--embedding-dim", 8, "--hidden-size", 8, "--batch-size", 8, "--bptt", 10, "--precision", "fp32")
+
+
+def test_train_makes_a_checkpoint_that_predict_and_info_find(
+    run_cli: RunCLI, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    done = run_cli("train", tiny_corpus, *SMALL, "--max-steps", 4, "--log", log, "--num-layers", 1, "--no-tied")
+    path = tmp_path / "checkpoints" / "tiny.safetensors"
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "validation perplexity" in done.stderr
+    assert "nextword predict -c checkpoints/tiny.safetensors" in done.stderr
+    checkpoint = load_checkpoint(path)
+    assert (checkpoint.config.num_layers, checkpoint.config.tied, checkpoint.config.hidden_size) == (1, False, 8)
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [record["step"] for record in records] == [1, 2, 3, 4, 4]
+    assert all(record.keys() >= {"tokens", "loss", "perplexity", "lr", "tokens_per_second"} for record in records[:4])
+    assert records[4].keys() == {"step", "valid_perplexity", "seconds"}
+
+    predicted = run_cli("predict", "The cat", "-k", 3)
+    assert predicted.stdout == table(Predictor(checkpoint).predict("The cat", k=3))
+
+
+def test_train_quiet_says_nothing_at_all(run_cli: RunCLI, tiny_corpus: Path, tmp_path: Path) -> None:
+    done = run_cli("train", tiny_corpus, *SMALL, "--max-steps", 2, "--quiet", "--name", "calm", "--out", "models")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["calm.safetensors"]
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, tiny_checkpoint: Path) -> Path:
+    content = bytearray(tiny_checkpoint.read_bytes())
+    content[-100] ^= 1
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(content)
+    return path
+
+
+def failure(done: subprocess.CompletedProcess[str], code: int, *mentioned: str) -> None:
+    """An error as users are promised it: one `Error:` line, one `Hint:` line, nothing on stdout."""
+    lines = done.stderr.splitlines()
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert [line.partition(":")[0] for line in lines] == ["Error", "Hint"], done.stderr
+    assert all(len(line.partition(": ")[2]) > 5 for line in lines)
+    assert "Traceback" not in done.stderr
+    for text in mentioned:
+        assert text in done.stderr
+
+
+def test_a_command_line_that_makes_no_sense_is_exit_2(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    failure(run_cli("predict", "The cat", "-k", 0, "-c", tiny_checkpoint), 2, "0")
+    failure(run_cli("predict", "The cat", "-k", "many"), 2, "many")
+    failure(run_cli("predict", "--sausages"), 2, "--sausages", "--help")
+    failure(run_cli("sing"), 2, "sing")
+    failure(run_cli("train", "x.txt", "--hidden-size", 0), 2, "hidden_size")
+
+
+def test_bad_counts_are_refused_by_repl_as_by_predict(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    failure(run_cli("repl", "-k", 0, "-c", tiny_checkpoint, stdin="The cat\n"), 2, "0")
+
+
+def test_no_bad_text_reaches_training_and_is_exit_3(run_cli: RunCLI, tmp_path: Path) -> None:
+    failure(run_cli("train", "nowhere.txt"), 3, "nowhere.txt")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0\0")
+    failure(run_cli("train", "picture.png"), 3, "picture.png")
+
+
+def test_no_bad_checkpoint_is_used_and_is_exit_4(run_cli: RunCLI, damaged: Path, tmp_path: Path) -> None:
+    failure(run_cli("predict", "The cat"), 4, "nextword train")
+    failure(run_cli("predict", "The cat", "-c", "nowhere.safetensors"), 4, "nowhere.safetensors")
+    failure(run_cli("predict", "The cat", "-c", damaged), 4, str(damaged), "damaged")
+    failure(run_cli("repl", NEXTWORD_CHECKPOINT=str(damaged)), 4, str(damaged))
+    failure(run_cli("info", tmp_path), 4, str(tmp_path))
+
+
+def test_a_place_that_cannot_be_written_is_exit_5(run_cli: RunCLI, tiny_corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    failure(run_cli("train", tiny_corpus, "--out", "file/models"), 5, "file/models", "--out")
+    failure(run_cli("train", tiny_corpus, "--log", "file/log.jsonl"), 5, "file/log.jsonl", "--log")
+
+
+def test_a_checkpoint_of_the_same_name_is_exit_2_and_untouched(
+    run_cli: RunCLI, tiny_corpus: Path, tiny_checkpoint: Path
+) -> None:
+    before = tiny_checkpoint.read_bytes()
+    failure(run_cli("train", tiny_corpus, "--out", tiny_checkpoint.parent), 2, tiny_checkpoint.name, "--force")
+    assert tiny_checkpoint.read_bytes() == before
+
+
+def test_an_error_shows_hostile_names_escaped(run_cli: RunCLI) -> None:
+    failure(run_cli("predict", "x", "-c", "evil\x1b[2J\u202e.safetensors"), 4, "evil\\x1b[2J\\u202e")
+
+
+def test_nextword_debug_brings_the_traceback_back(run_cli: RunCLI) -> None:
+    done = run_cli("predict", "The cat", "-c", "nowhere.safetensors", NEXTWORD_DEBUG="1")
+    assert "Traceback" in done.stderr
+    assert "CheckpointError" in done.stderr
+    assert done.returncode != 0
+
+
+def test_predict_on_a_terminal_without_text_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Typing:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Typing())
+    predict = inspect.unwrap(COMMANDS["predict"].callback)
+    with pytest.raises(nextword.NextwordError) as caught:
+        predict(text=None)
+    assert caught.value.exit_code == 2
+    assert "nextword predict" in caught.value.hint

@@ -1,0 +1,89 @@
+"""Every default and every limit: what is accepted, and that a refusal names the field."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from nextword.config import ModelConfig, TrainConfig
+from nextword.errors import UsageError
+
+EVERY_FIELD = [(config, item) for config in (ModelConfig, TrainConfig) for item in fields(config)]
+LIMITED = [(config, item) for config, item in EVERY_FIELD if item.metadata.get("low") is not None]
+CHOSEN = [(config, item) for config, item in EVERY_FIELD if item.metadata.get("choices")]
+
+
+def name_of(value: Any) -> str:
+    return getattr(value, "name", None) or value.__name__
+
+
+def test_the_defaults_are_allowed() -> None:
+    assert ModelConfig() == ModelConfig()
+    assert TrainConfig() == TrainConfig()
+
+
+@pytest.mark.parametrize(("config", "item"), EVERY_FIELD, ids=name_of)
+def test_every_field_explains_itself_in_a_sentence(config: Any, item: Any) -> None:
+    assert item.metadata["help"][0].isupper()
+    assert item.metadata["help"].endswith(".")
+
+
+@pytest.mark.parametrize(("config", "item"), EVERY_FIELD, ids=name_of)
+def test_a_value_of_the_wrong_type_is_refused_and_the_field_named(config: Any, item: Any) -> None:
+    wrong = 1.5 if str(item.type).startswith(("str", "bool")) else "many"
+    with pytest.raises(UsageError, match=f"^{item.name} is "):
+        config(**{item.name: wrong})
+
+
+@pytest.mark.parametrize(("config", "item"), LIMITED, ids=name_of)
+def test_a_value_out_of_its_limits_is_refused_and_its_limits_are_accepted(config: Any, item: Any) -> None:
+    low, high = item.metadata["low"], item.metadata["high"]
+    assert getattr(config(**{item.name: low}), item.name) == low
+    assert getattr(config(**{item.name: high}), item.name) == high
+    below = low - 1 if isinstance(low, int) and "int" in str(item.type) else low - 1e-12 - abs(low) / 10
+    for beyond in (below, high + max(1, abs(high) // 10)):
+        with pytest.raises(UsageError, match=f"^{item.name} is "):
+            config(**{item.name: beyond})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "0.1"])
+def test_a_number_must_be_a_finite_number(value: Any) -> None:
+    with pytest.raises(UsageError, match="^lr is "):
+        TrainConfig(lr=value)
+    with pytest.raises(UsageError, match="^dropout_input is "):
+        ModelConfig(dropout_input=value)
+
+
+@pytest.mark.parametrize(("config", "item"), CHOSEN, ids=name_of)
+def test_a_choice_takes_its_words_and_no_other(config: Any, item: Any) -> None:
+    for choice in item.metadata["choices"]:
+        assert getattr(config(**{item.name: choice}), item.name) == choice
+    with pytest.raises(UsageError, match=item.metadata["choices"][-1]):
+        config(**{item.name: "sausages"})
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b"])
+def test_a_name_that_cannot_be_a_file_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="^name is "):
+        TrainConfig(name=name)
+
+
+def test_a_config_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ModelConfig().hidden_size = 3  # type: ignore[misc]
+
+
+def test_unset_min_count_follows_the_tokenizer_and_a_set_one_stays() -> None:
+    assert TrainConfig(tokenizer="words").smallest_count == 2
+    assert TrainConfig(tokenizer="whitespace").smallest_count == 1
+    assert TrainConfig(tokenizer="whitespace", min_count=7).smallest_count == 7
+
+
+def test_a_tied_network_ends_in_a_layer_as_wide_as_the_embedding() -> None:
+    tied = ModelConfig(embedding_dim=8, hidden_size=20, num_layers=3, tied=True)
+    assert tied.layer_sizes() == [(8, 20), (20, 20), (20, 8)]
+    untied = ModelConfig(embedding_dim=8, hidden_size=20, num_layers=3, tied=False)
+    assert untied.layer_sizes() == [(8, 20), (20, 20), (20, 20)]
+    assert ModelConfig(embedding_dim=8, hidden_size=20, num_layers=1, tied=True).layer_sizes() == [(8, 8)]

@@ -1,0 +1,467 @@
+"""Training as a user meets it: a checkpoint comes out, it has learned, and whatever can go wrong does so cleanly."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nextword import trainer
+from nextword.checkpoint import load_checkpoint
+from nextword.config import ModelConfig, TrainConfig
+from nextword.corpus import read_corpus, split_corpus
+from nextword.data import window_count
+from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
+from nextword.events import Event, Finished, Prepared, Step, Validation
+from nextword.model import LSTMLanguageModel
+from nextword.predictor import Predictor
+from nextword.tokenizer import WordTokenizer
+from nextword.trainer import train
+
+Run = tuple[Path, list[Event]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> TrainConfig:
+    """Very short runs into a folder of the test's own."""
+    return TrainConfig(
+        max_steps=3, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(tmp_path / "out"), name="model"
+    )
+
+
+def of_type(kind: type[Any], events: list[Event]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+# -- what a run does -------------------------------------------------------------------------------------------------
+
+
+def test_training_learns_far_more_than_word_frequencies(tiny_run: Run, tiny_corpus: Path) -> None:
+    path, events = tiny_run
+    checkpoint = load_checkpoint(path)
+    train_texts, valid_texts = split_corpus(read_corpus([tiny_corpus]).documents, TrainConfig().valid_fraction)
+
+    def ids(texts: list[str]) -> list[int]:
+        return [int(token) for portion in checkpoint.tokenizer.encode_documents(texts) for token in portion]
+
+    counts, held_out = Counter(ids(train_texts)), ids(valid_texts)
+    unigram = math.exp(-sum(math.log(counts[token] / counts.total()) for token in held_out) / len(held_out))
+    losses = [step.loss for step in of_type(Step, events)]
+    assert losses[0] == pytest.approx(math.log(len(checkpoint.tokenizer)), rel=0.15)
+    assert sum(losses[-20:]) < 0.6 * sum(losses[:20])
+    assert of_type(Finished, events)[0].perplexity < unigram / 4
+
+
+def test_events_come_in_order_prepared_steps_and_validations_finished(tiny_run: Run) -> None:
+    _, events = tiny_run
+    assert isinstance(events[0], Prepared)
+    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-2], Validation)
+    assert all(isinstance(event, Step | Validation) for event in events[1:-1])
+    steps, validations = of_type(Step, events), of_type(Validation, events)
+    assert [step.step for step in steps] == list(range(1, len(steps) + 1))
+    assert [validation.step for validation in validations] == [
+        event.step for event, after in itertools.pairwise(events) if isinstance(after, Validation)
+    ]
+    assert len(validations) == 6  # one for each epoch
+
+
+def test_what_is_prepared_is_what_is_saved(tiny_run: Run) -> None:
+    path, events = tiny_run
+    prepared, checkpoint = of_type(Prepared, events)[0], load_checkpoint(path)
+    assert prepared.path == path
+    assert prepared.documents == 1
+    assert prepared.vocabulary_size == len(checkpoint.tokenizer)
+    assert prepared.parameters == sum(values.size for values in checkpoint.tensors.values())
+    assert prepared.training_tokens == checkpoint.training["training_tokens"]
+    assert prepared.validation_tokens == checkpoint.training["validation_tokens"]
+    assert 0.01 < prepared.validation_tokens / (prepared.validation_tokens + prepared.training_tokens) < 0.15
+    assert 0 <= prepared.unknown_rate < 0.1
+    assert prepared.notes == []
+
+
+def test_steps_count_words_and_the_schedule_runs_to_its_end(tiny_run: Run) -> None:
+    _, events = tiny_run
+    prepared, steps = of_type(Prepared, events)[0], of_type(Step, events)
+    assert len(steps) == 6 * window_count(prepared.training_tokens, 4, 12)
+    assert steps[0].tokens == 4 * 12
+    assert steps[-1].tokens == of_type(Finished, events)[0].tokens == 6 * 4 * (prepared.training_tokens // 4 - 1)
+    progress = [step.progress for step in steps]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    assert steps[-1].lr < 0.1 * max(step.lr for step in steps)
+    assert max(step.lr for step in steps) == pytest.approx(TrainConfig().lr)
+    assert steps[-1].seconds_left == 0
+
+
+def test_the_checkpoint_holds_the_best_model(tiny_run: Run) -> None:
+    path, events = tiny_run
+    validations = of_type(Validation, events)
+    best = min(validation.perplexity for validation in validations)
+    lowest_so_far = list(itertools.accumulate((validation.perplexity for validation in validations), min))
+    assert [validation.best for validation in validations] == [
+        index == 0 or lowest_so_far[index] < lowest_so_far[index - 1] for index in range(len(validations))
+    ]
+    assert load_checkpoint(path).training["validation_perplexity"] == best
+    assert of_type(Finished, events)[0].perplexity == best
+    assert of_type(Finished, events)[0].path == path
+
+
+def test_a_later_and_worse_model_does_not_replace_the_best(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([9.0, 5.0, 7.0])
+    monkeypatch.setattr(trainer, "perplexity", lambda *arguments: next(scores))
+    events: list[Event] = []
+    config = replace(settings, max_steps=None, epochs=3, batch_size=40, bptt=40)
+    path = train(tiny_corpus, tiny_model, config, on_event=events.append)
+    validations = of_type(Validation, events)
+    assert [validation.best for validation in validations] == [True, True, False]
+    training = load_checkpoint(path).training
+    assert training["validation_perplexity"] == 5.0
+    assert training["steps"] == validations[1].step
+
+
+def test_previews_show_what_the_model_suggests_after_words_of_the_held_out_text(tiny_run: Run) -> None:
+    path, events = tiny_run
+    best = [validation for validation in of_type(Validation, events) if validation.best][-1]
+    assert best.previews
+    predictor = Predictor.load(path)
+    for preview in best.previews:
+        assert len(preview.context.split()) > 3
+        expected = predictor.predict(preview.context, k=3)
+        assert [prediction.word for prediction in preview.predictions] == [prediction.word for prediction in expected]
+
+
+def test_the_same_seed_gives_the_same_file_and_another_seed_another(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, tmp_path: Path
+) -> None:
+    model = replace(tiny_model, dropout_input=0.3, dropout_hidden=0.3, dropout_words=0.1, dropout_recurrent=0.1)
+
+    def content(folder: str, seed: int) -> bytes:
+        torch.rand(seed)  # what was drawn before makes no difference
+        return train(tiny_corpus, model, replace(settings, seed=seed, out=str(tmp_path / folder))).read_bytes()
+
+    first = content("one", 1)
+    assert content("two", 1) == first
+    assert content("three", 2) != first
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_max_steps_are_counted_exactly(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, steps: int
+) -> None:
+    events: list[Event] = []
+    path = train(tiny_corpus, tiny_model, replace(settings, max_steps=steps), on_event=events.append)
+    assert len(of_type(Step, events)) == steps
+    assert of_type(Step, events)[-1].progress == 1
+    assert len(of_type(Validation, events)) == 1
+    assert load_checkpoint(path).training["steps"] == steps
+
+
+def test_max_steps_may_be_more_than_an_epoch(tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
+    events: list[Event] = []
+    config = replace(settings, epochs=1, batch_size=40, bptt=40)
+    train(tiny_corpus, tiny_model, replace(config, max_steps=None), on_event=events.append)
+    per_epoch = len(of_type(Step, events))
+    longer: list[Event] = []
+    train(tiny_corpus, tiny_model, replace(config, max_steps=per_epoch + 2, force=True), on_event=longer.append)
+    assert [validation.step for validation in of_type(Validation, longer)] == [per_epoch, per_epoch + 2]
+
+
+@pytest.mark.parametrize("tick", [0.5, 0.7, 1.1, 1.3, 1.7, 2.3])
+def test_minutes_end_the_schedule_as_the_time_does_and_always_with_a_validation(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch, tick: float
+) -> None:
+    clock = itertools.count(100.0, tick)  # every look at the clock takes a while
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    events: list[Event] = []
+    path = train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
+    steps = of_type(Step, events)
+    assert len(steps) < 1000
+    assert [step.progress for step in steps] == sorted(step.progress for step in steps)
+    assert steps[-1].lr < steps[0].lr
+    assert isinstance(events[-2], Validation)
+    assert events[-2].progress == 1
+    assert events[-2].step == steps[-1].step
+    assert load_checkpoint(path).training["steps"] <= steps[-1].step
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_kind_of_network_can_be_trained_and_used(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, tied: bool, precision: str
+) -> None:
+    model = replace(tiny_model, tied=tied, num_layers=3)
+    path = train([tiny_corpus], model, replace(settings, precision=precision))
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.config == model
+    assert checkpoint.training["precision"] == precision
+    assert len(Predictor(checkpoint).predict("The cat", k=5)) == 5
+
+
+def test_the_whitespace_tokenizer_and_casing_reach_the_checkpoint(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    tokenizer = load_checkpoint(train(tiny_corpus, tiny_model, replace(settings, tokenizer="whitespace"))).tokenizer
+    assert tokenizer.scheme == "whitespace"
+    assert "mat." in tokenizer.words
+    cased = load_checkpoint(train(tiny_corpus, tiny_model, replace(settings, cased=True, name="cased"))).tokenizer
+    assert {"The", "the"} <= set(cased.words)
+
+
+def test_a_benchmark_text_with_unk_in_it_can_be_trained_on(
+    tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    corpus = tmp_path / "ptb.txt"
+    corpus.write_text(" the <unk> sat on N <unk> \n" * 40)
+    path = train(corpus, tiny_model, replace(settings, tokenizer="whitespace", max_steps=30))
+    suggested = Predictor.load(path).predict("the <unk>", k=10)
+    assert sorted(prediction.word for prediction in suggested) == ["N", "on", "sat", "the"]
+
+
+def test_the_vocabulary_comes_from_the_training_text_alone(
+    tmp_path: Path, tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    held_out = tmp_path / "held-out.txt"
+    held_out.write_text("Anna lives in Timbuktu. Peter lives in Timbuktu.\n")
+    events: list[Event] = []
+    path = train(tiny_corpus, tiny_model, settings, valid=held_out, on_event=events.append)
+    prepared = of_type(Prepared, events)[0]
+    assert prepared.validation_tokens == 11
+    assert prepared.unknown_rate == pytest.approx(2 / 11)
+    tokenizer = load_checkpoint(path).tokenizer
+    assert "timbuktu" not in tokenizer.words
+    whole = [*tokenizer.encode_documents([tiny_corpus.read_text()])]
+    assert prepared.training_tokens == sum(map(len, whole))  # with a text to validate on, none is held out
+
+
+def test_the_name_is_the_corpus_unless_given(tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
+    assert train(tiny_corpus, tiny_model, replace(settings, name=None)).name == "tiny.safetensors"
+    assert train(str(tiny_corpus), tiny_model, replace(settings, name="diary")).name == "diary.safetensors"
+
+
+def test_files_passed_over_are_noted(
+    tmp_path: Path, tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(tiny_corpus.read_bytes())
+    (folder / "picture.png").write_bytes(b"\0\1")
+    events: list[Event] = []
+    train(folder, tiny_model, settings, on_event=events.append)
+    assert len(events[0].notes) == 1  # type: ignore[union-attr]
+    assert "picture.png" in events[0].notes[0]  # type: ignore[union-attr]
+
+
+# -- little text -----------------------------------------------------------------------------------------------------
+
+
+def sentences(count: int) -> str:
+    return "\n\n".join(["The cat sat on the mat."] * count)
+
+
+def test_a_short_text_is_read_in_fewer_streams_with_a_note(
+    tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    corpus = tmp_path / "short.txt"
+    corpus.write_text(sentences(20))
+    events: list[Event] = []
+    config = replace(settings, batch_size=64, bptt=35, max_steps=None, epochs=2)
+    path = train(corpus, tiny_model, config, on_event=events.append)
+    assert any("64" in note and "short" in note for note in of_type(Prepared, events)[0].notes)
+    assert of_type(Step, events)[-1].progress == 1
+    assert Predictor.load(path).predict("The cat", k=1)
+
+
+@pytest.mark.parametrize("bptt", [1, 7, 60_000])
+@pytest.mark.parametrize("batch_size", [1, 3, 60_000])
+def test_any_batch_size_and_window_fit_any_text(
+    tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig, batch_size: int, bptt: int
+) -> None:
+    corpus = tmp_path / "short.txt"
+    corpus.write_text(sentences(12))
+    events: list[Event] = []
+    config = replace(settings, batch_size=batch_size, bptt=bptt, max_steps=2)
+    train(corpus, tiny_model, config, on_event=events.append)
+    assert len(of_type(Step, events)) == 2
+    assert math.isfinite(of_type(Finished, events)[0].perplexity)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no text"),
+        ("The cat.\n\nThe dog.", "to learn from"),
+        (" ".join(f"word{index}" for index in range(300)) + "\n\nThe end.", "often enough"),
+        ("One paragraph and no more of it. " * 40, "hold a part out"),
+    ],
+)
+def test_a_text_too_small_to_learn_from_is_refused(
+    tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig, text: str, reason: str
+) -> None:
+    corpus = tmp_path / "small.txt"
+    corpus.write_text(text)
+    with pytest.raises(CorpusError, match=reason) as caught:
+        train(corpus, tiny_model, settings)
+    assert "small.txt" in caught.value.message
+    assert list(Path(settings.out).glob("*")) == []
+
+
+def test_empty_files_among_many_do_no_harm(tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for index in range(25):
+        (folder / f"{index:02}.txt").write_text("" if index == 10 else sentences(5))
+    events: list[Event] = []
+    train(folder, tiny_model, settings, on_event=events.append)
+    assert of_type(Prepared, events)[0].validation_tokens > 0
+    assert math.isfinite(of_type(Finished, events)[0].perplexity)
+
+
+# -- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_the_same_name_is_replaced_only_when_asked(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    path = train(tiny_corpus, tiny_model, settings)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="exists already") as caught:
+        train(tiny_corpus, tiny_model, replace(settings, seed=2))
+    assert "--force" in caught.value.hint
+    assert path.read_bytes() == before
+    assert train(tiny_corpus, tiny_model, replace(settings, seed=2, force=True)) == path
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_is_found_out_before_training(
+    tmp_path: Path, tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, out: str
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    events: list[Event] = []
+    with pytest.raises(StorageError) as caught:
+        train(tiny_corpus, tiny_model, replace(settings, out=str(tmp_path / out)), on_event=events.append)
+    assert str(tmp_path / out) in caught.value.message
+    assert "--out" in caught.value.hint
+    assert events == []
+
+
+def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    (Path(settings.out) / "model.safetensors").mkdir(parents=True)
+    events: list[Event] = []
+    with pytest.raises(StorageError, match="model.safetensors"):
+        train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
+    assert events == []
+
+
+def spoilt(after: int, value: float) -> Callable[..., Any]:
+    """A loss that is fine for `after` steps and then times `value`."""
+    honest, calls = LSTMLanguageModel.loss, itertools.count(1)
+
+    def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
+        result, state = honest(model, *arguments)
+        return (result * value if model.training and next(calls) > after else result), state
+
+    return loss
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_ends_training_and_leaves_the_file_from_before(
+    tiny_corpus: Path,
+    tiny_model: ModelConfig,
+    settings: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    value: float,
+) -> None:
+    path = train(tiny_corpus, tiny_model, settings)
+    before = path.read_bytes()
+    monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(1, value))
+    events: list[Event] = []
+    with pytest.raises(DivergedError, match="step 2") as caught:
+        train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
+    assert "--lr" in caught.value.hint
+    assert len(of_type(Step, events)) == 1
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_after_a_good_epoch_a_diverged_run_keeps_that_epochs_model(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Event] = []
+    config = replace(settings, max_steps=None, epochs=3, batch_size=40, bptt=40)
+    epoch = window_count(load_checkpoint(train(tiny_corpus, tiny_model, config)).training["training_tokens"], 40, 40)
+    monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(epoch + 1, math.nan))
+    with pytest.raises(DivergedError, match=r"model\.safetensors"):
+        train(tiny_corpus, tiny_model, replace(config, force=True), on_event=events.append)
+    kept = load_checkpoint(Path(settings.out) / "model.safetensors")
+    assert kept.training["steps"] == epoch
+    assert kept.training["validation_perplexity"] == of_type(Validation, events)[0].perplexity
+
+
+def test_a_run_that_never_had_a_valid_model_does_not_claim_to_have_saved_one(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "perplexity", lambda *arguments: math.nan)
+    with pytest.raises(DivergedError):
+        train(tiny_corpus, tiny_model, settings)
+
+
+@pytest.mark.parametrize(
+    "cause", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+)
+def test_too_little_memory_is_said_with_what_helps(
+    tiny_corpus: Path,
+    tiny_model: ModelConfig,
+    settings: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: Exception,
+) -> None:
+    def loss(*arguments: Any) -> Any:
+        raise cause
+
+    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    with pytest.raises(OutOfMemoryError) as caught:
+        train(tiny_corpus, tiny_model, settings)
+    assert "--batch-size 2" in caught.value.hint
+
+
+def test_a_bug_is_not_dressed_up_as_a_users_error(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loss(*arguments: Any) -> Any:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        train(tiny_corpus, tiny_model, settings)
+
+
+def test_cuda_without_a_cuda_device_is_refused(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="CUDA") as caught:
+        train(tiny_corpus, tiny_model, replace(settings, device="cuda"))
+    assert "--device cpu" in caught.value.hint
+
+
+def test_training_reports_unknown_words_of_the_held_out_text(tiny_run: Run, tiny_corpus: Path) -> None:
+    path, events = tiny_run
+    tokenizer: WordTokenizer = load_checkpoint(path).tokenizer
+    _, valid_texts = split_corpus(read_corpus([tiny_corpus]).documents, TrainConfig().valid_fraction)
+    ids = np.concatenate(list(tokenizer.encode_documents(valid_texts)))
+    assert of_type(Prepared, events)[0].unknown_rate == pytest.approx(float((ids == 0).mean()))
+    assert of_type(Prepared, events)[0].validation_tokens == len(ids)
