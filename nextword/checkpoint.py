@@ -238,7 +238,8 @@ def _read_tensors(content: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[st
         entry = stored[name]
         if tuple(entry["shape"]) != shape or entry["dtype"] not in _STORED:
             raise ValueError(f"{name} is {entry['dtype']} {entry['shape']}, not {list(shape)}")
-        raw: NDArray[Any] = np.frombuffer(entry["data"], _STORED[entry["dtype"]])
+        stored_as: Any = _STORED[entry["dtype"]]
+        raw = np.frombuffer(entry["data"], stored_as)
         values = raw.reshape(shape).astype(np.float32, copy=False)
         if not np.isfinite(values).all():
             raise ValueError(f"{name} has values that are not finite")

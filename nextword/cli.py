@@ -26,7 +26,7 @@ app = typer.Typer(
     name="nextword",
     help="Learn to predict the next word from your own text, and type with it.",
     epilog="Example: nextword train diary.txt && nextword predict 'I had to'",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,11 +54,13 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def _config_options(
@@ -212,6 +214,8 @@ def main() -> None:
         code = 130
     except BrokenPipeError:
         code = 141
+    except SystemExit as error:  # typer leaves with 1 when nobody reads the output any more
+        code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
         code = _fail(error, str(error), "", StorageError.exit_code)
     if code == 141:

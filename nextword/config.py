@@ -125,10 +125,13 @@ def _check_fields(config: ModelConfig | TrainConfig) -> None:
         if value is None and optional:
             continue
         wrong_type = not isinstance(value, _TYPES[annotation]) or (isinstance(value, bool) and annotation != "bool")
-        if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
-            raise UsageError(f"{item.name} is {value!r}; it must be of type {annotation} and finite")
         choices, low, high = (item.metadata.get(key) for key in ("choices", "low", "high"))
-        if choices and value not in choices:
-            raise UsageError(f"{item.name} is {value!r}; it must be one of: {', '.join(choices)}")
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise UsageError(f"{item.name} is {value!r}; it must be from {low:g} to {high:g}")
+        if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
+            demand = f"of type {annotation} and finite"
+        elif choices and value not in choices:
+            demand = f"one of: {', '.join(choices)}"
+        elif (low is not None and value < low) or (high is not None and value > high):
+            demand = f"from {low:,} to {high:,}"
+        else:
+            continue
+        raise UsageError(f"{item.name} is {value!r}; it must be {demand}", "All settings: nextword train --help")

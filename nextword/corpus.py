@@ -67,6 +67,7 @@ def read_corpus(paths: Sequence[Path], encoding: str = "utf-8") -> Corpus:
     Raises:
         CorpusError: A path does not exist, cannot be read, is not text in `encoding`, or all of it is blank.
     """
+    _check_encoding(encoding)
     documents: list[Document] = []
     skipped: list[str] = []
     seen: set[Path] = set()
@@ -87,6 +88,16 @@ def read_corpus(paths: Sequence[Path], encoding: str = "utf-8") -> Corpus:
         names = ", ".join(map(str, paths))
         raise CorpusError(f"no text in {names}", "A corpus needs a few hundred words at least, as plain text files.")
     return Corpus(documents, skipped)
+
+
+def _check_encoding(encoding: str) -> None:
+    """Refuse what is no character encoding before it makes every file of a folder look unreadable."""
+    try:
+        if "".encode(encoding).decode(encoding) == "":
+            return
+    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the codec "undefined"
+        pass
+    raise CorpusError(f"encoding {encoding!r} is not known", "Name one such as utf-8 or latin-1.")
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
@@ -112,17 +123,14 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     for mark, name in _BYTE_ORDER_MARKS.items():
         if raw.startswith(mark) and encoding == "utf-8":
             raise CorpusError(f"{path} has a {name} byte order mark", f"Say so: --encoding {name.lower()}")
-    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
         text = raw.decode(encoding)
-    except LookupError as error:
-        raise CorpusError(f"encoding {encoding!r} is not known", "Name one such as utf-8 or latin-1.") from error
     except UnicodeDecodeError as error:
         hint = "Is it a text file? If it has another encoding, name it: --encoding latin-1"
         raise CorpusError(f"{path} is not {encoding} text (byte {error.start})", hint) from error
     if (nul := text.find("\0")) >= 0:
         raise CorpusError(f"{path} is not a text file (NUL at character {nul})", "Name plain text files.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_corpus(documents: Sequence[Document], fraction: float) -> tuple[list[str], list[str]]:
@@ -137,10 +145,11 @@ def split_corpus(documents: Sequence[Document], fraction: float) -> tuple[list[s
     Raises:
         CorpusError: The text is a single paragraph.
     """
-    if len(documents) >= _HOLD_OUT_BY_DOCUMENT:
-        units = [document.text for document in documents]
+    texts = [document.text for document in documents if document.text.strip()]
+    if len(texts) >= _HOLD_OUT_BY_DOCUMENT:
+        units = texts
     else:
-        units = [piece for document in documents for piece in _stretches(document.text, fraction)]
+        units = [piece for text in texts for piece in _stretches(text, fraction)]
     period = round(1 / fraction)
     held_out = set(range(period // 2, len(units), period)) or {len(units) - 1}
     if len(units) < 2:
@@ -157,6 +166,7 @@ def _stretches(text: str, fraction: float) -> Iterator[str]:
 
     There are so many of them that `_BLOCKS_HELD_OUT` make up `fraction` of the text.
     """
+    text = re.sub(r"\A\s*\n|\n\s*\Z", "", text)
     pieces = _BLANK_LINES.split(text)  # paragraph, blank lines, paragraph, blank lines, ..., paragraph
     if len(pieces) == 1:
         paragraphs = text.splitlines(keepends=True)

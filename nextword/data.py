@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 class TokenFile:
     """Token ids in an unnamed temporary file, read through a memory map, so that a corpus need not fit in memory.
 
-    The operating system removes the file when the process ends, however it ends.
+    The file has no name: the operating system frees it with the last view of `ids`, however the process ends.
 
     Attributes:
         ids: (N,) int32, read-only.
@@ -28,14 +28,13 @@ class TokenFile:
         Raises:
             OSError: The temporary folder is full or not writable.
         """
-        self._file = tempfile.TemporaryFile(prefix="nextword-")  # noqa: SIM115 - open as long as its map
-        for portion in portions:
-            portion.tofile(self._file)
-        self._file.flush()
-        size = self._file.tell() // np.dtype(np.int32).itemsize
-        self.ids: NDArray[np.int32] = (
-            np.memmap(self._file, dtype=np.int32, mode="r", shape=(size,)) if size else np.empty(0, np.int32)
-        )
+        self.ids: NDArray[np.int32] = np.empty(0, np.int32)
+        with tempfile.TemporaryFile(prefix="nextword-") as file:
+            for portion in portions:
+                file.write(portion.astype(np.int32, copy=False).data)
+            file.flush()
+            if size := file.tell() // np.dtype(np.int32).itemsize:
+                self.ids = np.memmap(file, dtype=np.int32, mode="r", shape=(size,))  # lives on without the file
 
     def __len__(self) -> int:
         return len(self.ids)

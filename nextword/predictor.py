@@ -44,6 +44,12 @@ class Prediction:
         return math.log2(self.probability) if self.probability > 0 else -math.inf
 
 
+def check_count(k: int) -> None:
+    """Raise `UsageError` if `k` words cannot be suggested."""
+    if k < 1:
+        raise UsageError(f"the number of suggestions is {k}; it must be 1 or more", "Try -k 5")
+
+
 class Predictor:
     """Predicts next words with the model in a checkpoint.
 
@@ -113,8 +119,7 @@ class Predictor:
         Raises:
             UsageError: `k` is less than 1.
         """
-        if k < 1:
-            raise UsageError(f"the number of suggestions is {k}; it must be 1 or more", "Try -k 5")
+        check_count(k)
         candidates = self._tokens if punctuation else self._words
         probabilities = distribution[candidates]
         if k < len(candidates):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from nextword import console
 from nextword.errors import NextwordError
-from nextword.predictor import Predictor
+from nextword.predictor import Predictor, check_count
 
 _HELP = """\
 Type a line and press Enter: the next words are suggested, and all lines so far are remembered.
@@ -30,9 +30,13 @@ class Repl:
     Args:
         predictor: The model.
         k: How many words to suggest.
+
+    Raises:
+        UsageError: `k` is less than 1.
     """
 
     def __init__(self, predictor: Predictor, k: int) -> None:
+        check_count(k)
         self.session = predictor.session()
         self.k = k
 
@@ -43,6 +47,7 @@ class Repl:
                 line = read_line()
                 if not self.answer(line):
                     return
+                sys.stdout.flush()  # whoever waits at the other end of a pipe gets the answer now
             except EOFError:
                 return
             except KeyboardInterrupt:

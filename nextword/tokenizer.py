@@ -42,6 +42,7 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 can hold
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 _BATCH = 2048  # paragraphs encoded at once: enough to keep every core busy, little enough to hold
 
@@ -128,8 +129,15 @@ class WordTokenizer:
         )
         tokenizer.train_from_iterator((piece for text in texts for piece in made._pieces(text)), trainer)
         # The trainer marks <unk> and <eos> as special, and specials are cut out of running text before anything
-        # else looks at it. Rebuilt from the bare vocabulary, "<eos>" in a text is text like any other.
-        tokenizer.model = models.WordLevel(tokenizer.get_vocab(with_added_tokens=False), unk_token=UNKNOWN)
+        # else looks at it. Rebuilt from the bare words, "<eos>" in a text is text like any other; and where the
+        # text itself says "<unk>", for which the trainer counts off a second id, the ids still run without a gap.
+        learned = tokenizer.get_vocab(with_added_tokens=False)
+        words = [
+            UNKNOWN,
+            END,
+            *(word for word in sorted(learned, key=learned.__getitem__) if word not in (UNKNOWN, END)),
+        ]
+        tokenizer.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
         bare = json.loads(tokenizer.to_str())
         bare["added_tokens"] = []
         made._tokenizer = Tokenizer.from_str(json.dumps(bare, ensure_ascii=False))
@@ -202,7 +210,7 @@ class WordTokenizer:
         ids: list[int] = []
         unknown: dict[str, None] = {}
         breaks = re.compile(r"\n") if self.scheme == "whitespace" else _PARAGRAPH_END
-        for index, piece in enumerate(breaks.split(text.encode("utf-8", "replace").decode("utf-8"))):
+        for index, piece in enumerate(breaks.split(_SURROGATE.sub("\ufffd", text))):
             if index:
                 ids.append(END_ID)
             encoding: Encoding = self._tokenizer.encode(piece)

@@ -175,6 +175,7 @@ class _Run:
         self.windows_per_epoch = window_count(len(data.training), self.config.batch_size, self.config.bptt)
         self.total_steps = config.max_steps or config.epochs * self.windows_per_epoch
         self.step = 0
+        self.validated_at = 0
         self.tokens = 0
         self.best = math.inf
         self.began = time.perf_counter()
@@ -188,9 +189,11 @@ class _Run:
             recent = [*recent, (self.seconds, self.tokens)][-_SPEED_WINDOW - 1 :]
             speed = (recent[-1][1] - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-9)
             self.emit(Step(self.step, self.progress, self.tokens, loss, lr, speed, self._seconds_left()))
-            if self.step % self.windows_per_epoch == 0 or self.progress >= 1:
+            if self.step % self.windows_per_epoch == 0:
                 self._validate()
                 recent = [(self.seconds, self.tokens)]
+        if self.validated_at < self.step:
+            self._validate()
         self.emit(Finished(self.path, self.best, self.step, self.tokens, self.seconds))
         return self.path
 
@@ -228,11 +231,7 @@ class _Run:
         loss, self.state = self.model.loss(inputs, targets, state, self.dtype)
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
-        if not math.isfinite(value):
-            kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
-            raise DivergedError(
-                f"the loss of step {self.step + 1} is {value}{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}"
-            )
+        self._check_finite(value, f"the loss of step {self.step + 1}")
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -242,9 +241,17 @@ class _Run:
         self.tokens += inputs.numel()
         return value, lr
 
+    def _check_finite(self, value: float, name: str) -> None:
+        """Raise `DivergedError` for a number that shows that the weights are lost."""
+        if not math.isfinite(value):
+            kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
+            raise DivergedError(f"{name} is {value}{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}")
+
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
+        self.validated_at = self.step
         value = perplexity(self.model, self.data.validation.ids)
+        self._check_finite(value, "the validation perplexity")
         best = value < self.best
         checkpoint = self._checkpoint(value)
         if best:

@@ -25,6 +25,8 @@ from nextword.trainer import train
 settings.register_profile("nextword", deadline=None, derandomize=True, database=None)
 settings.load_profile("nextword")
 
+_HOW_PYTHON_WRITES = {"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDEVMODE", "PYTHONWARNINGS"}
+
 RunCLI = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -104,7 +106,9 @@ def predictor(tiny_checkpoint: Path) -> Predictor:
 
 @pytest.fixture
 def cli_environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+    """What a user's shell would hand down, and nothing that changes how Python writes."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _HOW_PYTHON_WRITES}
+    return {**inherited, "PYTHONUTF8": "1", "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture

@@ -50,9 +50,9 @@ def test_a_value_out_of_its_limits_is_refused_and_its_limits_are_accepted(config
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "0.1"])
 def test_a_number_must_be_a_finite_number(value: Any) -> None:
-    with pytest.raises(UsageError, match="^lr is "):
+    with pytest.raises(UsageError, match=r"^lr is "):
         TrainConfig(lr=value)
-    with pytest.raises(UsageError, match="^dropout_input is "):
+    with pytest.raises(UsageError, match=r"^dropout_input is "):
         ModelConfig(dropout_input=value)
 
 
@@ -66,7 +66,7 @@ def test_a_choice_takes_its_words_and_no_other(config: Any, item: Any) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b"])
 def test_a_name_that_cannot_be_a_file_name_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="^name is "):
+    with pytest.raises(UsageError, match=r"^name is "):
         TrainConfig(name=name)
 
 

@@ -53,7 +53,7 @@ def test_visible_shows_what_a_terminal_might_obey_escaped_and_all_else_as_it_is(
 def test_visible_leaves_nothing_to_obey(text: str) -> None:
     shown = console.visible(text)
     assert not set(shown) & set(COMMANDING)
-    assert shown.encode("utf-8")
+    assert shown.encode("utf-8").decode("utf-8") == shown
     assert console.visible(shown) == shown
 
 
@@ -232,10 +232,15 @@ def test_a_run_on_a_terminal_says_the_same_beside_its_progress(
 
 def test_an_interrupted_view_gives_the_terminal_its_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_terminal(monkeypatch, "stderr")
-    with pytest.raises(KeyboardInterrupt), console.TrainingView() as view:
-        view(RUN[0])
-        view(RUN[1])
-        raise KeyboardInterrupt
+
+    def interrupted_run() -> None:
+        with console.TrainingView() as view:
+            view(RUN[0])
+            view(RUN[1])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run()
     shown = terminal.getvalue()
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
 

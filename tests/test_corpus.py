@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextword.corpus import Corpus, Document, default_corpus, read_corpus, read_text, split_corpus
@@ -190,6 +190,8 @@ gaps = st.sampled_from(["\n\n", "\n \n", "\n\n\n\n\n"])
     gap=gaps,
     fraction=st.sampled_from([0.01, 0.05, 0.1, 0.3, 0.5]),
 )
+@example(shape=[[1]] * 6, lead="\n\n", gap="\n\n", fraction=0.5)  # the blank lines are no text to hold out
+@example(shape=[*[[3, 3]] * 10, [], *[[3, 3]] * 14], lead="", gap="\n\n", fraction=0.05)  # nor is an empty file
 def test_no_text_is_lost_or_doubled_and_neither_part_is_blank(
     shape: list[list[int]], lead: str, gap: str, fraction: float
 ) -> None:

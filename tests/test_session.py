@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,7 +41,7 @@ def test_pieces_are_remembered_as_if_read_at_once(predictor: Predictor, cuts: li
     words = TEXT.split()
     session = predictor.session()
     edges = [0, *sorted(cuts), len(words)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         session.feed(" ".join(words[begin:end]))
     whole = predictor.session()
     whole.feed(TEXT)

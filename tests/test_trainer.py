@@ -361,7 +361,7 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
 ) -> None:
     (Path(settings.out) / "model.safetensors").mkdir(parents=True)
     events: list[Event] = []
-    with pytest.raises(StorageError, match="model.safetensors"):
+    with pytest.raises(StorageError, match=r"model\.safetensors"):
         train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
     assert events == []
 
