@@ -26,6 +26,7 @@ from nextword.data import TokenFile, Window, batchify, window_count, windows
 from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
 from nextword.evaluation import perplexity
 from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
+from nextword.initialization import initialize
 from nextword.model import LayerState, LSTMLanguageModel
 from nextword.predictor import Predictor
 from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
@@ -35,7 +36,8 @@ Paths = str | Path | Sequence[str | Path]
 LEAST_TOKENS = 50  # fewer cannot be cut into windows that teach anything
 _PREVIEWS = 4
 _PREVIEW_WORDS = 8
-_CONSTANT_SHARE = 0.4  # of the schedule, before the learning rate begins to fall
+_WARM_UP = 0.02  # of the schedule, in which the learning rate rises
+_CONSTANT_UNTIL = 0.2  # of the schedule; from there on the learning rate falls
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 
 
@@ -49,8 +51,9 @@ def train(
 ) -> Path:
     """Learn a language model from text and save it.
 
-    Truncated back-propagation through time with stochastic gradient descent; after every epoch the held-out text
-    is predicted, and the model is saved when it did so better than ever before.
+    The weights start from what counting the text tells (`initialization`) and are learned by truncated
+    back-propagation through time with Adam. After every epoch the held-out text is predicted, and the model is saved
+    when it did so better than ever before.
 
     Args:
         corpus: Files and folders of text; None for the text that ships with nextword.
@@ -168,10 +171,12 @@ class _Run:
         torch.manual_seed(config.seed)
         self.device = _device(config.device)
         self.dtype = _product_format(config.precision, self.device)
-        self.model = LSTMLanguageModel(model_config, len(data.tokenizer)).to(self.device)
+        self.model = LSTMLanguageModel(model_config, len(data.tokenizer))
+        initialize(self.model, data.training.ids)
+        self.model.to(self.device)
         self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.SGD(self.parameters, lr=config.lr, foreach=True)
-        self.streams = batchify(data.training.ids, self.config.batch_size)
+        # Without a first moment (beta 1 of 0) Adam is the better one for LSTMs: Melis, Dyer and Blunsom 2018.
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr, betas=(0.0, 0.999), eps=1e-9, foreach=True)
         self.windows_per_epoch = window_count(len(data.training), self.config.batch_size, self.config.bptt)
         self.total_steps = config.max_steps or config.epochs * self.windows_per_epoch
         self.step = 0
@@ -218,14 +223,15 @@ class _Run:
         """Every window of every epoch until the schedule ends, with the state its streams are in."""
         while self.progress < 1:
             self.state: list[LayerState] | None = None
-            for window in windows(self.streams, self.config.bptt):
+            streams = batchify(self.data.training.ids, self.config.batch_size)
+            for window in windows(streams, self.config.bptt):
                 if self.progress >= 1:
                     return
                 yield self.state, window
 
     def _learn(self, state: list[LayerState] | None, window: Window) -> tuple[float, float]:
         """One step of gradient descent; returns the loss before it and the learning rate."""
-        lr = self.config.lr * _decay(self.progress)
+        lr = self.config.lr * _schedule(self.progress)
         inputs = torch.from_numpy(window.inputs).to(self.device)
         targets = torch.from_numpy(window.targets).to(self.device)
         loss, self.state = self.model.loss(inputs, targets, state, self.dtype)
@@ -297,9 +303,9 @@ class _Run:
         )
 
 
-def _decay(progress: float) -> float:
-    """Share of the highest learning rate: all of it at first, then falling linearly to zero."""
-    return min(1.0, (1 - progress) / (1 - _CONSTANT_SHARE))
+def _schedule(progress: float) -> float:
+    """Share of the highest learning rate: a short warm-up, a stretch of all of it, then falling linearly to zero."""
+    return min(1.0, 0.1 + progress / _WARM_UP, (1 - progress) / (1 - _CONSTANT_UNTIL))
 
 
 def _fit_batch(config: TrainConfig, tokens: int) -> tuple[TrainConfig, list[str]]:
