@@ -65,8 +65,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def tiny_model() -> ModelConfig:
     return ModelConfig(
-        embedding_dim=16,
-        hidden_size=24,
+        embedding_dim=32,
+        hidden_size=40,
         num_layers=2,
         dropout_words=0.0,
         dropout_input=0.0,
@@ -79,7 +79,7 @@ def tiny_model() -> ModelConfig:
 @pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("corpus") / "tiny.txt"
-    path.write_text(make_text(150), encoding="utf-8")
+    path.write_text(make_text(300), encoding="utf-8")
     return path
 
 

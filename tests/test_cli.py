@@ -218,7 +218,7 @@ def test_info_tells_what_a_checkpoint_is(run_cli: RunCLI, tiny_checkpoint: Path)
     parameters = sum(values.size for values in checkpoint.tensors.values())
     plain = run_cli("info", tiny_checkpoint)
     assert (plain.returncode, plain.stderr) == (0, "")
-    for fact in (checkpoint.digest, f"{parameters:,}", str(len(checkpoint.tokenizer)), "2 LSTM layers of 24"):
+    for fact in (checkpoint.digest, f"{parameters:,}", str(len(checkpoint.tokenizer)), "2 LSTM layers of 40"):
         assert fact in plain.stdout
     done = run_cli("info", tiny_checkpoint, "--json")
     assert (done.returncode, done.stderr) == (0, "")
