@@ -1,18 +1,23 @@
 """What the network knows before its first step: which words belong together, and that a topic lasts.
 
 A network that starts from random numbers learns grammar within minutes and topics hardly at all: that "France",
-two sentences ago, makes "French" likely now, is worth so little to the loss that gradient descent on a small text
-finds it late or never. Both halves of it can be had from counting, before training:
+two sentences ago, makes "French" likely now is worth so little to the loss that gradient descent on the little text
+a person has does not find it. Both halves of it can be had from counting, before training:
 
-- The embedding starts as latent semantic analysis: words that occur in the same surroundings get similar vectors.
-  With the tied output layer, a hidden state that resembles a word's vector makes its neighbours likely.
-- Most units of the first layer start as leaky integrators, one for each coordinate of the embedding: the forget
-  gate stays open for 4 to 40 words, the input gate lets rare words in more than frequent ones. The layers above
-  pass these coordinates on. So the last hidden state starts as a fading sum of what was said: a topic.
+- Two fifths of every word's vector are latent semantic analysis: words that occur in the same paragraphs get similar
+  coordinates, frequent words next to none. With the tied output layer, a hidden state that resembles the coordinates
+  of "France" makes "French" likely.
+- As many units of the first layer, one for each such coordinate, are leaky integrators: their forget gates stay open
+  for 20 to 100 words. The layers above pass them on. So a part of the last hidden state is a fading sum of what was
+  said: the topic.
 
-Everything is learned further from there. Deerwester et al. 1990 (latent semantic analysis); Levy, Goldberg and Dagan
-2015 (positive pointwise mutual information, context smoothing, weighted singular values); Tallec and Ollivier 2018
-(forget biases for a range of time scales). Knows the torch model and ids; knows nothing of text or training.
+The first steps of training are large, and would destroy in seconds what they could not find again in minutes. So
+these coordinates and units stay as they are; everything else is learned around them. In the last layer their output
+gates are learned, too, once the rest has settled: when to let the topic show ("speaks fluent ...") and when not.
+
+Deerwester et al. 1990 (latent semantic analysis); Levy, Goldberg and Dagan 2015 (positive pointwise mutual
+information, weighted singular values); Pantel and Lin 2002 (discount for rare pairs); Tallec and Ollivier 2018
+(forget biases for a range of time scales). Knows the torch model and ids; knows nothing of text or training loops.
 """
 
 from __future__ import annotations
@@ -22,23 +27,32 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from nextword.config import ModelConfig
 from nextword.model import LSTMLanguageModel
 from nextword.tokenizer import END_ID, UNKNOWN_ID
 
-_WORDS = 6_000  # the most frequent words get counted vectors; a square matrix of them is held in memory
-_TOKENS = 4_000_000  # of the text are counted: more changes little and takes time
-_NEIGHBOURHOOD = 15  # words to either side count as surroundings, within a paragraph
-_SMOOTHING = 0.75  # power of the context counts (Levy, Goldberg and Dagan 2015, section 3.2)
-_SINGULAR_POWER = 0.5  # of the singular values in the vectors (section 3.3 there)
-_NORM = 0.92  # of a word's vector, that of 256 numbers drawn from -0.1 to 0.1
+_TOPIC_SHARE = 0.4  # of the coordinates of a word's vector and of the units of every layer
 
-_TOPIC_SHARE = 0.7  # of the units of a layer that keep the topic
-_LIFETIMES = (4.0, 40.0)  # words, of the shortest and the longest memory
-_CANDIDATE_GAIN = 20.0  # how strongly a coordinate of the embedding moves its unit
-_TELLING, _TELLING_DEVIATION = 9.0, 2.0  # nats, 9 being once in 8,000 words; of once in 100, little enters
-_RARITY_SCALE = 0.1  # of the embedding's last coordinate, which holds how rare a word is
+_WORDS = 6_000  # the most frequent words get counted coordinates; a square matrix of them is held in memory
+_TOKENS = 2_000_000  # of the text are counted: more changes little and takes time
+_NEIGHBOURHOOD = 50  # words to either side count as surroundings, within a paragraph
+_CHANCE_MEETINGS = 16.0  # a pair that met this often counts half, one that met once hardly at all
+_SINGULAR_POWER = 0.75  # of the singular values in the coordinates (Levy, Goldberg and Dagan 2015, section 3.3)
+_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
+_TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
+
+_LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
+_CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
+_LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
+_PASSING_GAIN = 1.5  # about one over the output gate of a layer in between
+_SETTLED = 0.4  # of the schedule, from where on the last output gates learn when to show the topic
+
+
+def topic_units(config: ModelConfig) -> int:
+    """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones."""
+    return int(_TOPIC_SHARE * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
 
 
 def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
@@ -47,48 +61,69 @@ def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
     Uses torch's random generator: the same seed and text give the same weights.
     """
     counts = np.bincount(ids, minlength=model.embedding.num_embeddings).astype(np.float64)
+    topics = topic_units(model.config)
     with torch.no_grad():
         model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))
-        vectors = model.embedding.weight
-        if model.config.embedding_dim > 1:
-            meanings = _word_vectors(ids[:_TOKENS], counts, model.config.embedding_dim - 1)
-            vectors[: len(meanings), : meanings.shape[1]] = meanings
-            vectors[:, -1] = _RARITY_SCALE * _rarity(counts)
-        if not model.config.tied:
-            shared = min(model.output.weight.shape[1], vectors.shape[1] - 1)
-            model.output.weight[:, :shared] = vectors[:, :shared]
-        _keep_topics(model)
+        if topics:
+            coordinates = _topic_coordinates(ids[:_TOKENS], counts, topics)
+            for matrix in {model.embedding.weight, model.output.weight}:
+                matrix[:, :topics] = 0
+                matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
+        _integrate_topics(model, topics)
 
 
-def _rarity(counts: NDArray[np.float64]) -> Tensor:
-    """(V,) information content of every word, -log p, as deviations from that of a telling word."""
-    information = -np.log(np.maximum(counts, 1) / counts.sum())
-    return torch.from_numpy((information - _TELLING) / _TELLING_DEVIATION).float()
+def keep_topics(model: LSTMLanguageModel, progress: float) -> None:
+    """Take from the gradients what would change the topic; call it before every step of the optimizer.
+
+    Args:
+        model: With gradients, as `backward` left them.
+        progress: How much of the schedule is done, 0 to 1.
+    """
+    topics = topic_units(model.config)
+    for parameter in {model.embedding.weight, model.output.weight}:
+        if parameter.grad is not None:
+            parameter.grad[:, :topics] = 0
+    for index, layer in enumerate(model.lstm, start=1):
+        gates = _topic_rows(layer, topics)
+        if index == len(model.lstm) and progress >= _SETTLED:
+            gates.pop()  # the output gate
+        for parameter in layer.parameters():
+            for gate in gates:
+                if parameter.grad is not None:
+                    parameter.grad[gate] = 0
 
 
-def _word_vectors(ids: NDArray[np.int32], counts: NDArray[np.float64], dimensions: int) -> Tensor:
+def _topic_rows(layer: nn.Module, topics: int) -> list[slice]:
+    """Where the topic units' rows stand in a layer's stacked parameters: input, forget, candidate, output gate."""
+    hidden = layer.get_parameter("weight_hh_l0").shape[1]
+    return [slice(gate * hidden, gate * hidden + topics) for gate in range(4)]
+
+
+def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.float64], dimensions: int) -> Tensor:
     """Latent semantic analysis of the most frequent words.
 
     Args:
         ids: (N,) the text.
-        counts: (V,) how often each word occurs in it.
-        dimensions: Length of a vector; fewer come back for a vocabulary smaller than that.
+        counts: (V,) how often each word occurs in all of it.
+        dimensions: Coordinates of a word; fewer come back for a vocabulary smaller than that.
 
     Returns:
-        (words, dimensions) a vector of norm `_NORM` for each of the first words of the vocabulary.
+        (words, dimensions) for the first words of the vocabulary, about 1 long; next to nothing for frequent words.
     """
     size = min(_WORDS, len(counts))
     together = _cooccurrences(ids, size)
     row = together.sum(1, keepdims=True)
-    context = row.T**_SMOOTHING
     with np.errstate(divide="ignore", invalid="ignore"):
-        information = np.log(together * context.sum() / (row * context))
+        information = np.log(together * row.sum() / (row * row.T))
     information[~(information > 0)] = 0  # minus infinity and not-a-number, where two words never met, among them
+    information *= together / (together + _CHANCE_MEETINGS)
     rank = min(dimensions, size)
     left, singular, _ = torch.svd_lowrank(torch.from_numpy(information), q=min(rank + 20, size), niter=3)
     vectors: Tensor = left[:, :rank] * singular[:rank] ** _SINGULAR_POWER
-    lengths: Tensor = vectors.norm(dim=1, keepdim=True)
-    return vectors * (_NORM / lengths.clamp(min=1e-6))
+    lengths: Tensor = vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    surprise = -np.log(np.maximum(counts[:size], 1) / counts.sum())
+    telling = torch.from_numpy((surprise - _TELLING) / _TELLING_DEVIATION).float().sigmoid()[:, None]
+    return vectors / lengths * (_NORM_SCALE * lengths**_NORM_POWER) * telling
 
 
 def _cooccurrences(ids: NDArray[np.int32], size: int) -> NDArray[np.float32]:
@@ -96,33 +131,34 @@ def _cooccurrences(ids: NDArray[np.int32], size: int) -> NDArray[np.float32]:
     together = np.zeros((size, size), np.float32)
     paragraph = np.cumsum(ids == END_ID)
     counted = (ids < size) & (ids != END_ID) & (ids != UNKNOWN_ID)
-    for distance in range(1, _NEIGHBOURHOOD + 1):
+    for distance in range(1, min(_NEIGHBOURHOOD, len(ids) - 1) + 1):
         near = (paragraph[:-distance] == paragraph[distance:]) & counted[:-distance] & counted[distance:]
         np.add.at(together, (ids[:-distance][near], ids[distance:][near]), np.float32(1))
     return together + together.T
 
 
-def _keep_topics(model: LSTMLanguageModel) -> None:
-    """Make most units of every layer hold, or pass on, one coordinate of the embedding each."""
-    sizes = model.config.layer_sizes()
-    topics = int(_TOPIC_SHARE * min(model.config.embedding_dim - 1, *(hidden for _, hidden in sizes)))
+def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
+    """Make the first units of the first layer sum up the topic, and those of the others pass it on."""
     unit = torch.arange(topics)
-    for index, ((inputs, hidden), layer) in enumerate(zip(sizes, model.lstm, strict=True)):
+    shortest, longest = map(math.log, _LIFETIMES)
+    lifetimes = torch.linspace(shortest, longest, topics)[torch.randperm(topics)].exp()
+    last = len(model.lstm) - 1
+    for index, layer in enumerate(model.lstm):
         weight, recurrent = layer.get_parameter("weight_ih_l0"), layer.get_parameter("weight_hh_l0")
-        bias, second_bias = layer.get_parameter("bias_ih_l0"), layer.get_parameter("bias_hh_l0")
+        bias = layer.get_parameter("bias_ih_l0")
         bias.zero_()
-        second_bias.zero_()
-        gates = [slice(gate * hidden, gate * hidden + topics) for gate in range(4)]  # input, forget, candidate, output
-        if index:
-            weight[2 * hidden + unit, unit] += 3.0
-            bias[gates[0]], bias[gates[1]], bias[gates[3]] = 1.0, -1.0, 1.0
-            continue
+        layer.get_parameter("bias_hh_l0").zero_()
+        gates = _topic_rows(layer, topics)
+        input_gate, forget_gate, candidate, output_gate = gates
         for gate in gates:
-            weight[gate] *= 0.3
+            weight[gate] *= 0.1
             recurrent[gate] *= 0.1
-        weight[2 * hidden + unit, unit] += _CANDIDATE_GAIN
-        weight[unit, inputs - 1] += 1 / _RARITY_SCALE
-        shortest, longest = map(math.log, _LIFETIMES)
-        lifetimes = torch.linspace(shortest, longest, topics)[torch.randperm(topics)].exp()
-        bias[gates[0]], bias[gates[3]] = -1.0, 1.0
-        bias[gates[1]] = (lifetimes - 1).log()  # sigmoid(log(t - 1)) = 1 - 1/t: what is left after a word
+        gain = _LAST_GAIN if index == last else _PASSING_GAIN
+        if index == 0:
+            gain = _CANDIDATE_GAIN * (_LAST_GAIN if last == 0 else 1)
+            bias[input_gate] = -1.0
+            bias[forget_gate] = (lifetimes - 1).log()  # sigmoid(log(t - 1)) = 1 - 1/t: what is left after a word
+        else:
+            bias[input_gate], bias[forget_gate] = 1.0, -1.0
+        weight[candidate][unit, unit] += gain
+        bias[output_gate] = 0.0 if index == last else 1.5

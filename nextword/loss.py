@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK = 512  # words whose logits exist at one time
+CHUNK = 256  # words whose logits exist at one time: few enough to stay in the cache
 
 
 def linear_cross_entropy(
@@ -35,7 +35,7 @@ def linear_cross_entropy(
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Forward computes the gradients for a loss gradient of one; backward scales them."""
+    """Forward computes the gradients of the sum over all words; backward scales them."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
@@ -48,21 +48,22 @@ class _LinearCrossEntropy(torch.autograd.Function):
             for begin in range(0, len(hidden), CHUNK):
                 part = hidden[begin : begin + CHUNK].to(dtype)
                 target = targets[begin : begin + CHUNK, None]
-                scores = torch.mm(part, matrix.t()).float().add_(bias)
-                normaliser = torch.logsumexp(scores, dim=1, keepdim=True)
-                total += (normaliser - scores.gather(1, target)).sum()
-                # d loss / d scores = softmax(scores) - one_hot(target), over the number of words.
-                grad = scores.sub_(normaliser).exp_()
+                scores = torch.add(torch.mm(part, matrix.t()), bias)  # 32-bit, like the bias
+                log_probabilities = torch.log_softmax(scores, dim=1)
+                total -= log_probabilities.gather(1, target).sum()
+                # d loss / d scores = softmax(scores) - one_hot(target).
+                grad = log_probabilities.exp_()
                 grad.scatter_add_(1, target, grad.new_full(target.shape, -1.0))
-                grad.div_(len(hidden))
                 grad_bias += grad.sum(0)
                 grad = grad.to(dtype)
                 grad_hidden[begin : begin + CHUNK] = torch.mm(grad, matrix)
                 grad_weight += torch.mm(grad.t(), part)
         ctx.save_for_backward(grad_hidden.to(hidden.dtype), grad_weight, grad_bias)
+        ctx.words = len(hidden)
         return total / len(hidden)
 
     @staticmethod
     def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         grad_hidden, grad_weight, grad_bias = ctx.saved_tensors
-        return grad_hidden * grad_loss, grad_weight * grad_loss, grad_bias * grad_loss, None, None
+        scale = grad_loss / ctx.words
+        return grad_hidden * scale, grad_weight * scale, grad_bias * scale, None, None

@@ -26,7 +26,7 @@ from nextword.data import TokenFile, Window, batchify, window_count, windows
 from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
 from nextword.evaluation import perplexity
 from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
-from nextword.initialization import initialize
+from nextword.initialization import initialize, keep_topics
 from nextword.model import LayerState, LSTMLanguageModel
 from nextword.predictor import Predictor
 from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
@@ -37,7 +37,7 @@ LEAST_TOKENS = 50  # fewer cannot be cut into windows that teach anything
 _PREVIEWS = 4
 _PREVIEW_WORDS = 8
 _WARM_UP = 0.02  # of the schedule, in which the learning rate rises
-_CONSTANT_UNTIL = 0.2  # of the schedule; from there on the learning rate falls
+_CONSTANT_UNTIL = 0.4  # of the schedule; from there on the learning rate falls
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 
 
@@ -52,8 +52,8 @@ def train(
     """Learn a language model from text and save it.
 
     The weights start from what counting the text tells (`initialization`) and are learned by truncated
-    back-propagation through time with Adam. After every epoch the held-out text is predicted, and the model is saved
-    when it did so better than ever before.
+    back-propagation through time. After every epoch the held-out text is predicted, and the model is saved when it
+    did so better than ever before.
 
     Args:
         corpus: Files and folders of text; None for the text that ships with nextword.
@@ -175,8 +175,7 @@ class _Run:
         initialize(self.model, data.training.ids)
         self.model.to(self.device)
         self.parameters = list(self.model.parameters())
-        # Without a first moment (beta 1 of 0) Adam is the better one for LSTMs: Melis, Dyer and Blunsom 2018.
-        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr, betas=(0.0, 0.999), eps=1e-9, foreach=True)
+        self.optimizer = torch.optim.SGD(self.parameters, lr=config.lr)
         self.windows_per_epoch = window_count(len(data.training), self.config.batch_size, self.config.bptt)
         self.total_steps = config.max_steps or config.epochs * self.windows_per_epoch
         self.step = 0
@@ -238,6 +237,7 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
         self._check_finite(value, f"the loss of step {self.step + 1}")
+        keep_topics(self.model, self.progress)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = lr

@@ -90,7 +90,7 @@ def tiny_run(
     """The checkpoint of a short training run, and all events of the run."""
     events: list[Event] = []
     out = tmp_path_factory.mktemp("checkpoints")
-    config = TrainConfig(epochs=6, lr=0.01, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(out))
+    config = TrainConfig(epochs=6, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(out))
     return train(tiny_corpus, tiny_model, config, on_event=events.append), events
 
 

@@ -11,23 +11,25 @@ import torch
 
 from nextword.config import ModelConfig
 from nextword.evaluation import perplexity
-from nextword.initialization import initialize
+from nextword.initialization import initialize, keep_topics, topic_units
 from nextword.model import LSTMLanguageModel
 from nextword.tokenizer import END_ID
 
-WORDS = 40
-FIRST, SECOND = range(2, 20), range(20, 38)  # two groups of words that never share a paragraph
+FUNCTION_WORDS = range(2, 12)
+FIRST, SECOND = range(12, 612), range(612, 1212)  # two groups of words that never share a paragraph
+WORDS = SECOND.stop
 
 
 @pytest.fixture(scope="module")
 def ids() -> np.ndarray:
-    """300 paragraphs, each of ten words of one group, some words more frequent than others."""
+    """2,000 paragraphs, each of ten function words and ten words of one group, in turn."""
     random = np.random.default_rng(0)
     paragraphs = []
-    for number in range(300):
-        group = np.array(FIRST if number % 2 else SECOND)
-        weights = 1 / np.arange(1, len(group) + 1)
-        paragraphs.append(np.append(random.choice(group, 10, p=weights / weights.sum()), END_ID))
+    for number in range(2000):
+        words = np.empty(20, np.int32)
+        words[::2] = random.choice(FUNCTION_WORDS, 10)
+        words[1::2] = random.choice(FIRST if number % 2 else SECOND, 10)
+        paragraphs.append(np.append(words, END_ID))
     return np.concatenate(paragraphs).astype(np.int32)
 
 
@@ -50,31 +52,60 @@ def test_the_output_bias_is_how_often_a_word_occurs(ids: np.ndarray) -> None:
     assert math.isclose(float(bias[END_ID].exp()), share, rel_tol=0.05)
 
 
-def test_words_of_the_same_surroundings_get_similar_vectors(ids: np.ndarray) -> None:
-    model = initialized(ids, embedding_dim=13, hidden_size=13)
-    meanings = torch.nn.functional.normalize(model.embedding.weight.detach()[:, :-1], dim=1)
-    alike = meanings @ meanings.T
+def test_words_of_the_same_surroundings_get_similar_coordinates(ids: np.ndarray) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40)
+    coordinates = model.embedding.weight.detach()[:, : topic_units(model.config)]
+    alike = torch.nn.functional.normalize(coordinates, dim=1) @ torch.nn.functional.normalize(coordinates, dim=1).T
     within = alike[FIRST.start : FIRST.stop, FIRST.start : FIRST.stop].mean()
     across = alike[FIRST.start : FIRST.stop, SECOND.start : SECOND.stop].mean()
     assert within > across + 0.3
 
 
-def test_the_last_coordinate_is_larger_for_rarer_words(ids: np.ndarray) -> None:
-    rarity = initialized(ids, embedding_dim=13, hidden_size=13).embedding.weight[:, -1]
-    assert rarity[FIRST.stop - 1] > rarity[FIRST.start]
+def test_frequent_words_have_no_topic(ids: np.ndarray) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40)
+    lengths = model.embedding.weight.detach()[:, : topic_units(model.config)].norm(dim=1)
+    assert lengths[FUNCTION_WORDS.start : FUNCTION_WORDS.stop].max() < 0.1 * lengths[FIRST.start : FIRST.stop].mean()
 
 
-def test_a_topic_makes_its_words_likely_some_words_later(ids: np.ndarray) -> None:
-    model = initialized(ids, embedding_dim=24, hidden_size=24)
+def share_of_first_group(model: LSTMLanguageModel, context: list[int]) -> float:
+    """Probability that the next word is one of the first group."""
+    with torch.no_grad():
+        hidden, _ = model(torch.tensor([END_ID, *context])[:, None])
+        probabilities = torch.softmax(hidden[-1, 0] @ model.output.weight.T + model.output.bias, 0)
+    return float(probabilities[FIRST.start : FIRST.stop].sum())
 
-    def share_of_first(context: range) -> float:
-        inputs = torch.tensor([END_ID, *context[-5:], END_ID, END_ID])[:, None]
-        with torch.no_grad():
-            hidden, _ = model(inputs)
-            probabilities = torch.softmax(hidden[-1, 0] @ model.output.weight.T + model.output.bias, 0)
-        return float(probabilities[FIRST.start : FIRST.stop].sum())
 
-    assert share_of_first(FIRST) > share_of_first(SECOND) + 0.05
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_topic_makes_its_words_likely_twenty_words_later(ids: np.ndarray, num_layers: int, tied: bool) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40, num_layers=num_layers, tied=tied)
+    after = list(FUNCTION_WORDS) * 2
+    first, second = ([*group[:10], *after] for group in (FIRST, SECOND))
+    assert share_of_first_group(model, first) > 1.1 * share_of_first_group(model, second)
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.9])
+def test_training_steps_leave_the_topic_alone_and_late_ones_learn_when_to_show_it(
+    ids: np.ndarray, progress: float
+) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40).train()
+    window = torch.from_numpy(ids[:200].astype(np.int64)).view(20, 10)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.loss(window[:-1], window[1:], None)[0].backward()
+    keep_topics(model, progress)
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    after, topics = model.state_dict(), topic_units(model.config)
+    assert torch.equal(before["embedding.weight"][:, :topics], after["embedding.weight"][:, :topics])
+    assert not torch.equal(before["embedding.weight"][:, topics:], after["embedding.weight"][:, topics:])
+    changed = {
+        (layer, gate)
+        for layer in range(2)
+        for gate in range(4)
+        for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        for rows in [slice(40 * gate, 40 * gate + topics)]
+        if not torch.equal(before[f"lstm.{layer}.{name}"][rows], after[f"lstm.{layer}.{name}"][rows])
+    }
+    assert changed == (set() if progress < 0.4 else {(1, 3)})
 
 
 @pytest.mark.parametrize(

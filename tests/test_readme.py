@@ -1,0 +1,77 @@
+"""The README's commands run as written, in their order, in a folder that has what a clone has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from nextword.cli import app
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The README's fenced blocks in `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme") / "nextword"
+    shutil.copytree(PROJECT / "corpora", folder / "corpora")
+    return folder
+
+
+def run(command: list[str], clone: Path, environment: dict[str, str]) -> str:
+    """Run a command in the clone, with the installed `nextword` first in the path; its output, if it succeeds."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+    done = subprocess.run(
+        command, cwd=clone, env={**environment, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_command_runs_as_written_and_so_does_the_library_example(
+    clone: Path, cli_environment: dict[str, str]
+) -> None:
+    environment = {name: value for name, value in cli_environment.items() if name != "OMP_NUM_THREADS"}
+    for block in blocks("sh"):
+        run(["bash", "-euo", "pipefail", "-c", block], clone, environment)
+    assert sorted(path.name for path in (clone / "checkpoints").iterdir()) == [
+        "everyday.safetensors",
+        "mine.safetensors",
+    ]
+    (example,) = blocks("python")
+    assert run([sys.executable, "-c", example], clone, environment).count("\n") >= 4
+
+
+def test_the_memory_finds_the_language_of_a_country(clone: Path, cli_environment: dict[str, str]) -> None:
+    text = "Emma grew up in France, so of course she speaks fluent"
+    checkpoint = clone / "checkpoints" / "everyday.safetensors"
+    found = run(["nextword", "predict", "-c", str(checkpoint), "-k", "3", text], clone, cli_environment)
+    assert "French" in found
+
+
+def test_every_command_has_an_example_in_its_help_and_a_place_in_the_readme() -> None:
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert f"nextword {name}" in (command.epilog or ""), name
+        assert f"nextword {name}" in README, name
+
+
+def test_the_tree_names_every_module() -> None:
+    tree = README.split("## Where things are")[1]
+    for module in (PROJECT / "nextword").glob("*.py"):
+        assert f"  {module.name} " in tree, module.name
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.search(r"@@|TODO|TBD", README)
