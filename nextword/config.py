@@ -34,13 +34,13 @@ class ModelConfig:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
-    embedding_dim: int = _setting(320, "Length of a word's vector.", 1, 65_536)
-    hidden_size: int = _setting(320, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
+    embedding_dim: int = _setting(288, "Length of a word's vector.", 1, 65_536)
+    hidden_size: int = _setting(288, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
     num_layers: int = _setting(2, "How many LSTM layers are stacked.", 1, 64)
     tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
-    dropout_words: float = _setting(0.1, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
-    dropout_input: float = _setting(0.2, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
-    dropout_hidden: float = _setting(0.2, "Dropout between LSTM layers.", 0, 0.95)
+    dropout_words: float = _setting(0.05, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
+    dropout_input: float = _setting(0.15, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
+    dropout_hidden: float = _setting(0.15, "Dropout between LSTM layers.", 0, 0.95)
     dropout_output: float = _setting(0.2, "Dropout on what enters the output layer.", 0, 0.95)
     dropout_recurrent: float = _setting(0.0, "Dropout on the recurrent weights (DropConnect).", 0, 0.95)
 
@@ -86,7 +86,7 @@ class TrainConfig:
     )
     encoding: str = _setting("utf-8", "Character encoding of the text files.")
     valid_fraction: float = _setting(0.05, "Share of the text held out for validation.", 0.001, 0.5)
-    epochs: int = _setting(8, "How many times the text is read.", 1, 1_000_000)
+    epochs: int = _setting(9, "How many times the text is read.", 1, 1_000_000)
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
     lr: float = _setting(20.0, "Learning rate at its highest.", 1e-9, 1e6)

@@ -195,13 +195,18 @@ class TrainingView:
     def __init__(self) -> None:
         self._live = is_terminal(sys.stderr)
         self._progress: Progress | None = None
+        self._path = Path()
+        self._saved = False
 
     def __enter__(self) -> TrainingView:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         if self._progress:
             self._progress.stop()
+        if kind is KeyboardInterrupt:
+            kept = f"the best model so far is in {self._path}" if self._saved else "nothing was saved yet"
+            note(f"stopped; {kept}")
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Prepared):
@@ -223,6 +228,7 @@ class TrainingView:
             print(line, file=sys.stderr)
 
     def _prepared(self, event: Prepared) -> None:
+        self._path = event.path
         for text in event.notes:
             note(text)
         self._say(
@@ -238,6 +244,7 @@ class TrainingView:
 
     def _validation(self, event: Validation) -> None:
         mark = "  best so far, saved" if event.best else ""
+        self._saved = self._saved or event.best
         self._say(
             f"{event.progress:5.0%}  step {event.step:,}  {_clock(event.seconds)}  "
             f"validation perplexity {event.perplexity:.2f}{mark}"

@@ -48,7 +48,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             for begin in range(0, len(hidden), CHUNK):
                 part = hidden[begin : begin + CHUNK].to(dtype)
                 target = targets[begin : begin + CHUNK, None]
-                scores = torch.add(torch.mm(part, matrix.t()), bias)  # 32-bit, like the bias
+                scores = torch.mm(part, matrix.t()).float().add_(bias)
                 log_probabilities = torch.log_softmax(scores, dim=1)
                 total -= log_probabilities.gather(1, target).sum()
                 # d loss / d scores = softmax(scores) - one_hot(target).

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nextword import console
 from nextword.checkpoint import load_checkpoint
-from nextword.events import Finished, Prepared, Preview, Step, Validation
+from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
 from nextword.lstm import LSTMState
 from nextword.predictor import Prediction
 
@@ -230,19 +230,28 @@ def test_a_run_on_a_terminal_says_the_same_beside_its_progress(
     assert "m.safetensors" in shown
 
 
+def interrupted_run(events: list[Event]) -> None:
+    with console.TrainingView() as view:
+        for event in events:
+            view(event)
+        raise KeyboardInterrupt
+
+
 def test_an_interrupted_view_gives_the_terminal_its_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_terminal(monkeypatch, "stderr")
-
-    def interrupted_run() -> None:
-        with console.TrainingView() as view:
-            view(RUN[0])
-            view(RUN[1])
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        interrupted_run()
+        interrupted_run(RUN[:2])
     shown = terminal.getvalue()
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
+
+
+def test_an_interrupted_run_says_what_was_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run(RUN[:2])
+    assert "nothing was saved" in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run(RUN[:4])
+    assert "m.safetensors" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_the_next_command_can_be_pasted_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
