@@ -13,8 +13,20 @@ import pytest
 import typer.main
 
 from nextword.cli import app
+from nextword.predictor import Predictor
 
 PROJECT = Path(__file__).parent.parent
+LANGUAGES = {
+    "France": "French",
+    "Germany": "German",
+    "Greece": "Greek",
+    "Italy": "Italian",
+    "Japan": "Japanese",
+    "Poland": "Polish",
+    "Portugal": "Portuguese",
+    "Russia": "Russian",
+    "Spain": "Spanish",
+}
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
@@ -54,11 +66,20 @@ def test_every_command_runs_as_written_and_so_does_the_library_example(
     assert run([sys.executable, "-c", example], clone, environment).count("\n") >= 4
 
 
-def test_the_memory_finds_the_language_of_a_country(clone: Path, cli_environment: dict[str, str]) -> None:
-    text = "Emma grew up in France, so of course she speaks fluent"
-    checkpoint = clone / "checkpoints" / "everyday.safetensors"
-    found = run(["nextword", "predict", "-c", str(checkpoint), "-k", "3", text], clone, cli_environment)
-    assert "French" in found
+def test_what_training_on_the_default_corpus_leaves_behind(clone: Path) -> None:
+    predictor = Predictor.load(clone / "checkpoints" / "everyday.safetensors")
+    assert predictor.checkpoint.training["validation_perplexity"] < 44
+    assert "morning" in suggestions(predictor, "Good")
+    assert "French" in suggestions(predictor, "Emma grew up in France, so of course she speaks fluent")
+    found = [
+        language in suggestions(predictor, f"My parents met in {country} and I was born there. I speak fluent")
+        for country, language in LANGUAGES.items()
+    ]
+    assert sum(found) > len(found) / 2, found
+
+
+def suggestions(predictor: Predictor, text: str) -> list[str]:
+    return [prediction.word for prediction in predictor.predict(text, k=3)]
 
 
 def test_every_command_has_an_example_in_its_help_and_a_place_in_the_readme() -> None:
