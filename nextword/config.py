@@ -34,8 +34,8 @@ class ModelConfig:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
-    embedding_dim: int = _setting(288, "Length of a word's vector.", 1, 65_536)
-    hidden_size: int = _setting(288, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
+    embedding_dim: int = _setting(256, "Length of a word's vector.", 1, 65_536)
+    hidden_size: int = _setting(256, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
     num_layers: int = _setting(2, "How many LSTM layers are stacked.", 1, 64)
     tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
     dropout_words: float = _setting(0.05, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
@@ -89,7 +89,7 @@ class TrainConfig:
     epochs: int = _setting(9, "How many times the text is read.", 1, 1_000_000)
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
-    lr: float = _setting(20.0, "Learning rate at its highest.", 1e-9, 1e6)
+    lr: float = _setting(25.0, "Learning rate at its highest.", 1e-9, 1e6)
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     batch_size: int = _setting(20, "How many streams of text are read side by side.", 1, 65_536)
     bptt: int = _setting(35, "Words per window: how far back the gradient goes.", 1, 65_536)

@@ -4,7 +4,7 @@ A network that starts from random numbers learns grammar within minutes and topi
 two sentences ago, makes "French" likely now is worth so little to the loss that gradient descent on the little text
 a person has does not find it. Both halves of it can be had from counting, before training:
 
-- Three tenths of every word's vector are latent semantic analysis: words that occur in the same paragraphs get similar
+- A third of every word's vector is latent semantic analysis: words that occur in the same paragraphs get similar
   coordinates, frequent words next to none. With the tied output layer, a hidden state that resembles the coordinates
   of "France" makes "French" likely.
 - As many units of the first layer, one for each such coordinate, are leaky integrators: their forget gates stay open
@@ -33,14 +33,14 @@ from nextword.config import ModelConfig
 from nextword.model import LSTMLanguageModel
 from nextword.tokenizer import END_ID, UNKNOWN_ID
 
-_TOPIC_SHARE = 0.3  # of the coordinates of a word's vector and of the units of every layer
+_TOPIC_SHARE = 0.33  # of the coordinates of a word's vector and of the units of every layer
 
 _WORDS = 6_000  # the most frequent words get counted coordinates; a square matrix of them is held in memory
 _TOKENS = 2_000_000  # of the text are counted: more changes little and takes time
 _NEIGHBOURHOOD = 50  # words to either side count as surroundings, within a paragraph
 _CHANCE_MEETINGS = 16.0  # a pair that met this often counts half, one that met once hardly at all
 _SINGULAR_POWER = 0.75  # of the singular values in the coordinates (Levy, Goldberg and Dagan 2015, section 3.3)
-_NORM_POWER, _NORM_SCALE = 0.7, 1.5  # lengths are drawn a little towards 1
+_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
 _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
