@@ -2,7 +2,8 @@
 
     python tests/benchmarks/countries.py [CHECKPOINT]
 
-The sentences were written for this benchmark and are not in the default corpus. The same question asked of another
+The sentences were written for this benchmark and are not in the default corpus; the recipe of training was chosen
+with an eye on them, so new ones may do a little worse. The same question asked of another
 country tells what the memory adds: a language that is suggested after every country was not remembered.
 """
 
