@@ -28,6 +28,8 @@ class Prepared:
     device: str
     precision: str
     notes: list[str]  # what was passed over or adapted, one sentence each
+    step: int = 0  # made so far: more than none in a resumed run
+    progress: float = 0.0  # 0 to 1, of the whole schedule
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class ClippedSGD:
         learned = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
         gradients = [(parameter, *_rows(grad)) for parameter, grad in learned]
         norms = [torch.linalg.vector_norm(values) for _, _, values in gradients]
-        norm = torch.linalg.vector_norm(torch.stack(norms)).item()
+        norm: float = torch.linalg.vector_norm(torch.stack(norms)).item()
         scale = -rate * min(1.0, self.clip / (norm + 1e-12))
         for parameter, rows, values in gradients:
             if rows is None:
