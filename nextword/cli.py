@@ -112,6 +112,10 @@ def train(
         Optional[Path],  # noqa: UP045
         typer.Option(help="File for one JSON line per step and validation.", show_default=False),
     ] = None,
+    start_from: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--from", help="Checkpoint to start from: its network and words, to go on on new text."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished run: of --name, of the corpus, or the last one.")
     ] = False,
@@ -123,6 +127,8 @@ def train(
     model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
     train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
     asked = {name for name in settings if _is_given(context, name)}
+    if not _is_first_process():
+        quiet, log = True, None
     with ExitStack() as stack:
         listeners: list[Callable[[Event], None]] = []
         if not quiet:
@@ -139,10 +145,22 @@ def train(
                 hear(event)
 
         path = run(
-            paths or None, model_config, train_config, valid=valid, resume=resume, asked=asked, on_event=on_event
+            paths or None,
+            model_config,
+            train_config,
+            valid=valid,
+            start_from=start_from,
+            resume=resume,
+            asked=asked,
+            on_event=on_event,
         )
     if not quiet:
         console.say_next(path)
+
+
+def _is_first_process() -> bool:
+    """Whether this is the one process that shows and writes, when `torchrun` has started several."""
+    return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
@@ -221,7 +239,8 @@ def main() -> None:
         sys.stdout.flush()
     except Interrupted as stop:
         code = stop.exit_code
-        console.stopped(stop.message, stop.hint)
+        if not stop.silent:
+            console.stopped(stop.message, stop.hint)
     except NextwordError as error:
         code = _fail(error, error.message, error.hint, error.exit_code)
     except typer.TyperException as error:
@@ -244,5 +263,7 @@ def _fail(error: Exception, message: str, hint: str, code: int) -> int:
     """Show an error, or all of it for someone who debugs."""
     if os.environ.get("NEXTWORD_DEBUG") == "1":
         raise error
-    console.error(message, hint)
+    silent = getattr(error, "silent", None)
+    if not (silent if silent is not None else not _is_first_process()):
+        console.error(message, hint)
     return code

@@ -8,6 +8,7 @@ no screen; the command line's options read their defaults and help texts from he
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -114,6 +115,12 @@ class TrainConfig:
         if self.min_count is not None:
             return self.min_count
         return 2 if self.tokenizer == "words" else 1
+
+
+def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterable[str]) -> str:
+    """Which of the fields `names` are asked for otherwise than they are, for an error message; empty if none is."""
+    wrong = [name for name in names if wanted[name] != stored[name]]
+    return "; ".join(f"--{name.replace('_', '-')} is {stored[name]} there, not {wanted[name]}" for name in wrong)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}

@@ -21,9 +21,13 @@ class NextwordError(Exception):
     Args:
         message: What is wrong, with the file and the value, as one sentence without a full stop.
         hint: What mends it, best a command. May be empty.
+
+    Attributes:
+        silent: Whether another process of the same run says it; None where nobody has settled that.
     """
 
     exit_code = 1
+    silent: bool | None = None
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

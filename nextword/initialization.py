@@ -48,6 +48,7 @@ _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
 _CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
 _LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
 _PASSING_GAIN = 1.5  # about one over the output gate of a layer in between
+_NEW_SPREAD = 0.1  # of the known vectors' spread, in which vectors of new words lie around their mean
 _SETTLED = 0.4  # of the schedule, from where on the last output gates learn when to show the topic
 
 
@@ -71,6 +72,30 @@ def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
                 matrix[:, :topics] = 0
                 matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
         _integrate_topics(model, topics)
+
+
+def take_over(model: LSTMLanguageModel, weights: dict[str, NDArray[np.float32]], ids: NDArray[np.int32]) -> None:
+    """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
+
+    A new word starts near the mean of all vectors, so it is neither likely nor unlikely anywhere, and with a bias that
+    says how often it occurs.
+
+    Args:
+        model: Of the same sizes, but for the vocabulary.
+        weights: The other model's, by parameter name.
+        ids: (N,) the new text.
+    """
+    known = len(weights["output.bias"])
+    parameters = model.state_dict()  # of the very same memory
+    with torch.no_grad():
+        for name, values in weights.items():
+            parameters[name][: len(values)] = torch.from_numpy(np.array(values))
+        if known < model.embedding.num_embeddings:
+            for matrix in {model.embedding.weight, model.output.weight}:
+                old, new = matrix[:known], matrix[known:]
+                new.copy_(old.mean(0) + _NEW_SPREAD * old.std(0) * torch.randn(new.shape))
+            counts = np.bincount(ids, minlength=model.embedding.num_embeddings) + 0.5
+            model.output.bias[known:] = torch.from_numpy(np.log(counts / counts.sum())[known:])
 
 
 def keep_topics(model: LSTMLanguageModel, progress: float) -> None:

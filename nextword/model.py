@@ -39,6 +39,7 @@ class LSTMLanguageModel(nn.Module):
         super().__init__()
         self.config = config
         self.sparse = False
+        self.columns: tuple[int, slice] | None = None  # of how many streams, and which, where processes share them
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim)
         self._layers = [nn.LSTM(inputs, hidden) for inputs, hidden in config.layer_sizes()]
         self.lstm = nn.ModuleList(self._layers)
@@ -127,5 +128,6 @@ class LSTMLanguageModel(nn.Module):
         """Dropout with one mask for all T steps (Gal and Ghahramani 2016)."""
         if not self.training or not chance:
             return vectors
-        mask = torch.rand(1, *vectors.shape[1:], device=vectors.device) >= chance
+        streams, own = self.columns or (vectors.shape[1], slice(None))
+        mask = torch.rand(1, streams, vectors.shape[2], device=vectors.device)[:, own] >= chance
         return vectors * (mask / (1 - chance)).to(vectors.dtype)

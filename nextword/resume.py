@@ -36,7 +36,7 @@ from nextword.checkpoint import (
     refusing_damage,
     write_container,
 )
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import ModelConfig, TrainConfig, contradictions
 from nextword.errors import CheckpointError, UsageError
 from nextword.model import LayerState, LSTMLanguageModel
 from nextword.tokenizer import WordTokenizer
@@ -144,10 +144,9 @@ def agree(
     """
     wanted, stored = asdict(given) | asdict(config), asdict(point.model_config) | asdict(point.config)
     fixed = [name for name in wanted if name in asked and name not in _LENGTHS + _ELSEWHERE]
-    if wrong := [name for name in fixed if wanted[name] != stored[name]]:
-        differences = (f"--{name.replace('_', '-')} is {stored[name]} there, not {wanted[name]}" for name in wrong)
+    if wrong := contradictions(wanted, stored, fixed):
         raise UsageError(
-            f"the unfinished run {path} is another one: {'; '.join(differences)}",
+            f"the unfinished run {path} is another one: {wrong}",
             "Leave these options out to go on with it, or replace it: --force instead of --resume",
         )
     changes = {name: wanted[name] for name in _ELSEWHERE if name in asked or name in ("name", "out", "force")}

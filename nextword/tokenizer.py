@@ -161,6 +161,23 @@ class WordTokenizer:
                     position = position.after(self.words[token])
         return _choose_surface_forms(self.words, inside, opening)
 
+    def extended(self, texts: Iterable[str], vocab_size: int, min_count: int) -> WordTokenizer:
+        """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
+
+        Args:
+            texts: More text, iterated over twice.
+            vocab_size: Most words that the vocabulary may grow to; none is taken away.
+            min_count: New words seen less often stay unknown.
+        """
+        learned = WordTokenizer.train(texts, self.scheme, self.cased, vocab_size, min_count)
+        known = set(self.words)
+        new = [word for word in learned.words if word not in known][: max(0, vocab_size - len(self))]
+        content = json.loads(self._tokenizer.to_str())
+        content["model"]["vocab"] = {word: index for index, word in enumerate([*self.words, *new])}
+        forms = {word: learned.surface_forms[word] for word in new if word in learned.surface_forms}
+        tokenizer = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
+        return WordTokenizer(tokenizer, self.scheme, self.cased, self.surface_forms | forms)
+
     @classmethod
     def from_json(cls, tokenizer: str, vocabulary: str) -> WordTokenizer:
         """Rebuild from the two strings that `to_json` gave.

@@ -8,16 +8,15 @@ prints nothing; who wants to watch passes a function that takes the events of `e
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import math
 import os
 import platform
 import shlex
-import sys
+import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +25,32 @@ import torch
 from numpy.typing import NDArray
 
 from nextword import __version__
-from nextword.checkpoint import SUFFIX, Checkpoint, save_checkpoint
+from nextword.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
-from nextword.corpus import Corpus, default_corpus, read_corpus, split_corpus
+from nextword.corpus import Corpus, read_corpus, split_corpus
 from nextword.data import TokenFile, Window, batchify, window_count, windows
-from nextword.errors import CorpusError, DivergedError, Interrupted, OutOfMemoryError, StorageError, UsageError
+from nextword.distributed import ProcessGroup, ProcessLostError
+from nextword.errors import (
+    CorpusError,
+    DivergedError,
+    Interrupted,
+    NextwordError,
+    OutOfMemoryError,
+    UsageError,
+)
 from nextword.evaluation import perplexity
 from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
-from nextword.initialization import initialize, keep_topics
+from nextword.hardware import find_device, format_name, keep_freed_memory, product_format
+from nextword.initialization import initialize, keep_topics, take_over
 from nextword.interruption import StopSignals
 from nextword.loss import WordSampler
 from nextword.model import LayerState, LSTMLanguageModel
 from nextword.optimizer import ClippedSGD
+from nextword.plan import Plan, begun, changed, resumed, started_from
 from nextword.predictor import Predictor
 from nextword.resume import (
     ResumePoint,
-    agree,
     capture,
-    find_unfinished,
-    load_resume_point,
     reached,
     restore,
     resume_path,
@@ -75,6 +81,7 @@ def train(
     train_config: TrainConfig | None = None,
     *,
     valid: Paths | None = None,
+    start_from: str | Path | None = None,
     resume: bool = False,
     asked: Collection[str] | None = None,
     on_event: Callable[[Event], None] | None = None,
@@ -95,9 +102,12 @@ def train(
         train_config: How it is trained, under which name and in which folder it is saved; None for the defaults, or
             what the resumed run has.
         valid: Text to validate on; None to hold out a part of the corpus.
+        start_from: Checkpoint whose network and words to start with: known words keep their vectors, the text's own
+            are added. The learning rate is lower then, unless it is among `asked`.
         resume: Go on with the unfinished run of that name, or of that corpus; without either with the last one.
-        asked: Names of the fields of both configs that the user has set, which a resumed run must agree with; None
-            for those that are not at their defaults. Only `epochs`, `max_steps` and `minutes` may change the run.
+        asked: Names of the fields of both configs that the user has set, which a resumed run or the network started
+            from must agree with; None for those that are not at their defaults. Only the dropouts of a network, and
+            `epochs`, `max_steps` and `minutes` of a run may change.
         on_event: Called with every event of `nextword.events`, in order.
 
     Returns:
@@ -105,9 +115,9 @@ def train(
 
     Raises:
         UsageError: A checkpoint or an unfinished run of that name exists and `force` is off; what was asked for is
-            not what the resumed run is; the device is not there.
+            not what the resumed run or the network started from is; the device is not there.
         CorpusError: The text cannot be read, is too little, or is not the one that the resumed run began with.
-        CheckpointError: There is nothing to resume, or it is damaged.
+        CheckpointError: There is nothing to resume or to start from, or it is damaged.
         StorageError: The folder cannot be written.
         DivergedError: The loss is no longer a finite number; the last good checkpoint is kept.
         OutOfMemoryError: The network or its window does not fit in memory.
@@ -115,110 +125,47 @@ def train(
     """
     began = time.perf_counter()
     model_config, config = model_config or ModelConfig(), train_config or TrainConfig()
-    asked = _changed(model_config, config) if asked is None else asked
+    asked = changed(model_config, config) if asked is None else asked
     paths = _as_paths(corpus) if corpus is not None else None
     valid_paths = _as_paths(valid) if valid is not None else None
-    try:
-        plan = (_resumed if resume else _begun)(paths, valid_paths, model_config, config, asked)
+    group = ProcessGroup.join(config.device)
+    emit = on_event if on_event and group.first else lambda event: None
+    with _clear_errors(group, config):
+        if resume and start_from is not None:
+            raise UsageError("--resume goes on with a run and --from begins one", "Leave one of them out.")
+        if resume:
+            plan = resumed(paths, valid_paths, model_config, config, asked)
+        else:
+            plan = begun(paths, valid_paths, model_config, config)
+        if start_from is not None:
+            plan = started_from(load_checkpoint(Path(start_from)), plan, asked)
         data = _prepare(plan.paths, plan.valid, plan.config, plan.learn_words)
-        return _Run(plan, data, on_event or (lambda event: None), began).go()
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "memory" in str(error).lower():
-            hint = f"Read fewer streams at once: --batch-size {max(1, config.batch_size // 2)}"
-            raise OutOfMemoryError("there is not enough memory for a network of this size", hint) from error
+        path = _Run(plan, data, emit, began, group).go()
+    group.leave()
+    return path
+
+
+@contextlib.contextmanager
+def _clear_errors(group: ProcessGroup, config: TrainConfig) -> Iterator[None]:
+    """What torch raises becomes an error that says what mends it, and one process says it for all."""
+    try:
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if group.is_loss(error):
+                hint = "Start all of them again, with --resume if the run has left a resume file"
+                raise ProcessLostError(f"another of the {group.size} training processes is gone", hint) from error
+            if isinstance(error, MemoryError) or "memory" in str(error).lower():
+                hint = f"Read fewer streams at once: --batch-size {max(1, config.batch_size // 2)}"
+                raise OutOfMemoryError("there is not enough memory for a network of this size", hint) from error
+            raise
+    except NextwordError as error:
+        error.silent = not group.speaks_first()
         raise
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a run is to do, before any text is read."""
-
-    paths: list[Path]
-    valid: list[Path] | None
-    path: Path  # where the checkpoint goes
-    model_config: ModelConfig
-    config: TrainConfig
-    learn_words: Callable[[Iterable[str]], WordTokenizer]  # from the texts to learn from
-    point: ResumePoint | None = None  # where to go on; None at the very beginning
-
-
-def _begun(
-    paths: list[Path] | None,
-    valid: list[Path] | None,
-    model_config: ModelConfig,
-    config: TrainConfig,
-    asked: Collection[str],
-) -> _Plan:
-    """A run from its beginning."""
-    paths = paths or [default_corpus()]
-    path = _output_path(paths, config)
-    for file in (path, resume_path(path)):
-        if file.is_dir():
-            raise StorageError(f"{file} is a folder", "Choose another name: --name NAME")
-    if resume_path(path).exists() and not config.force:
-        reason = f"{resume_path(path)} is an unfinished run"
-        raise UsageError(reason, "Go on with it: --resume, replace it: --force, or choose another name: --name NAME")
-    if path.exists() and not config.force:
-        raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
-
-    def learn_words(texts: Iterable[str]) -> WordTokenizer:
-        return WordTokenizer.train(texts, config.tokenizer, config.cased, config.vocab_size, config.smallest_count)
-
-    return _Plan(paths, valid, path, model_config, config, learn_words)
-
-
-def _resumed(
-    paths: list[Path] | None,
-    valid: list[Path] | None,
-    model_config: ModelConfig,
-    config: TrainConfig,
-    asked: Collection[str],
-) -> _Plan:
-    """A run from where it was stopped."""
-    if config.force:
-        raise UsageError("--resume goes on with a run and --force replaces it", "Leave one of them out.")
-    name = config.name or (_name_of(paths) if paths else None)
-    path = find_unfinished(Path(config.out), name)
-    point = load_resume_point(resume_path(path))
-    _output_path([path], replace(config, name=path.name.removesuffix(SUFFIX)))
-    config = agree(point, resume_path(path), model_config, config, asked)
-    stored, stored_valid = point.facts["corpus"], point.facts["valid"]
-    return _Plan(
-        paths or [Path(file) for file in stored],
-        valid or (stored_valid and [Path(file) for file in stored_valid]),
-        path,
-        point.model_config,
-        config,
-        lambda texts: point.tokenizer,
-        point,
-    )
-
-
-def _changed(*configs: ModelConfig | TrainConfig) -> set[str]:
-    """Names of the fields that are not at their defaults."""
-    return {item.name for config in configs for item in fields(config) if getattr(config, item.name) != item.default}
 
 
 def _as_paths(paths: Paths) -> list[Path]:
     return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
-
-
-def _output_path(paths: list[Path], config: TrainConfig) -> Path:
-    """Where the checkpoint goes, in a folder that can be written to: that it cannot is found out now."""
-    folder = Path(config.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"the folder {folder} cannot be made: {error.strerror}"
-        raise StorageError(reason, "Choose another one: --out DIR") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StorageError(f"the folder {folder} cannot be written to", "Choose another one: --out DIR")
-    return folder / ((config.name or _name_of(paths)) + SUFFIX)
-
-
-def _name_of(paths: list[Path]) -> str:
-    """What a run on these texts is called unless it is given a name."""
-    return paths[0].resolve().stem or "corpus"
 
 
 @dataclass(frozen=True)
@@ -275,26 +222,35 @@ class _Run:
         data: The prepared text.
         emit: Takes the events.
         began: When the run began, on the clock `time.perf_counter`.
+        group: The processes it is shared out to.
     """
 
-    def __init__(self, plan: _Plan, data: _Data, emit: Callable[[Event], None], began: float) -> None:
-        self.plan, self.data, self.path, self.emit, self.began = plan, data, plan.path, emit, began
+    def __init__(
+        self, plan: Plan, data: _Data, emit: Callable[[Event], None], began: float, group: ProcessGroup
+    ) -> None:
+        self.plan, self.data, self.path, self.emit, self.began, self.group = plan, data, plan.path, emit, began, group
         self.config, notes = _fit_batch(plan.config, len(data.training))
         self.notes = data.notes + notes
         config, point = self.config, plan.point
+        _check_shared(group, config, data)
         torch.manual_seed(config.seed)
-        _keep_freed_memory()
-        self.device = _device(config.device)
-        self.dtype = _product_format(self._precision(), self.device)
+        keep_freed_memory()
+        self.device = find_device(config.device)
+        fast = product_format(self._precision(), self.device) == torch.bfloat16
+        self.dtype = torch.bfloat16 if group.from_first(fast) else torch.float32
         self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
-        if point is None:
+        self.started_from = point.facts["started_from"] if point else plan.source and plan.source.digest
+        if plan.source is not None:
+            take_over(self.model, plan.source.tensors, data.training.ids)
+        elif point is None:
             initialize(self.model, data.training.ids)
         self.model.to(self.device)
         self.parameters = list(self.model.parameters())
         self.optimizer = ClippedSGD(self.parameters, config.lr, config.clip)
         self.sampler = self._sampler()
-        self.model.sparse = self.sampler is not None and len(data.tokenizer) >= _SPARSE_FROM
-        self.streams = batchify(data.training.ids, config.batch_size)
+        self.model.sparse = self.sampler is not None and group.size == 1 and len(data.tokenizer) >= _SPARSE_FROM
+        self.columns = group.columns(config.batch_size)
+        self.streams = batchify(data.training.ids, config.batch_size)[:, self.columns]
         self.windows_per_epoch = window_count(len(data.training), config.batch_size, config.bptt)
         steps = config.max_steps if config.minutes else config.max_steps or config.epochs * self.windows_per_epoch
         self.schedule = Schedule(steps, config.minutes)
@@ -303,19 +259,20 @@ class _Run:
         self.state: list[LayerState] | None = None
         self.tokens = 0
         self.best, self.best_digest = math.inf, ""
-        self.save_cost, self.saved_at = 0.0, 0.0
-        self.stop = StopSignals()
+        self.save_cost, self.saving = 0.0, False
+        self.signals, self.stopping = StopSignals(), 0
         if point is not None:
             self._restore(point)
+        self.loss = group.loss(self.model, config.batch_size)
         self.saved_at = self.seconds
 
     def go(self) -> Path:
         """Train to the end of the schedule and return the checkpoint's path."""
         self.emit(self._prepared())
         resume_file = resume_path(self.path)
-        if self.plan.point is None:
+        if self.plan.point is None and self.group.first:
             resume_file.unlink(missing_ok=True)  # of the run that --force replaces
-        with self.stop:
+        with self.signals:
             self._validate_if_due()
             recent = [(self.seconds, self.tokens)]
             for window in self._all_windows():
@@ -324,13 +281,12 @@ class _Run:
                 recent = [*recent, (self.seconds, self.tokens)][-_SPEED_WINDOW - 1 :]
                 speed = (recent[-1][1] - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-9)
                 self.emit(Step(self.step, self.progress, self.tokens, loss, lr, speed, self._seconds_left()))
-                if self.stop.received:
+                if self.stopping:
                     self._stop()
-                paused = self._validate_if_due()
-                paused |= self._save_if_due()
-                if paused:
+                if self._validate_if_due() | self._save_if_due():
                     recent = [(self.seconds, self.tokens)]
-        resume_file.unlink(missing_ok=True)
+        if self.group.first:
+            resume_file.unlink(missing_ok=True)
         self.emit(Finished(self.path, self.best, self.step, self.tokens, self.seconds))
         return self.path
 
@@ -368,19 +324,36 @@ class _Run:
         lr = self.config.lr * _schedule(self.progress)
         inputs = torch.from_numpy(window.inputs).to(self.device)
         targets = torch.from_numpy(window.targets).to(self.device)
-        loss, self.state = self.model.loss(inputs, targets, self.state, self.dtype, self.sampler)
+        loss, self.state = self.loss(inputs, targets, self.state, self.dtype, self.sampler)
         loss.backward()  # type: ignore[no-untyped-call]
-        value = loss.item()
+        value = self._agree(loss.item())
         self._check_finite(value, f"the loss of step {self.step + 1}")
-        self.schedule.plan(self.seconds, self._reserve())
         keep_topics(self.model, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
         self.schedule.advance()
         self.position += len(inputs)
-        self.tokens += inputs.numel()
+        self.tokens += len(inputs) * self.config.batch_size
         return value, lr
+
+    def _agree(self, loss: float) -> float:
+        """Tell the other processes, and hear from them, all that must be the same for all; returns the mean loss.
+
+        The first process plans the number of steps and decides when to write the resume file; a signal to any of them
+        stops all.
+        """
+        first = self.group.first
+        if first:
+            self.schedule.plan(self.seconds, self._reserve())
+        total, save = (self.schedule.total, self._save_is_due()) if first else (0, False)
+        received = self.signals.received
+        signals = [float(received == number) for number in (signal.SIGINT, signal.SIGTERM)]
+        loss, interrupted, terminated, saves, steps = self.group.sum(loss, *signals, save, total)
+        self.schedule.total = int(steps)
+        self.stopping = signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0
+        self.saving = bool(saves)
+        return loss / self.group.size
 
     def _check_finite(self, value: float, name: str) -> None:
         """Raise `DivergedError` for a number that shows that the weights are lost."""
@@ -403,7 +376,7 @@ class _Run:
     def _validate_if_due(self) -> bool:
         """Predict the held-out text if it is time to; whether it was."""
         epoch_ended = self.position >= len(self.streams) - 1
-        due = self.validations.due(self.schedule, self.tokens, epoch_ended, self.seconds)
+        due = self.group.first and self.validations.due(self.schedule, self.tokens, epoch_ended, self.seconds)
         if due:
             began = time.perf_counter()
             self._validate()
@@ -426,22 +399,31 @@ class _Run:
         """Leave all that is needed to go on, and the run."""
         self._save_resume_point()
         where = f"stopped after step {self.step:,}, {self.progress:.0%} of the way"
-        out = "" if self.config.out == TrainConfig.out else f" --out {shlex.quote(self.config.out)}"
-        name = shlex.quote(self.path.name.removesuffix(SUFFIX))
-        command = f"nextword train --resume --name {name}{out}"
         reason = f"{where}; all of it is in {resume_path(self.path)}"
-        raise Interrupted(reason, f"Go on with: {command}", 128 + self.stop.received)
+        raise Interrupted(reason, f"Go on with: {self._command(self.group.size)}", 128 + self.stopping)
+
+    def _command(self, processes: int) -> str:
+        """What the user types to go on with this run."""
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", processes)) if processes == self.group.size else processes
+        launcher = "" if processes == 1 else f"torchrun --nproc-per-node {here} -m -- "
+        out = "" if self.config.out == TrainConfig.out else f" --out {shlex.quote(self.config.out)}"
+        return f"{launcher}nextword train --resume --name {shlex.quote(self.path.name.removesuffix(SUFFIX))}{out}"
+
+    def _save_is_due(self) -> bool:
+        """Whether to write the resume file, so that a process that is killed loses little."""
+        return self.seconds - self.saved_at > max(_SAVE_EVERY, _SAVE_RATIO * self.save_cost)
 
     def _save_if_due(self) -> bool:
-        """Write the resume file now and then, so that a killed process loses little; whether it was written."""
-        due = self.seconds - self.saved_at > max(_SAVE_EVERY, _SAVE_RATIO * self.save_cost) and self.progress < 1
+        """Write the resume file if all agreed to; whether they did."""
+        due = self.saving and self.progress < 1
         if due:
             self._save_resume_point()
         return due
 
     def _save_resume_point(self) -> None:
+        """Write the resume file; when this returns in one process, it is there for all."""
         began = time.perf_counter()
-        tensors, facts = capture(self.model, self.optimizer, self.state)
+        tensors, facts = capture(self.model, self.optimizer, self.group.whole_state(self.state, self.config.batch_size))
         facts |= {
             "schedule": self.schedule.state(),
             "validations": self.validations.state(),
@@ -455,10 +437,14 @@ class _Run:
             "files": _file_facts(self.data),
             "corpus_sha256": self.data.corpus.digest,
             "validation_sha256": _digest(self.data.validation.ids),
+            "started_from": self.started_from,
+            "processes": self.group.size,
             "surroundings": self._surroundings(),
         }
-        point = ResumePoint(self.plan.model_config, self.plan.config, self.data.tokenizer, tensors, facts)
-        save_resume_point(resume_path(self.path), point)
+        if self.group.first:
+            point = ResumePoint(self.plan.model_config, self.plan.config, self.data.tokenizer, tensors, facts)
+            save_resume_point(resume_path(self.path), point)
+        self.group.sum(0.0)
         self.saved_at, self.save_cost = self.seconds, time.perf_counter() - began
 
     def _restore(self, point: ResumePoint) -> None:
@@ -473,7 +459,11 @@ class _Run:
                 f"the text is not the one that the unfinished run read: {named}",
                 f"Put the text back, or go on on the new one when this run is finished: --from {self.path}",
             )
-        self.state = restore(point, self.model, self.optimizer, self.device)
+        if facts["processes"] != self.group.size:
+            reason = f"the unfinished run has {facts['processes']} processes and cannot go on with {self.group.size}"
+            raise UsageError(reason, f"Go on with: {self._command(facts['processes'])}")
+        state = restore(point, self.model, self.optimizer, self.device)
+        self.state = state and [(hidden[:, self.columns], cell[:, self.columns]) for hidden, cell in state]
         lengths = ("epochs", "max_steps", "minutes")
         same_length = all(getattr(point.config, name) == getattr(self.plan.config, name) for name in lengths)
         self.schedule.restore(facts["schedule"], same_length)
@@ -494,7 +484,7 @@ class _Run:
             "torch": torch.__version__,
             "python": platform.python_version(),
             "device": str(self.device),
-            "precision": _name(self.dtype),
+            "precision": format_name(self.dtype),
             "threads": torch.get_num_threads(),
         }
 
@@ -532,10 +522,12 @@ class _Run:
             "tokens_seen": self.tokens,
             "steps": self.step,
             "validation_perplexity": valid_perplexity,
-            "precision": _name(self.dtype),
+            "precision": format_name(self.dtype),
             "settings": {k: v for k, v in asdict(self.config).items() if k not in ("name", "out", "force")},
             "versions": {"nextword": __version__, "torch": torch.__version__, "python": platform.python_version()},
         }
+        if self.started_from:
+            training["started_from"] = self.started_from
         return Checkpoint(self.plan.model_config, self.data.tokenizer, tensors, training)
 
     def _prepared(self) -> Prepared:
@@ -548,11 +540,21 @@ class _Run:
             unknown_rate=self.data.unknown_rate,
             parameters=sum(parameter.numel() for parameter in self.parameters),
             device=str(self.device),
-            precision=_name(self.dtype),
+            precision=format_name(self.dtype),
             notes=self.notes,
             step=self.step,
             progress=self.progress,
         )
+
+
+def _check_shared(group: ProcessGroup, config: TrainConfig, data: _Data) -> None:
+    """Refuse what cannot be shared out: too few streams, or texts that are not the same for every process."""
+    if config.batch_size < group.size:
+        reason = f"batch_size is {config.batch_size}, too few streams for {group.size} processes"
+        raise UsageError(reason, "Start fewer processes, or read more streams at once: --batch-size")
+    ours = float(int(data.corpus.digest[:12], 16))  # exact in 53 bits
+    if group.from_first(ours) != ours:
+        raise CorpusError("this process has read another text than the first one", "Give all machines the same files.")
 
 
 def _digest(ids: NDArray[np.int32]) -> str:
@@ -564,20 +566,6 @@ def _file_facts(data: _Data) -> dict[str, list[int]]:
     """Size and time of every file of the corpus: only to say which one changed, when its text did."""
     stats = ((document.path.resolve(), document.path.stat()) for document in data.corpus.documents)
     return {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in stats}
-
-
-def _keep_freed_memory() -> None:
-    """Ask the C library to keep freed memory for the next window, where it is glibc.
-
-    Every window needs the same few megabytes anew; given back to the system each time, their page faults take a tenth
-    of the training time.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            tune = ctypes.CDLL("libc.so.6").mallopt
-            trim_threshold, mmap_threshold = -1, -3  # malloc.h
-            tune(mmap_threshold, 32 * 2**20)
-            tune(trim_threshold, 2**31 - 1)
 
 
 def _schedule(progress: float) -> float:
@@ -592,44 +580,6 @@ def _fit_batch(config: TrainConfig, tokens: int) -> tuple[TrainConfig, list[str]
         return config, []
     smaller = replace(config, batch_size=largest, bptt=min(config.bptt, tokens // largest - 1))
     return smaller, [f"The text is short: {smaller.batch_size} streams side by side instead of {config.batch_size}."]
-
-
-def _device(name: str) -> torch.device:
-    """The device asked for; `auto` takes a GPU where there is one."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise UsageError("there is no CUDA device on this machine", "Train on the processor: --device cpu")
-    return torch.device("cuda" if name != "cpu" and available else "cpu")
-
-
-def _product_format(name: str, device: torch.device) -> torch.dtype:
-    """Number format of the matrix products; `auto` takes bf16 where the hardware multiplies it much faster."""
-    if name != "auto":
-        return torch.bfloat16 if name == "bf16" else torch.float32
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    # Hardware with bf16 instructions is 3 to 8 times as fast with them, hardware without several times slower: a
-    # look at the clock tells the two apart on the busiest machine.
-    return (
-        torch.bfloat16
-        if _seconds_of_product(torch.float32) > 1.5 * _seconds_of_product(torch.bfloat16)
-        else torch.float32
-    )
-
-
-def _seconds_of_product(dtype: torch.dtype) -> float:
-    """The shortest of a few times that a matrix product of typical size takes."""
-    left, right = torch.ones(512, 512, dtype=dtype), torch.ones(512, 2048, dtype=dtype)
-    times = []
-    for _ in range(6):
-        began = time.perf_counter()
-        torch.mm(left, right)
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
-def _name(dtype: torch.dtype) -> str:
-    return "bf16" if dtype == torch.bfloat16 else "fp32"
 
 
 def _previews(predictor: Predictor, ids: NDArray[np.int32]) -> list[Preview]:

@@ -60,6 +60,7 @@ def test_every_command_runs_as_written_and_so_does_the_library_example(
         run(["bash", "-euo", "pipefail", "-c", block], clone, environment)
     assert sorted(path.name for path in (clone / "checkpoints").iterdir()) == [
         "everyday.safetensors",
+        "mine-2.safetensors",
         "mine.safetensors",
     ]
     (example,) = blocks("python")
