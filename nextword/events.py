@@ -141,4 +141,4 @@ class EventLog:
             yield
         except OSError as error:
             reason = f"the log {self._path} cannot be written: {error.strerror}"
-            raise StorageError(reason, "Make room, or choose another file: --log FILE") from error
+            raise StorageError(reason, "Choose another file: --log FILE") from error
