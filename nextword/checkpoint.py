@@ -10,6 +10,7 @@ The file is in the safetensors format: eight bytes of header length, a JSON head
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
     digest      SHA-256 of the whole file with these 64 characters set to '0'
 
+`write_container` and `read_container` are this format without the meaning; `resume.py` keeps its file in it, too.
 Pickle is never read or written. Knows the format; knows neither torch nor what a prediction is.
 """
 
@@ -21,6 +22,7 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,7 +40,14 @@ FORMAT = "nextword/1"
 SUFFIX = ".safetensors"
 _NO_DIGEST = "0" * 64
 _LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
-_STORED = {"F16": np.dtype(np.float16), "F32": np.dtype(np.float32)}
+_STORED: dict[str, Any] = {
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+}
 
 
 @dataclass(frozen=True)
@@ -75,9 +84,17 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
         "tokenizer": tokenizer,
         "vocabulary": vocabulary,
         "training": json.dumps(checkpoint.training, ensure_ascii=False),
-        "digest": _NO_DIGEST,
     }
-    content = _serialise({name: _halved(values) for name, values in checkpoint.tensors.items()}, metadata)
+    return write_container(path, {name: _halved(values) for name, values in checkpoint.tensors.items()}, metadata)
+
+
+def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> str:
+    """Write named arrays and strings to `path`, with a digest over all of it, and return the digest.
+
+    Raises:
+        StorageError: The folder cannot be written or the disk is full; what was at `path` is untouched.
+    """
+    content = _serialise(tensors, {**metadata, "digest": _NO_DIGEST})
     digest = hashlib.sha256(content).hexdigest()
     content = content.replace(_digest_entry(_NO_DIGEST), _digest_entry(digest), 1)
     write_atomically(path, content)
@@ -168,22 +185,44 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: The file is missing, not a checkpoint, damaged, or of a format this version cannot read.
     """
-    content = _read_regular_file(path)
-    metadata = _read_metadata(path, content)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has the format {metadata.get('format')!r}; this version reads {FORMAT!r}",
-            "Upgrade nextword: pip install --upgrade nextword",
-        )
-    _verify_digest(path, content, metadata.get("digest", ""))
-    try:
+    metadata, stored = read_container(path, FORMAT)
+    with refusing_damage(path):
         config = ModelConfig(**json.loads(metadata["config"]))
         tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
         training = json.loads(metadata["training"])
-        tensors = _read_tensors(content, config.parameter_shapes(len(tokenizer)))
+        tensors = check_parameters(stored, config.parameter_shapes(len(tokenizer)))
+    return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
+
+
+def read_container(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """The strings and the arrays of a file that `write_container` wrote, after its digest was verified.
+
+    Args:
+        path: The file.
+        file_format: What its `format` string must be.
+
+    Raises:
+        CheckpointError: The file is missing, not of this kind, damaged, or of a format this version cannot read.
+    """
+    content = _read_regular_file(path)
+    metadata = _read_metadata(path, content)
+    if metadata.get("format") != file_format:
+        raise CheckpointError(
+            f"{path} has the format {metadata.get('format')!r}; this version reads {file_format!r}",
+            "Upgrade nextword: pip install --upgrade nextword",
+        )
+    _verify_digest(path, content, metadata.get("digest", ""))
+    with refusing_damage(path):
+        return metadata, _read_tensors(content)
+
+
+@contextlib.contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Whatever goes wrong when the parts of the file `path` are put together becomes a `CheckpointError`."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, RecursionError, NextwordError, safetensors.SafetensorError) as error:
         _refuse(path, f"is not a whole checkpoint ({error})", error)
-    return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
 
 
 def _refuse(path: Path, reason: str, cause: BaseException | None = None) -> NoReturn:
@@ -228,20 +267,30 @@ def _verify_digest(path: Path, content: bytes, digest: str) -> None:
         _refuse(path, "is damaged: its digest does not match its content")
 
 
-def _read_tensors(content: bytes, shapes: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
-    """Every tensor in 32 bits, after its name, shape and type were compared with what the config asks for."""
+def _read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
+    """Every array of the file as it was stored."""
     stored: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
+    tensors = {}
+    for name, entry in stored.items():
+        if entry["dtype"] not in _STORED:
+            raise ValueError(f"{name} is of type {entry['dtype']}")
+        tensors[name] = np.frombuffer(entry["data"], _STORED[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+def check_parameters(
+    stored: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]
+) -> dict[str, NDArray[np.float32]]:
+    """The network's parameters in 32 bits, if they are just those that `shapes` names, and finite.
+
+    Raises:
+        ValueError: They are not; the message names the parameter.
+    """
     if stored.keys() != shapes.keys():
         raise ValueError(f"tensors missing or too many: {', '.join(sorted(stored.keys() ^ shapes.keys()))}")
-    tensors = {}
     for name, shape in shapes.items():
-        entry = stored[name]
-        if tuple(entry["shape"]) != shape or entry["dtype"] not in _STORED:
-            raise ValueError(f"{name} is {entry['dtype']} {entry['shape']}, not {list(shape)}")
-        stored_as: Any = _STORED[entry["dtype"]]
-        raw = np.frombuffer(entry["data"], stored_as)
-        values = raw.reshape(shape).astype(np.float32, copy=False)
-        if not np.isfinite(values).all():
+        if stored[name].shape != shape or stored[name].dtype not in (np.float16, np.float32):
+            raise ValueError(f"{name} is {stored[name].dtype} {list(stored[name].shape)}, not {list(shape)}")
+        if not np.isfinite(stored[name]).all():
             raise ValueError(f"{name} has values that are not finite")
-        tensors[name] = values
-    return tensors
+    return {name: stored[name].astype(np.float32, copy=False) for name in shapes}

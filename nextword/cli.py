@@ -19,7 +19,7 @@ import typer
 
 from nextword import __version__, console
 from nextword.config import ModelConfig, TrainConfig
-from nextword.errors import NextwordError, StorageError, UsageError
+from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
 app = typer.Typer(
@@ -98,6 +98,7 @@ def _option(item: Field[Any], panel: str) -> inspect.Parameter:
 @app.command(epilog="Example: nextword train diary.txt letters/ --minutes 10")
 @_config_options(ModelConfig, TrainConfig)
 def train(
+    context: typer.Context,
     paths: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Argument(metavar="[PATH]...", help="Text files and folders; none: the text that ships with nextword."),
@@ -111,6 +112,9 @@ def train(
         Optional[Path],  # noqa: UP045
         typer.Option(help="File for one JSON line per step and validation.", show_default=False),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished run: of --name, of the corpus, or the last one.")
+    ] = False,
     quiet: QuietOption = False,
     **settings: Any,
 ) -> None:
@@ -118,6 +122,7 @@ def train(
     model_fields = {item.name for item in fields(ModelConfig)}
     model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
     train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
+    asked = {name for name in settings if _is_given(context, name)}
     with ExitStack() as stack:
         listeners: list[Callable[[Event], None]] = []
         if not quiet:
@@ -130,9 +135,17 @@ def train(
             for hear in listeners:
                 hear(event)
 
-        path = run(paths or None, model_config, train_config, valid=valid, on_event=on_event)
+        path = run(
+            paths or None, model_config, train_config, valid=valid, resume=resume, asked=asked, on_event=on_event
+        )
     if not quiet:
         console.say_next(path)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether the user typed the option, rather than leaving it at its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command(epilog="Example: nextword predict 'The weather is'")
@@ -203,6 +216,9 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or 0
         sys.stdout.flush()
+    except Interrupted as stop:
+        code = stop.exit_code
+        console.stopped(stop.message, stop.hint)
     except NextwordError as error:
         code = _fail(error, error.message, error.hint, error.exit_code)
     except typer.TyperException as error:

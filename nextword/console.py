@@ -71,6 +71,11 @@ def error(message: str, hint: str) -> None:
         print(f"Hint: {visible(hint)}", file=sys.stderr)
 
 
+def stopped(message: str, hint: str) -> None:
+    """Where training was told to stop and what goes on with it, a line each, on stderr."""
+    print(f"\n{visible(message[:1].upper() + message[1:])}.\n{visible(hint)}", file=sys.stderr)
+
+
 def show_predictions(predictions: Sequence[Prediction]) -> None:
     """A table of words with bars on a terminal; off one a line each: word, tab, probability."""
     if not is_terminal(sys.stdout):
@@ -239,7 +244,10 @@ class TrainingView:
             f"{event.validation_tokens:,} held out ({event.unknown_rate:.1%} of them unknown); "
             f"{event.vocabulary_size:,} different words"
         )
-        self._say(f"{event.parameters:,} parameters, {event.precision} products on {event.device}\n")
+        self._say(f"{event.parameters:,} parameters, {event.precision} products on {event.device}")
+        if event.step:
+            self._say(f"Going on after step {event.step:,}, {event.progress:.0%} of the way")
+        self._say("")
         if self._live:
             self._progress = _progress_bar()
             self._progress.add_task("", total=1.0, step="")

@@ -11,6 +11,7 @@ escapes is a bug. This module knows nothing of the rest of the package.
     +-- StorageError         5   the disk or a permission says no
     +-- DivergedError        7   training produced a loss that is not a number
     +-- OutOfMemoryError     8   the machine's or the accelerator's memory is too small
+    +-- Interrupted        130   training was told to stop (143: by SIGTERM), and can go on
 """
 
 
@@ -64,3 +65,17 @@ class OutOfMemoryError(NextwordError):
     """The memory of the machine or of its accelerator is too small for the sizes asked for."""
 
     exit_code = 8
+
+
+class Interrupted(NextwordError):
+    """Training was told to stop by a signal and saved all it needs to go on.
+
+    Args:
+        message: Where it stopped and what was saved.
+        hint: The command that goes on.
+        exit_code: 128 and the signal's number, as a shell counts.
+    """
+
+    def __init__(self, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code

@@ -30,6 +30,8 @@ class Prepared:
     device: str
     precision: str
     notes: list[str]  # what was passed over or adapted, one sentence each
+    step: int = 0  # made so far: more than none in a resumed run
+    progress: float = 0.0  # 0 to 1, of the whole schedule
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ Event = Prepared | Step | Validation | Finished
 class EventLog:
     """Writes steps and validations to a file as JSON, one object a line, each there as soon as it happened.
 
-    What the file held before goes when training starts, and stays when something keeps it from starting.
+    What the file held before goes when training starts from its beginning. It stays when something keeps training
+    from starting, and when a run is resumed, which goes on after it.
 
     Args:
         path: The file; it may be a pipe.
@@ -108,10 +111,9 @@ class EventLog:
         self._file.close()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Prepared):
+        if isinstance(event, Prepared) and not event.step:
             with contextlib.suppress(OSError):  # a pipe has no length
                 self._file.truncate(0)
-            return
         if isinstance(event, Step):
             record = {
                 "step": event.step,

@@ -14,9 +14,13 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from nextword.config import ModelConfig
-from nextword.loss import linear_cross_entropy
+from nextword.fused_lstm import lstm_window
+from nextword.loss import WordSampler, linear_cross_entropy
 
 LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (1, B, H)
+
+_WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of one nn.LSTM layer
+_FUSED_FROM = 384  # units, from where on `fused_lstm` is faster than nn.LSTM's bf16 on a processor
 
 
 class LSTMLanguageModel(nn.Module):
@@ -25,11 +29,16 @@ class LSTMLanguageModel(nn.Module):
     Zaremba, Sutskever and Vinyals 2014 (stacked LSTM, dropout on what is not recurrent); Press and Wolf 2017 and
     Inan, Khosravi and Socher 2017 (embedding and output share their matrix); Gal and Ghahramani 2016 (a dropout
     mask stays the same for a whole window); Merity, Keskar and Socher 2017 (dropped words, DropConnect).
+
+    Attributes:
+        sparse: Whether, with a sampler, `loss` leaves the gradients of embedding and output matrix as sparse tensors of
+            the rows that took part: worth it for a large vocabulary.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
+        self.sparse = False
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim)
         self._layers = [nn.LSTM(inputs, hidden) for inputs, hidden in config.layer_sizes()]
         self.lstm = nn.ModuleList(self._layers)
@@ -61,16 +70,27 @@ class LSTMLanguageModel(nn.Module):
         return self._locked_dropout(shown, self.config.dropout_output), carried
 
     def loss(
-        self, inputs: Tensor, targets: Tensor, state: list[LayerState] | None, dtype: torch.dtype = torch.float32
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        state: list[LayerState] | None,
+        dtype: torch.dtype = torch.float32,
+        sampler: WordSampler | None = None,
     ) -> tuple[Tensor, list[LayerState]]:
         """Mean cross-entropy, in nats a word, of a window; and the state after it, cut off from the gradient.
 
-        `dtype` is the number format of the matrix products: `torch.bfloat16` or `torch.float32`.
+        Args:
+            inputs: (T, B) token ids.
+            targets: (T, B) the ids that came after them.
+            state: Where the streams were before; None for the very beginning.
+            dtype: Number format of the matrix products: `torch.bfloat16` or `torch.float32`.
+            sampler: Draws the words that the output layer scores; None for all of them.
         """
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
             shown, state = self(inputs, state)
         flat = shown.flatten(0, 1)
-        loss = linear_cross_entropy(flat, self.output.weight, self.output.bias, targets.flatten(), dtype)
+        output = self.output.weight, self.output.bias
+        loss = linear_cross_entropy(flat, *output, targets.flatten(), dtype, sampler, self.sparse)
         return loss, [(hidden.detach(), cell.detach()) for hidden, cell in state]
 
     def initial_state(self, batch_size: int) -> list[LayerState]:
@@ -84,7 +104,7 @@ class LSTMLanguageModel(nn.Module):
     def _embed(self, inputs: Tensor) -> Tensor:
         """(T, B) ids to (T, B, E) vectors; in training, some words are dropped wherever they stand."""
         chance = self.config.dropout_words
-        vectors = functional.embedding(inputs, self.embedding.weight)
+        vectors = functional.embedding(inputs, self.embedding.weight, sparse=self.sparse)
         if not self.training or not chance:
             return vectors
         kept = torch.rand(self.embedding.num_embeddings, 1, device=inputs.device) >= chance
@@ -93,10 +113,12 @@ class LSTMLanguageModel(nn.Module):
     def _run(self, layer: nn.LSTM, inputs: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
         """One LSTM layer over the window; in training with some recurrent connections dropped."""
         chance = self.config.dropout_recurrent
-        weights = {}
+        weights: dict[str, Tensor] = dict(layer.named_parameters())
         if self.training and chance:
-            recurrent: Tensor = layer.get_parameter("weight_hh_l0")
-            weights = {"weight_hh_l0": functional.dropout(recurrent, chance)}
+            weights["weight_hh_l0"] = functional.dropout(weights["weight_hh_l0"], chance)
+        device = inputs.device.type
+        if device == "cpu" and layer.hidden_size >= _FUSED_FROM and torch.is_autocast_enabled(device):
+            return lstm_window(inputs, [weights[name] for name in _WEIGHTS], state)
         state = (state[0].to(inputs.dtype), state[1].to(inputs.dtype))
         result: tuple[Tensor, LayerState] = functional_call(layer, weights, (inputs, state))
         return result

@@ -1,21 +1,25 @@
 """Training: from text to a checkpoint.
 
 The path is `train` -> `_prepare` (text, words, ids, network) -> `_Run.go` (windows, steps, validations) ->
-`save_checkpoint`. It prints nothing; who wants to watch passes a function that takes the events of `events.py`.
+`save_checkpoint`. A run that is stopped leaves a resume file, and goes on from it as if it had not been stopped. It
+prints nothing; who wants to watch passes a function that takes the events of `events.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import math
 import os
 import platform
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,12 +30,25 @@ from nextword.checkpoint import SUFFIX, Checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import Corpus, default_corpus, read_corpus, split_corpus
 from nextword.data import TokenFile, Window, batchify, window_count, windows
-from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
+from nextword.errors import CorpusError, DivergedError, Interrupted, OutOfMemoryError, StorageError, UsageError
 from nextword.evaluation import perplexity
 from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
 from nextword.initialization import initialize, keep_topics
+from nextword.interruption import StopSignals
 from nextword.model import LayerState, LSTMLanguageModel
 from nextword.predictor import Predictor
+from nextword.resume import (
+    ResumePoint,
+    agree,
+    capture,
+    find_unfinished,
+    load_resume_point,
+    reached,
+    restore,
+    resume_path,
+    save_resume_point,
+)
+from nextword.schedule import Schedule, Validations
 from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
 
 Paths = str | Path | Sequence[str | Path]
@@ -42,6 +59,9 @@ _PREVIEW_WORDS = 8
 _WARM_UP = 0.02  # of the schedule, in which the learning rate rises
 _CONSTANT_UNTIL = 0.4  # of the schedule; from there on the learning rate falls
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
+_SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
+_SAVE_RATIO = 200  # times as long as it takes to write one, at least: half a percent of the time
+_SAMPLE_AT, _SAMPLE = 10, 4096  # in this step, as many held-out words are predicted to see how long all of them take
 
 
 def train(
@@ -50,43 +70,128 @@ def train(
     train_config: TrainConfig | None = None,
     *,
     valid: Paths | None = None,
+    resume: bool = False,
+    asked: Collection[str] | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Path:
     """Learn a language model from text and save it.
 
     The weights start from what counting the text tells (`initialization`) and are learned by truncated
-    back-propagation through time. After every epoch the held-out text is predicted, and the model is saved when it
-    did so better than ever before.
+    back-propagation through time. After every epoch, and more often where epochs are long, the held-out text is
+    predicted, and the model is saved when it did so better than ever before.
+
+    While it learns, a first SIGINT or SIGTERM ends the run after the step it is in, with a resume file. One is also
+    written every few minutes. With `resume` the run goes on from there: on the same machine and version with the very
+    bits that it would have had without the stop.
 
     Args:
-        corpus: Files and folders of text; None for the text that ships with nextword.
-        model_config: What the network is; None for the defaults.
-        train_config: How it is trained, under which name and in which folder it is saved; None for the defaults.
+        corpus: Files and folders of text; None for the text that ships with nextword, or that the resumed run reads.
+        model_config: What the network is; None for the defaults, or what the resumed run has.
+        train_config: How it is trained, under which name and in which folder it is saved; None for the defaults, or
+            what the resumed run has.
         valid: Text to validate on; None to hold out a part of the corpus.
+        resume: Go on with the unfinished run of that name, or of that corpus; without either with the last one.
+        asked: Names of the fields of both configs that the user has set, which a resumed run must agree with; None
+            for those that are not at their defaults. Only `epochs`, `max_steps` and `minutes` may change the run.
         on_event: Called with every event of `nextword.events`, in order.
 
     Returns:
         The checkpoint's path.
 
     Raises:
-        UsageError: A checkpoint of that name exists and `force` is off, or the device is not there.
-        CorpusError: The text cannot be read or is too little.
+        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off; what was asked for is
+            not what the resumed run is; the device is not there.
+        CorpusError: The text cannot be read, is too little, or is not the one that the resumed run began with.
+        CheckpointError: There is nothing to resume, or it is damaged.
         StorageError: The folder cannot be written.
         DivergedError: The loss is no longer a finite number; the last good checkpoint is kept.
         OutOfMemoryError: The network or its window does not fit in memory.
+        Interrupted: A signal ended the run; it can be resumed.
     """
-    model_config = model_config or ModelConfig()
-    train_config = train_config or TrainConfig()
-    paths = _as_paths(corpus) if corpus is not None else [default_corpus()]
-    path = _output_path(paths, train_config)
+    began = time.perf_counter()
+    model_config, config = model_config or ModelConfig(), train_config or TrainConfig()
+    asked = _changed(model_config, config) if asked is None else asked
+    paths = _as_paths(corpus) if corpus is not None else None
+    valid_paths = _as_paths(valid) if valid is not None else None
     try:
-        data = _prepare(paths, _as_paths(valid) if valid is not None else None, train_config)
-        return _Run(data, path, model_config, train_config, on_event or (lambda event: None)).go()
+        plan = (_resumed if resume else _begun)(paths, valid_paths, model_config, config, asked)
+        data = _prepare(plan.paths, plan.valid, plan.config, plan.learn_words)
+        return _Run(plan, data, on_event or (lambda event: None), began).go()
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error).lower():
-            hint = f"Read fewer streams at once: --batch-size {max(1, train_config.batch_size // 2)}"
+            hint = f"Read fewer streams at once: --batch-size {max(1, config.batch_size // 2)}"
             raise OutOfMemoryError("there is not enough memory for a network of this size", hint) from error
         raise
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a run is to do, before any text is read."""
+
+    paths: list[Path]
+    valid: list[Path] | None
+    path: Path  # where the checkpoint goes
+    model_config: ModelConfig
+    config: TrainConfig
+    learn_words: Callable[[Iterable[str]], WordTokenizer]  # from the texts to learn from
+    point: ResumePoint | None = None  # where to go on; None at the very beginning
+
+
+def _begun(
+    paths: list[Path] | None,
+    valid: list[Path] | None,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    asked: Collection[str],
+) -> _Plan:
+    """A run from its beginning."""
+    paths = paths or [default_corpus()]
+    path = _output_path(paths, config)
+    for file in (path, resume_path(path)):
+        if file.is_dir():
+            raise StorageError(f"{file} is a folder", "Choose another name: --name NAME")
+    if resume_path(path).exists() and not config.force:
+        reason = f"{resume_path(path)} is an unfinished run"
+        raise UsageError(reason, "Go on with it: --resume, replace it: --force, or choose another name: --name NAME")
+    if path.exists() and not config.force:
+        raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
+
+    def learn_words(texts: Iterable[str]) -> WordTokenizer:
+        return WordTokenizer.train(texts, config.tokenizer, config.cased, config.vocab_size, config.smallest_count)
+
+    return _Plan(paths, valid, path, model_config, config, learn_words)
+
+
+def _resumed(
+    paths: list[Path] | None,
+    valid: list[Path] | None,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    asked: Collection[str],
+) -> _Plan:
+    """A run from where it was stopped."""
+    if config.force:
+        raise UsageError("--resume goes on with a run and --force replaces it", "Leave one of them out.")
+    name = config.name or (_name_of(paths) if paths else None)
+    path = find_unfinished(Path(config.out), name)
+    point = load_resume_point(resume_path(path))
+    _output_path([path], replace(config, name=path.name.removesuffix(SUFFIX)))
+    config = agree(point, resume_path(path), model_config, config, asked)
+    stored, stored_valid = point.facts["corpus"], point.facts["valid"]
+    return _Plan(
+        paths or [Path(file) for file in stored],
+        valid or (stored_valid and [Path(file) for file in stored_valid]),
+        path,
+        point.model_config,
+        config,
+        lambda texts: point.tokenizer,
+        point,
+    )
+
+
+def _changed(*configs: ModelConfig | TrainConfig) -> set[str]:
+    """Names of the fields that are not at their defaults."""
+    return {item.name for config in configs for item in fields(config) if getattr(config, item.name) != item.default}
 
 
 def _as_paths(paths: Paths) -> list[Path]:
@@ -94,9 +199,8 @@ def _as_paths(paths: Paths) -> list[Path]:
 
 
 def _output_path(paths: list[Path], config: TrainConfig) -> Path:
-    """Where the checkpoint goes; everything that would keep it from being written is found out now."""
+    """Where the checkpoint goes, in a folder that can be written to: that it cannot is found out now."""
     folder = Path(config.out)
-    path = folder / ((config.name or paths[0].resolve().stem or "corpus") + SUFFIX)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -104,11 +208,12 @@ def _output_path(paths: list[Path], config: TrainConfig) -> Path:
         raise StorageError(reason, "Choose another one: --out DIR") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(f"the folder {folder} cannot be written to", "Choose another one: --out DIR")
-    if path.is_dir():
-        raise StorageError(f"{path} is a folder", "Choose another name: --name NAME")
-    if path.exists() and not config.force:
-        raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
-    return path
+    return folder / ((config.name or _name_of(paths)) + SUFFIX)
+
+
+def _name_of(paths: list[Path]) -> str:
+    """What a run on these texts is called unless it is given a name."""
+    return paths[0].resolve().stem or "corpus"
 
 
 @dataclass(frozen=True)
@@ -127,7 +232,12 @@ class _Data:
         return float(np.mean(self.validation.ids == UNKNOWN_ID))
 
 
-def _prepare(paths: list[Path], valid: list[Path] | None, config: TrainConfig) -> _Data:
+def _prepare(
+    paths: list[Path],
+    valid: list[Path] | None,
+    config: TrainConfig,
+    learn_words: Callable[[Iterable[str]], WordTokenizer],
+) -> _Data:
     """Read the text, hold a part out, learn the vocabulary from the rest, turn both into ids."""
     corpus = read_corpus(paths, config.encoding)
     skipped = list(corpus.skipped)
@@ -138,9 +248,7 @@ def _prepare(paths: list[Path], valid: list[Path] | None, config: TrainConfig) -
         skipped += held_out.skipped
         train_texts = [document.text for document in corpus.documents]
         valid_texts = [document.text for document in held_out.documents]
-    tokenizer = WordTokenizer.train(
-        train_texts, config.tokenizer, config.cased, config.vocab_size, config.smallest_count
-    )
+    tokenizer = learn_words(train_texts)
     training = TokenFile(tokenizer.encode_documents(train_texts))
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
     if len(training) < LEAST_TOKENS:
@@ -158,96 +266,114 @@ class _Run:
     """One training run: the network, where in the schedule it is, and what it has reached.
 
     Args:
+        plan: What it is to do.
         data: The prepared text.
-        path: Where the checkpoint goes.
-        model_config: What the network is.
-        config: How it is trained.
         emit: Takes the events.
+        began: When the run began, on the clock `time.perf_counter`.
     """
 
-    def __init__(
-        self, data: _Data, path: Path, model_config: ModelConfig, config: TrainConfig, emit: Callable[[Event], None]
-    ) -> None:
-        self.data, self.path, self.model_config, self.emit = data, path, model_config, emit
-        self.config, notes = _fit_batch(config, len(data.training))
+    def __init__(self, plan: _Plan, data: _Data, emit: Callable[[Event], None], began: float) -> None:
+        self.plan, self.data, self.path, self.emit, self.began = plan, data, plan.path, emit, began
+        self.config, notes = _fit_batch(plan.config, len(data.training))
         self.notes = data.notes + notes
+        config, point = self.config, plan.point
         torch.manual_seed(config.seed)
         _keep_freed_memory()
         self.device = _device(config.device)
-        self.dtype = _product_format(config.precision, self.device)
-        self.model = LSTMLanguageModel(model_config, len(data.tokenizer))
-        initialize(self.model, data.training.ids)
+        self.dtype = _product_format(self._precision(), self.device)
+        self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
+        if point is None:
+            initialize(self.model, data.training.ids)
         self.model.to(self.device)
         self.parameters = list(self.model.parameters())
         self.optimizer = torch.optim.SGD(self.parameters, lr=config.lr)
-        self.windows_per_epoch = window_count(len(data.training), self.config.batch_size, self.config.bptt)
-        self.total_steps = config.max_steps or config.epochs * self.windows_per_epoch
-        self.step = 0
-        self.validated_at = 0
+        self.streams = batchify(data.training.ids, config.batch_size)
+        self.windows_per_epoch = window_count(len(data.training), config.batch_size, config.bptt)
+        steps = config.max_steps if config.minutes else config.max_steps or config.epochs * self.windows_per_epoch
+        self.schedule = Schedule(steps, config.minutes)
+        self.validations = Validations(len(data.validation), config.minutes is not None)
+        self.position = 0  # rows of the streams read in this epoch
+        self.state: list[LayerState] | None = None
         self.tokens = 0
-        self.best = math.inf
-        self.began = time.perf_counter()
+        self.best, self.best_digest = math.inf, ""
+        self.save_cost, self.saved_at = 0.0, 0.0
+        self.stop = StopSignals()
+        if point is not None:
+            self._restore(point)
+        self.saved_at = self.seconds
 
     def go(self) -> Path:
         """Train to the end of the schedule and return the checkpoint's path."""
         self.emit(self._prepared())
-        recent: list[tuple[float, int]] = [(self.seconds, 0)]
-        for state, window in self._all_windows():
-            loss, lr = self._learn(state, window)
-            recent = [*recent, (self.seconds, self.tokens)][-_SPEED_WINDOW - 1 :]
-            speed = (recent[-1][1] - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-9)
-            self.emit(Step(self.step, self.progress, self.tokens, loss, lr, speed, self._seconds_left()))
-            if self.step % self.windows_per_epoch == 0:
-                self._validate()
-                recent = [(self.seconds, self.tokens)]
-        if self.validated_at < self.step:
-            self._validate()
+        resume_file = resume_path(self.path)
+        if self.plan.point is None:
+            resume_file.unlink(missing_ok=True)  # of the run that --force replaces
+        with self.stop:
+            self._validate_if_due()
+            recent = [(self.seconds, self.tokens)]
+            for window in self._all_windows():
+                loss, lr = self._learn(window)
+                self.schedule.measured(self.seconds - recent[-1][0])
+                recent = [*recent, (self.seconds, self.tokens)][-_SPEED_WINDOW - 1 :]
+                speed = (recent[-1][1] - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-9)
+                self.emit(Step(self.step, self.progress, self.tokens, loss, lr, speed, self._seconds_left()))
+                if self.stop.received:
+                    self._stop()
+                paused = self._validate_if_due()
+                paused |= self._save_if_due()
+                if paused:
+                    recent = [(self.seconds, self.tokens)]
+        resume_file.unlink(missing_ok=True)
         self.emit(Finished(self.path, self.best, self.step, self.tokens, self.seconds))
         return self.path
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Since the run began, without the time it lay still."""
         return time.perf_counter() - self.began
 
     @property
+    def step(self) -> int:
+        """Steps made."""
+        return self.schedule.step
+
+    @property
     def progress(self) -> float:
-        """How much of the schedule is done, 0 to 1: of the steps, or of the minutes where those were given."""
-        done = self.step / self.total_steps
-        if self.config.minutes is None:
-            return min(1.0, done)
-        elapsed = self.seconds / (60 * self.config.minutes)
-        return min(1.0, max(elapsed, done) if self.config.max_steps else elapsed)
+        """How much of the schedule is done, 0 to 1."""
+        return self.schedule.progress
 
     def _seconds_left(self) -> float:
+        if self.config.minutes is not None:
+            return max(0.0, 60 * self.config.minutes - self.seconds) if self.progress < 1 else 0.0
         return self.seconds * (1 - self.progress) / max(self.progress, 1e-9)
 
-    def _all_windows(self) -> Iterator[tuple[list[LayerState] | None, Window]]:
-        """Every window of every epoch until the schedule ends, with the state its streams are in."""
+    def _all_windows(self) -> Iterator[Window]:
+        """Every window of every epoch until the schedule ends, from where the run is."""
         while self.progress < 1:
-            self.state: list[LayerState] | None = None
-            streams = batchify(self.data.training.ids, self.config.batch_size)
-            for window in windows(streams, self.config.bptt):
+            for window in windows(self.streams[self.position :], self.config.bptt):
+                yield window
                 if self.progress >= 1:
                     return
-                yield self.state, window
+            self.position, self.state = 0, None
 
-    def _learn(self, state: list[LayerState] | None, window: Window) -> tuple[float, float]:
+    def _learn(self, window: Window) -> tuple[float, float]:
         """One step of gradient descent; returns the loss before it and the learning rate."""
         lr = self.config.lr * _schedule(self.progress)
         inputs = torch.from_numpy(window.inputs).to(self.device)
         targets = torch.from_numpy(window.targets).to(self.device)
-        loss, self.state = self.model.loss(inputs, targets, state, self.dtype)
+        loss, self.state = self.model.loss(inputs, targets, self.state, self.dtype)
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
         self._check_finite(value, f"the loss of step {self.step + 1}")
+        self.schedule.plan(self.seconds, self._reserve())
         keep_topics(self.model, self.progress)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.step += 1
+        self.schedule.advance()
+        self.position += len(inputs)
         self.tokens += inputs.numel()
         return value, lr
 
@@ -257,23 +383,127 @@ class _Run:
             kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
             raise DivergedError(f"{name} is {value}{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}")
 
+    def _reserve(self) -> float:
+        """Seconds that the validations still to come will take, when time limits the run."""
+        if self.config.minutes is None:
+            return 0.0
+        if self.step == _SAMPLE_AT and not self.validations.cost:
+            began = time.perf_counter()
+            sample = self.data.validation.ids[:_SAMPLE]
+            perplexity(self.model, sample)
+            self.validations.cost = (time.perf_counter() - began) * len(self.data.validation) / len(sample)
+        epochs_left = (self.schedule.total - self.step) / self.windows_per_epoch
+        return self.validations.reserve(self.schedule, self._seconds_left(), epochs_left)
+
+    def _validate_if_due(self) -> bool:
+        """Predict the held-out text if it is time to; whether it was."""
+        epoch_ended = self.position >= len(self.streams) - 1
+        due = self.validations.due(self.schedule, self.tokens, epoch_ended, self.seconds)
+        if due:
+            began = time.perf_counter()
+            self._validate()
+            self.validations.done(self.schedule, self.tokens, time.perf_counter() - began)
+        return due
+
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
-        self.validated_at = self.step
         value = perplexity(self.model, self.data.validation.ids)
         self._check_finite(value, "the validation perplexity")
         best = value < self.best
         checkpoint = self._checkpoint(value)
         if best:
+            self.best_digest = save_checkpoint(self.path, checkpoint)
             self.best = value
-            save_checkpoint(self.path, checkpoint)
         previews = _previews(Predictor(checkpoint), self.data.validation.ids)
         self.emit(Validation(self.step, self.progress, value, best, self.seconds, previews))
+
+    def _stop(self) -> None:
+        """Leave all that is needed to go on, and the run."""
+        self._save_resume_point()
+        where = f"stopped after step {self.step:,}, {self.progress:.0%} of the way"
+        out = "" if self.config.out == TrainConfig.out else f" --out {shlex.quote(self.config.out)}"
+        name = shlex.quote(self.path.name.removesuffix(SUFFIX))
+        command = f"nextword train --resume --name {name}{out}"
+        reason = f"{where}; all of it is in {resume_path(self.path)}"
+        raise Interrupted(reason, f"Go on with: {command}", 128 + self.stop.received)
+
+    def _save_if_due(self) -> bool:
+        """Write the resume file now and then, so that a killed process loses little; whether it was written."""
+        due = self.seconds - self.saved_at > max(_SAVE_EVERY, _SAVE_RATIO * self.save_cost) and self.progress < 1
+        if due:
+            self._save_resume_point()
+        return due
+
+    def _save_resume_point(self) -> None:
+        began = time.perf_counter()
+        tensors, facts = capture(self.model, self.optimizer, self.state)
+        facts |= {
+            "schedule": self.schedule.state(),
+            "validations": self.validations.state(),
+            "position": self.position,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "best": self.best if self.best < math.inf else None,
+            "best_digest": self.best_digest,
+            "corpus": [str(path.resolve()) for path in self.plan.paths],
+            "valid": [str(path.resolve()) for path in self.plan.valid] if self.plan.valid else None,
+            "files": _file_facts(self.data),
+            "corpus_sha256": self.data.corpus.digest,
+            "validation_sha256": _digest(self.data.validation.ids),
+            "surroundings": self._surroundings(),
+        }
+        point = ResumePoint(self.plan.model_config, self.plan.config, self.data.tokenizer, tensors, facts)
+        save_resume_point(resume_path(self.path), point)
+        self.saved_at, self.save_cost = self.seconds, time.perf_counter() - began
+
+    def _restore(self, point: ResumePoint) -> None:
+        """Be where the run was when `point` was saved."""
+        facts = point.facts
+        digests = facts["corpus_sha256"], facts["validation_sha256"]
+        if digests != (self.data.corpus.digest, _digest(self.data.validation.ids)):
+            then, now = facts["files"], _file_facts(self.data)
+            files = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+            named = ", ".join(files or map(str, self.plan.paths))
+            raise CorpusError(
+                f"the text is not the one that the unfinished run read: {named}",
+                f"Put the text back, or go on on the new one when this run is finished: --from {self.path}",
+            )
+        self.state = restore(point, self.model, self.optimizer, self.device)
+        lengths = ("epochs", "max_steps", "minutes")
+        same_length = all(getattr(point.config, name) == getattr(self.plan.config, name) for name in lengths)
+        self.schedule.restore(facts["schedule"], same_length)
+        self.validations.restore(facts["validations"])
+        self.position, self.tokens = facts["position"], facts["tokens"]
+        self.began -= facts["seconds"]
+        self.best = reached(point, self.path, self.data.corpus.digest)
+        self.best_digest = facts["best_digest"]
+        before, now = facts["surroundings"], self._surroundings()
+        changed = [f"{name} was {before[name]} and is {now[name]}" for name in now if before.get(name) != now[name]]
+        if changed:
+            self.notes = [*self.notes, f"Resumed, but not bit for bit as it would have gone on: {'; '.join(changed)}."]
+
+    def _surroundings(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to have the very bits of one that was not stopped."""
+        return {
+            "nextword": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(self.device),
+            "precision": _name(self.dtype),
+            "threads": torch.get_num_threads(),
+        }
+
+    def _precision(self) -> str:
+        """The number format asked for; a resumed run keeps the one it found best on the same kind of device."""
+        point, asked = self.plan.point, self.config.precision
+        if point is None or asked != "auto" or point.facts["surroundings"]["device"] != str(self.device):
+            return asked
+        return str(point.facts["surroundings"]["precision"])
 
     def _checkpoint(self, valid_perplexity: float) -> Checkpoint:
         """The model as it is now, with its story."""
         # A tied output matrix is in the state_dict twice, under both names; the file holds it once.
-        names = self.model_config.parameter_shapes(len(self.data.tokenizer))
+        names = self.plan.model_config.parameter_shapes(len(self.data.tokenizer))
         state = self.model.state_dict()
         tensors = {name: state[name].float().cpu().numpy() for name in names}
         training = {
@@ -290,7 +520,7 @@ class _Run:
             "settings": {k: v for k, v in asdict(self.config).items() if k not in ("name", "out", "force")},
             "versions": {"nextword": __version__, "torch": torch.__version__, "python": platform.python_version()},
         }
-        return Checkpoint(self.model_config, self.data.tokenizer, tensors, training)
+        return Checkpoint(self.plan.model_config, self.data.tokenizer, tensors, training)
 
     def _prepared(self) -> Prepared:
         return Prepared(
@@ -304,7 +534,20 @@ class _Run:
             device=str(self.device),
             precision=_name(self.dtype),
             notes=self.notes,
+            step=self.step,
+            progress=self.progress,
         )
+
+
+def _digest(ids: NDArray[np.int32]) -> str:
+    """SHA-256 of a text's ids."""
+    return hashlib.sha256(np.ascontiguousarray(ids).data).hexdigest()
+
+
+def _file_facts(data: _Data) -> dict[str, list[int]]:
+    """Size and time of every file of the corpus: only to say which one changed, when its text did."""
+    stats = ((document.path.resolve(), document.path.stat()) for document in data.corpus.documents)
+    return {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in stats}
 
 
 def _keep_freed_memory() -> None:

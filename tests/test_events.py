@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,14 @@ def test_every_line_of_the_log_is_there_at_once(tmp_path: Path) -> None:
         assert path.read_text().endswith("}\n")
 
 
-def test_an_old_log_is_replaced_when_training_starts_and_kept_when_it_does_not(tmp_path: Path) -> None:
+def test_an_old_log_is_replaced_when_training_begins_and_kept_when_it_does_not_or_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text("of an earlier run\n")
     with EventLog(path):
         pass
+    assert path.read_text() == "of an earlier run\n"
+    with EventLog(path) as log:
+        log(replace(PREPARED, step=3))  # a resumed run goes on after what is there
     assert path.read_text() == "of an earlier run\n"
     with EventLog(path) as log:
         log(PREPARED)

@@ -177,22 +177,53 @@ def test_max_steps_may_be_more_than_an_epoch(tiny_corpus: Path, tiny_model: Mode
     assert [validation.step for validation in of_type(Validation, longer)] == [per_epoch, per_epoch + 2]
 
 
-@pytest.mark.parametrize("tick", [0.5, 0.7, 1.1, 1.3, 1.7, 2.3])
-def test_minutes_end_the_schedule_as_the_time_does_and_always_with_a_validation(
-    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch, tick: float
+@pytest.mark.parametrize("pace", [0.3, 0.7, 1.3])
+@pytest.mark.parametrize("reading", [0, 20])
+def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation(
+    tiny_corpus: Path,
+    tiny_model: ModelConfig,
+    settings: TrainConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    pace: float,
+    reading: float,
 ) -> None:
-    clock = itertools.count(100.0, tick)  # every look at the clock takes a while
-    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    now = 1000.0
+    honest, prepare = LSTMLanguageModel.loss, trainer._prepare
+
+    def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
+        nonlocal now
+        now += pace if model.training else 0.2
+        return honest(model, *arguments)
+
+    def slowly(*arguments: Any) -> Any:
+        nonlocal now
+        now += reading
+        return prepare(*arguments)
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(trainer, "_prepare", slowly)
     events: list[Event] = []
-    path = train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
+    train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
     steps = of_type(Step, events)
-    assert len(steps) < 1000
-    assert [step.progress for step in steps] == sorted(step.progress for step in steps)
-    assert steps[-1].lr < steps[0].lr
+    progress = [step.progress for step in steps]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    assert steps[0].lr == min(step.lr for step in steps[: len(steps) // 2])  # the warm-up begins at once
+    assert steps[-1].lr < 0.15 * max(step.lr for step in steps)
     assert isinstance(events[-2], Validation)
-    assert events[-2].progress == 1
     assert events[-2].step == steps[-1].step
-    assert load_checkpoint(path).training["steps"] <= steps[-1].step
+    assert of_type(Finished, events)[0].seconds == pytest.approx(60, rel=0.05)
+    assert now - 1000 == pytest.approx(60, rel=0.05)
+
+
+def test_minutes_and_steps_together_end_with_what_comes_first(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    events: list[Event] = []
+    train(tiny_corpus, tiny_model, replace(settings, max_steps=7, minutes=60), on_event=events.append)
+    assert len(of_type(Step, events)) == 7
+    assert of_type(Step, events)[-1].progress == 1
 
 
 @pytest.mark.parametrize("tied", [True, False])

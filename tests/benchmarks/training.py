@@ -229,25 +229,41 @@ def evaluate(connection: Connection, size: int, words: int, tokens: int) -> None
 
 
 def save(connection: Connection, size: int, words: int, rounds: int) -> None:
-    """Send the median of the seconds that saving a checkpoint takes, its syncs included."""
-    from nextword import ModelConfig
+    """Send how many seconds a checkpoint and a resume file take, syncs included, and how far apart resume files are.
+
+    The values are random numbers, which no file system can compress.
+    """
+    from nextword import ModelConfig, TrainConfig, trainer
     from nextword.checkpoint import Checkpoint, save_checkpoint
+    from nextword.resume import ResumePoint, save_resume_point
     from nextword.tokenizer import WordTokenizer
 
     config = ModelConfig(embedding_dim=size, hidden_size=size)
-    tokenizer = WordTokenizer.train([" ".join(f"w{number}" for number in range(words - 2))], "whitespace", True, words)
+    tokenizer = WordTokenizer.train(
+        [" ".join(f"w{number}" for number in range(words - 2))], "whitespace", True, words, min_count=1
+    )
     random = np.random.default_rng(0)
     tensors = {
         name: random.uniform(-0.1, 0.1, shape).astype(np.float32)
         for name, shape in config.parameter_shapes(len(tokenizer)).items()
     }
-    times = []
+    checkpoint = Checkpoint(config, tokenizer, tensors, {})
+    point = ResumePoint(config, TrainConfig(), tokenizer, tensors, {})
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(rounds):
-            began = time.perf_counter()
-            save_checkpoint(Path(folder, "model.safetensors"), Checkpoint(config, tokenizer, tensors, {}))
-            times.append(time.perf_counter() - began)
-    connection.send(statistics.median(times))
+        path = Path(folder, "model.safetensors")
+        best = median_seconds(lambda: save_checkpoint(path, checkpoint), rounds)
+        resume = median_seconds(lambda: save_resume_point(path, point), rounds)
+    connection.send((best, resume, max(trainer._SAVE_EVERY, trainer._SAVE_RATIO * resume)))
+
+
+def median_seconds(work: Callable[[], object], rounds: int) -> float:
+    """Median wall-clock time of `work`."""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 def peak_memory() -> int:
@@ -362,11 +378,18 @@ def measure_eval(options: argparse.Namespace) -> Record:
 
 
 def measure_saving(options: argparse.Namespace, tokens_per_second: float) -> Record:
-    """The share of an epoch of the Penn Treebank's length that saving the model once takes."""
+    """The share of the time that saving takes: a checkpoint after every epoch, the resume file every few minutes."""
     size = options.sizes[0]
-    seconds = measured(save, size, options.words, options.rounds)
+    best, resume, resume_interval = measured(save, size, options.words, options.rounds)
     interval = EPOCH_TOKENS / tokens_per_second
-    return {"size": f"2 x {size}", "seconds": seconds, "interval": interval, "share": seconds / (interval + seconds)}
+    return {
+        "size": f"2 x {size}",
+        "checkpoint_seconds": best,
+        "checkpoint_interval": interval,
+        "resume_seconds": resume,
+        "resume_interval": resume_interval,
+        "share": best / (interval + best) + resume / (resume_interval + resume),
+    }
 
 
 def measure_minutes(options: argparse.Namespace) -> list[Record]:
@@ -436,7 +459,7 @@ def table(results: Record) -> list[str]:
             (f"perplexity of {record['tokens']:,} tokens, {record['size']}", "", f"{record['seconds']:.1f} s", "")
         )
     if record := results.get("saving"):
-        name = f"saving {record['size']} once in {EPOCH_TOKENS:,} tokens: share of the time"
+        name = f"saving {record['size']}, epochs of {EPOCH_TOKENS:,} tokens: share of the time"
         rows.append((name, "", f"{record['share']:.2%}", ""))
     for record in results.get("minutes", []):
         name = f"validation perplexity after --minutes {record['minutes']:g}"
