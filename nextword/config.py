@@ -91,6 +91,9 @@ class TrainConfig:
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
     lr: float = _setting(25.0, "Learning rate at its highest.", 1e-9, 1e6)
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
+    sampled_words: int | None = _setting(
+        None, "Words of the vocabulary scored in a step, 0 for all; unset: a tenth, at least 1,500.", 0, 2**31
+    )
     batch_size: int = _setting(20, "How many streams of text are read side by side.", 1, 65_536)
     bptt: int = _setting(35, "Words per window: how far back the gradient goes.", 1, 65_536)
     seed: int = _setting(1, "Seed of everything random; same seed and machine, same model.", 0, 2**63 - 1)

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from nextword.config import ModelConfig
 from nextword.model import LSTMLanguageModel
+from nextword.optimizer import gradient_values
 from nextword.tokenizer import END_ID, UNKNOWN_ID
 
 _TOPIC_SHARE = 0.33  # of the coordinates of a word's vector and of the units of every layer
@@ -82,7 +83,7 @@ def keep_topics(model: LSTMLanguageModel, progress: float) -> None:
     topics = topic_units(model.config)
     for parameter in {model.embedding.weight, model.output.weight}:
         if parameter.grad is not None:
-            parameter.grad[:, :topics] = 0
+            gradient_values(parameter)[:, :topics] = 0
     for index, layer in enumerate(model.lstm, start=1):
         gates = _topic_rows(layer, topics)
         if index == len(model.lstm) and progress >= _SETTLED:

@@ -14,49 +14,46 @@ import torch
 from torch import Tensor
 
 
-class ClippedSGD:
-    """w <- w - rate * g * min(1, clip / |g|), with |g| the norm over all gradients together (Pascanu et al. 2013).
+class ClippedSGD(torch.optim.Optimizer):
+    """w <- w - lr * g * min(1, clip / |g|), with |g| the norm over all gradients together (Pascanu et al. 2013).
 
     Args:
-        parameters: What is learned. Their gradients may be dense, or sparse by rows.
+        parameters: What is learned.
+        lr: Learning rate; may be changed from step to step in `param_groups`.
         clip: Largest norm of the gradient.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], clip: float) -> None:
-        self.parameters = list(parameters)
-        self.clip = clip
+    def __init__(self, parameters: Iterable[Tensor], lr: float, clip: float) -> None:
+        super().__init__(parameters, {"lr": lr, "clip": clip})
 
     @torch.no_grad()
-    def step(self, rate: float) -> float:
-        """Move every parameter against its gradient, and forget the gradient.
-
-        Returns:
-            The gradient's norm before it was clipped.
-        """
-        learned = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
-        gradients = [(parameter, *_rows(grad)) for parameter, grad in learned]
-        norms = [torch.linalg.vector_norm(values) for _, _, values in gradients]
-        norm: float = torch.linalg.vector_norm(torch.stack(norms)).item()
-        scale = -rate * min(1.0, self.clip / (norm + 1e-12))
-        for parameter, rows, values in gradients:
-            if rows is None:
-                parameter.add_(values, alpha=scale)
-            else:
-                parameter.index_add_(0, rows, values, alpha=scale)
-            parameter.grad = None
-        return norm
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move every parameter that has a gradient, and forget the gradient."""
+        for group in self.param_groups:
+            learned = [parameter for parameter in group["params"] if parameter.grad is not None]
+            norms = [torch.linalg.vector_norm(gradient_values(parameter)) for parameter in learned]
+            norm = torch.linalg.vector_norm(torch.stack(norms))
+            clip = (group["clip"] / (norm + 1e-12)).clamp(max=1.0).item()
+            change = -group["lr"] * clip
+            for parameter in learned:
+                grad = parameter.grad
+                assert grad is not None
+                if grad.is_sparse:
+                    parameter.index_add_(0, grad._indices()[0], grad._values(), alpha=change)
+                else:
+                    parameter.add_(grad, alpha=change)
+                parameter.grad = None
 
 
-def coalesce(parameter: Tensor) -> Tensor | None:
-    """The values of a parameter's gradient, to be changed in place: all of them, or those of a sparse one's rows."""
-    if parameter.grad is not None and parameter.grad.is_sparse:
-        parameter.grad = parameter.grad.coalesce()
-    return None if parameter.grad is None else _rows(parameter.grad)[1]
+def gradient_values(parameter: Tensor) -> Tensor:
+    """The values of a parameter's gradient, for changes in place: all of them, or those of a sparse one's rows, (n, *).
 
-
-def _rows(grad: Tensor) -> tuple[Tensor | None, Tensor]:
-    """(ids of the rows that a sparse gradient is of, their values); (None, the gradient) for a dense one."""
-    if not grad.is_sparse:
-        return None, grad
-    grad = grad.coalesce()
-    return grad._indices()[0], grad._values()
+    Raises:
+        ValueError: There is no gradient.
+    """
+    if parameter.grad is None:
+        raise ValueError("the parameter has no gradient")
+    if not parameter.grad.is_sparse:
+        return parameter.grad
+    parameter.grad = parameter.grad.coalesce()
+    return parameter.grad._values()

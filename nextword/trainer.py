@@ -35,7 +35,9 @@ from nextword.evaluation import perplexity
 from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
 from nextword.initialization import initialize, keep_topics
 from nextword.interruption import StopSignals
+from nextword.loss import WordSampler
 from nextword.model import LayerState, LSTMLanguageModel
+from nextword.optimizer import ClippedSGD
 from nextword.predictor import Predictor
 from nextword.resume import (
     ResumePoint,
@@ -58,6 +60,9 @@ _PREVIEWS = 4
 _PREVIEW_WORDS = 8
 _WARM_UP = 0.02  # of the schedule, in which the learning rate rises
 _CONSTANT_UNTIL = 0.4  # of the schedule; from there on the learning rate falls
+_LEAST_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words of the vocabulary that the output layer scores in a step
+_SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
+_SPARSE_FROM = 20_000  # words, from where on gradients of the rows in use cost less than those of all rows
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 _SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
 _SAVE_RATIO = 200  # times as long as it takes to write one, at least: half a percent of the time
@@ -286,7 +291,9 @@ class _Run:
             initialize(self.model, data.training.ids)
         self.model.to(self.device)
         self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.SGD(self.parameters, lr=config.lr)
+        self.optimizer = ClippedSGD(self.parameters, config.lr, config.clip)
+        self.sampler = self._sampler()
+        self.model.sparse = self.sampler is not None and len(data.tokenizer) >= _SPARSE_FROM
         self.streams = batchify(data.training.ids, config.batch_size)
         self.windows_per_epoch = window_count(len(data.training), config.batch_size, config.bptt)
         steps = config.max_steps if config.minutes else config.max_steps or config.epochs * self.windows_per_epoch
@@ -361,17 +368,15 @@ class _Run:
         lr = self.config.lr * _schedule(self.progress)
         inputs = torch.from_numpy(window.inputs).to(self.device)
         targets = torch.from_numpy(window.targets).to(self.device)
-        loss, self.state = self.model.loss(inputs, targets, self.state, self.dtype)
+        loss, self.state = self.model.loss(inputs, targets, self.state, self.dtype, self.sampler)
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
         self._check_finite(value, f"the loss of step {self.step + 1}")
         self.schedule.plan(self.seconds, self._reserve())
         keep_topics(self.model, self.progress)
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
-        self.optimizer.zero_grad()
         self.schedule.advance()
         self.position += len(inputs)
         self.tokens += inputs.numel()
@@ -492,6 +497,17 @@ class _Run:
             "precision": _name(self.dtype),
             "threads": torch.get_num_threads(),
         }
+
+    def _sampler(self) -> WordSampler | None:
+        """Draws the words that the output layer scores; None where all of them are."""
+        words = len(self.data.tokenizer)
+        size = self.config.sampled_words
+        if size is None:
+            size = max(_LEAST_SAMPLE, int(_SAMPLED_SHARE * words))
+        if not 0 < size < _SAMPLE_PAYS * words:
+            return None
+        counts = torch.from_numpy(np.bincount(self.data.training.ids, minlength=words))
+        return WordSampler(counts.to(self.device), size)
 
     def _precision(self) -> str:
         """The number format asked for; a resumed run keeps the one it found best on the same kind of device."""
