@@ -134,10 +134,7 @@ def train(
         if not quiet:
             listeners.append(stack.enter_context(console.TrainingView()))
         if log:
-            try:
-                listeners.append(EventLog(stack.enter_context(log.open("a" if resume else "w", encoding="utf-8"))))
-            except OSError as error:
-                raise StorageError(f"{log} cannot be written: {error.strerror}", "Choose another --log FILE") from error
+            listeners.append(stack.enter_context(EventLog(log)))
         from nextword.trainer import train as run
 
         def on_event(event: Event) -> None:

@@ -8,6 +8,7 @@ imported only where there is a terminal to draw on: start-up time is what a user
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from nextword.chart import MARK, Curve, loss_chart
 from nextword.checkpoint import Checkpoint
 from nextword.events import Event, Finished, Prepared, Step, Validation
 from nextword.lstm import LSTMState
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _BAR_WIDTH = 24
+_CHART_WIDTHS = (40, 72)  # characters: no chart where fewer fit, and no wider one where more do
 # Control characters (Cc), bidirectional and other format controls (Cf), line separators, lone surrogates: whatever a
 # terminal might obey instead of show.
 _COMMANDING = re.compile(
@@ -114,11 +117,9 @@ def show_facts(facts: Sequence[tuple[str, str]]) -> None:
 
 def show_state(state: LSTMState, words_seen: int) -> None:
     """How much each layer holds: the norms of its hidden and cell state."""
-    from math import sqrt
-
     rows = [("words seen", f"{words_seen:,}")]
     for layer, (hidden, cell) in enumerate(zip(state.hidden, state.cell, strict=True), start=1):
-        norms = (sqrt(float(values @ values)) for values in (hidden, cell))
+        norms = (math.sqrt(float(values @ values)) for values in (hidden, cell))
         rows.append((f"layer {layer}", "hidden state |h| = {:.3f}   cell state |c| = {:.3f}".format(*norms)))
     show_facts(rows)
 
@@ -202,6 +203,7 @@ class TrainingView:
         self._progress: Progress | None = None
         self._path = Path()
         self._saved = False
+        self._training, self._validations = Curve(), Curve()
 
     def __enter__(self) -> TrainingView:
         return self
@@ -218,6 +220,7 @@ class TrainingView:
             self._prepared(event)
         elif isinstance(event, Step):
             if self._progress:
+                self._training.add(event.step, event.loss)
                 self._progress.update(self._progress.task_ids[0], completed=event.progress, step=_step_line(event))
         elif isinstance(event, Validation):
             self._validation(event)
@@ -251,6 +254,7 @@ class TrainingView:
             self._progress.start()
 
     def _validation(self, event: Validation) -> None:
+        self._validations.add(event.step, math.log(event.perplexity))
         mark = "  best so far, saved" if event.best else ""
         self._saved = self._saved or event.best
         self._say(
@@ -263,6 +267,7 @@ class TrainingView:
     def _finished(self, event: Finished) -> None:
         if self._progress:
             self._progress.stop()
+            self._draw(self._progress.console)
             self._progress = None
         speed = event.tokens / max(event.seconds, 1e-9)
         self._say(
@@ -270,6 +275,19 @@ class TrainingView:
             f"Validation perplexity {event.perplexity:.2f}."
         )
         self._say(f"Saved in {visible(str(event.path))}\n")
+
+    def _draw(self, screen: Console) -> None:
+        """The curve of losses, where the terminal is wide enough and has the characters."""
+        from rich.text import Text
+
+        narrowest, widest = _CHART_WIDTHS
+        if screen.width < narrowest or screen.options.ascii_only:
+            return
+        screen.print()
+        for line in loss_chart(self._training, self._validations, min(screen.width, widest)):
+            text = Text(line, style="cyan")
+            text.highlight_regex(rf"\b{MARK}\b", "bold yellow")
+            screen.print(text)
 
 
 def _progress_bar() -> Progress:

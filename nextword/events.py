@@ -5,12 +5,14 @@ Knows nothing of torch or of who listens. Perplexities are per token; speeds are
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from nextword.errors import StorageError
 from nextword.predictor import Prediction
 
 
@@ -84,16 +86,34 @@ Event = Prepared | Step | Validation | Finished
 
 
 class EventLog:
-    """Writes steps and validations to a file as JSON, one object a line.
+    """Writes steps and validations to a file as JSON, one object a line, each there as soon as it happened.
+
+    What the file held before goes when training starts from its beginning. It stays when something keeps training
+    from starting, and when a run is resumed, which goes on after it.
 
     Args:
-        stream: An open text file.
+        path: The file; it may be a pipe.
+
+    Raises:
+        StorageError: The file cannot be opened, or later not written.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._refusals():
+            # Unbuffered: a line costs some microseconds, and none is lost if the process is killed.
+            self._file = path.open("ab", buffering=0)
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Prepared) and not event.step:
+            with contextlib.suppress(OSError):  # a pipe has no length
+                self._file.truncate(0)
         if isinstance(event, Step):
             record = {
                 "step": event.step,
@@ -111,5 +131,16 @@ class EventLog:
             }
         else:
             return
-        self._stream.write(json.dumps(record) + "\n")
-        self._stream.flush()
+        line = (json.dumps(record) + "\n").encode()
+        with self._refusals():
+            while line:
+                line = line[self._file.write(line) :]
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Name the file in what the operating system says."""
+        try:
+            yield
+        except OSError as error:
+            reason = f"the log {self._path} cannot be written: {error.strerror}"
+            raise StorageError(reason, "Choose another file: --log FILE") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +229,47 @@ def test_a_run_on_a_terminal_says_the_same_beside_its_progress(
     assert "validation perplexity 54.32" in shown
     assert "The cat\\x1b[2J ... the \\x1b[31mred [bold]x[/bold]" in shown
     assert "m.safetensors" in shown
+
+
+LONG_RUN = [
+    RUN[0],
+    *(Step(step, step / 200, 48 * step, 4.0 + 100 / (step + 50), 1.0, 1000.0, 61.0) for step in range(1, 201)),
+    Validation(100, 0.5, 80.0, True, 30.0, []),
+    Validation(200, 1.0, 60.0, True, 60.0, []),
+    RUN[-1],
+]
+
+
+def chart_of(events: list[Event], monkeypatch: pytest.MonkeyPatch, columns: int, encoding: str = "utf-8") -> list[str]:
+    """The lines of the chart that a run leaves on a terminal, without colours."""
+    terminal = on_terminal(monkeypatch, "stderr")
+    monkeypatch.setattr(Terminal, "encoding", encoding)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with console.TrainingView() as view:
+        for event in events:
+            view(event)
+    lines = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()).replace("\r", "\n").splitlines()
+    return [line.rstrip() for line in lines if re.search("[┤│\u2801-\u28ff]", line)]
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(40, 40), (60, 60), (200, 72)])
+def test_at_the_end_of_a_run_a_terminal_shows_its_losses(
+    monkeypatch: pytest.MonkeyPatch, columns: int, widest: int
+) -> None:
+    lines = chart_of(LONG_RUN, monkeypatch, columns)
+    assert len(lines) == 12
+    assert max(map(len, lines)) == widest
+    assert sum(line.count("o") for line in lines) == 2
+
+
+def test_no_chart_where_it_would_not_fit_or_not_be_readable_or_is_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert chart_of(LONG_RUN, monkeypatch, 39) == []
+    assert chart_of(LONG_RUN, monkeypatch, 80, "latin-1") == []
+    assert chart_of([RUN[0], RUN[-1]], monkeypatch, 80) == []
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert chart_of(LONG_RUN, monkeypatch, 80) == []
 
 
 def interrupted_run(events: list[Event]) -> None:

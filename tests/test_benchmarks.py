@@ -1,0 +1,71 @@
+"""The benchmark of training still runs and says what it measured: tiny sizes, one round, no opinion on the figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parent / "benchmarks" / "training.py"
+TINY = ["--rounds", "1", "--steps", "2", "--sizes", "16", "--words", "300", "--large-size", "8", "--large-words", "500"]
+TINY += ["--megabytes", "0.1", "--eval-tokens", "500"]
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path, cli_environment: dict[str, str]) -> Run:
+    """Run the benchmark as a user does, with this checkout's nextword, in an empty folder."""
+    environment = {**cli_environment, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), *sys.path])}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(SCRIPT), *TINY, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+
+    return run
+
+
+def measured(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    results: dict[str, Any] = json.loads(done.stdout)
+    return results
+
+
+def test_every_part_without_a_text_of_ones_own_is_measured_and_printed_as_json(run: Run, tmp_path: Path) -> None:
+    results = measured(run("--json"))
+    assert {"cpu", "cores", "bf16", "torch"} <= results["machine"].keys()
+    assert results.keys() == {"machine", "rounds", "words", "speed", "memory", "reading", "eval", "saving"}
+    assert [(record["size"], record["precision"]) for record in results["speed"]] == [
+        ("2 x 16", "auto"),
+        ("2 x 16", "fp32"),
+    ]
+    for record in [*results["speed"], results["memory"]]:
+        assert record["ratio"] == record["nextword"] / record["plain"] > 0
+    assert 99_000 <= results["reading"]["bytes"] <= 101_000
+    assert results["reading"]["seconds_for_1_gb"] > results["reading"]["seconds"] > 0
+    assert results["reading"]["peak_memory"] > 1e7
+    assert results["eval"]["seconds"] > 0
+    assert 0 < results["saving"]["share"] < 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_of_ones_own_is_trained_on_for_the_minutes_asked_for_and_shown_in_the_table(
+    run: Run, tiny_corpus: Path
+) -> None:
+    done = run("--only", "minutes", "--text", tiny_corpus, "--minutes", "0.01", "--tokenizer", "words")
+    assert done.returncode == 0, done.stderr
+    machine, _, _, perplexity, wall_time = done.stdout.splitlines()
+    assert "cores" in machine
+    assert perplexity.startswith("validation perplexity after --minutes 0.01")
+    assert wall_time.endswith("min")
+
+
+def test_a_part_that_is_not_there_or_lacks_its_text_is_refused(run: Run) -> None:
+    assert "no part spede" in run("--only", "speed,spede").stderr
+    assert "--text" in run("--only", "minutes").stderr
