@@ -1,4 +1,4 @@
-"""Perplexity: over every token, from the first to the last, however the text is cut into windows."""
+"""Perplexity: over every token, from the first to the last, however the text is cut into windows and parts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from nextword import evaluation
 from nextword.config import ModelConfig
-from nextword.evaluation import perplexity
+from nextword.evaluation import measured, perplexity, surprisal
 from nextword.model import LSTMLanguageModel
 from nextword.tokenizer import END_ID
 
@@ -57,6 +59,68 @@ def test_perplexity_does_not_depend_on_the_window(
     expected = plain_perplexity(model, ids)
     monkeypatch.setattr(evaluation, "_WINDOW", window)
     assert perplexity(model, ids) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short texts are read as long ones are: in parts side by side, stretch after stretch, a few scores at a time."""
+    monkeypatch.setattr(evaluation, "_WARM_UP", 60)
+    monkeypatch.setattr(evaluation, "_LEAST_PART", 70)
+    monkeypatch.setattr(evaluation, "_STRETCH", 500)
+    monkeypatch.setattr(evaluation, "_MOST_STREAMS", 5)
+    monkeypatch.setattr(evaluation, "_WINDOW", 64)
+    monkeypatch.setattr(evaluation, "_SCORES", 1)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("count", [1, 139, 140, 349, 351, 500, 501, 1000, 1777])
+def test_parts_side_by_side_give_every_token_the_surprisal_that_one_stream_gives_it(
+    model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    ids = some_ids(count)
+    progress: list[int] = []
+    side_by_side = np.concatenate(list(measured(model, ids, surprisal, progress.append)))
+    assert side_by_side.shape == (count, 1)
+    assert sum(progress) == count
+    monkeypatch.setattr(evaluation, "_MOST_STREAMS", 1)
+    monkeypatch.setattr(evaluation, "_STRETCH", 10_000)
+    one_stream = np.concatenate(list(measured(model, ids, surprisal)))
+    np.testing.assert_allclose(side_by_side, one_stream, atol=2e-4)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_long_text_is_read_in_parts_and_a_short_one_in_one(model: LSTMLanguageModel) -> None:
+    widths: list[int] = []
+    hook = model.register_forward_pre_hook(lambda module, arguments: widths.append(arguments[0].shape[1]))
+    perplexity(model, some_ids(139))
+    assert set(widths) == {1}
+    perplexity(model, some_ids(450))
+    assert set(widths) == {1, 4, 5}
+    hook.remove()
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 200])
+def test_surprisal_is_cross_entropy(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    scores = 9 * torch.randn(count, VOCABULARY, generator=generator)
+    targets = torch.randint(VOCABULARY, (count,), generator=generator)
+    expected = functional.cross_entropy(scores, targets, reduction="none")
+    torch.testing.assert_close(surprisal(scores, targets), expected[:, None])
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_no_more_scores_exist_at_once_than_are_allowed(
+    model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "_WINDOW", 1000)
+    heights: list[int] = []
+
+    def measure(scores: Tensor, targets: Tensor) -> Tensor:
+        heights.append(len(scores))
+        return surprisal(scores, targets)
+
+    assert len(np.concatenate(list(measured(model, some_ids(900), measure)))) == 900
+    assert max(heights) == 64
 
 
 def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(model: LSTMLanguageModel) -> None:
