@@ -39,6 +39,9 @@ class ModelConfig:
     hidden_size: int = _setting(256, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
     num_layers: int = _setting(2, "How many LSTM layers are stacked.", 1, 64)
     tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
+    topic_share: float = _setting(
+        0.25, "Share of the units that keep the topic, a fading sum of what was said.", 0, 0.5
+    )
     dropout_words: float = _setting(0.05, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
     dropout_input: float = _setting(0.15, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
     dropout_hidden: float = _setting(0.15, "Dropout between LSTM layers.", 0, 0.95)
@@ -79,6 +82,9 @@ class TrainConfig:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
+    size: str = _choice(
+        "auto", "How large a network; auto: as the text and the time allow.", "auto", "small", "medium", "large"
+    )
     tokenizer: str = _choice("words", "How text is cut into words.", "words", "whitespace")
     cased: bool = _setting(False, "Keep upper and lower case apart.")
     vocab_size: int = _setting(50_000, "Most words the vocabulary may hold, the two special tokens included.", 3, 2**24)

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import sys
 import time
 
 import torch
 
 from nextword.errors import UsageError
+
+_SHAPE = 512, 512, 2048  # rows, inner length, columns of the product that is timed
+_CPU = torch.device("cpu")
 
 
 def keep_freed_memory() -> None:
@@ -56,13 +60,21 @@ def product_format(name: str, device: torch.device) -> torch.dtype:
     )
 
 
-def _seconds_of_product(dtype: torch.dtype) -> float:
+def product_speed(dtype: torch.dtype, device: torch.device) -> float:
+    """Floating-point operations a second of a matrix product of typical size."""
+    return 2 * math.prod(_SHAPE) / _seconds_of_product(dtype, device)
+
+
+def _seconds_of_product(dtype: torch.dtype, device: torch.device = _CPU) -> float:
     """The shortest of a few times that a matrix product of typical size takes."""
-    left, right = torch.ones(512, 512, dtype=dtype), torch.ones(512, 2048, dtype=dtype)
+    rows, inner, columns = _SHAPE
+    left = torch.ones(rows, inner, dtype=dtype, device=device)
+    right = torch.ones(inner, columns, dtype=dtype, device=device)
     times = []
     for _ in range(6):
         began = time.perf_counter()
-        torch.mm(left, right)
+        product = torch.mm(left, right)
+        product[0, 0].item()  # on a GPU, waits until it is there
         times.append(time.perf_counter() - began)
     return min(times)
 

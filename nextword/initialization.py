@@ -34,7 +34,7 @@ from nextword.model import LSTMLanguageModel
 from nextword.optimizer import gradient_values
 from nextword.tokenizer import END_ID, UNKNOWN_ID
 
-_TOPIC_SHARE = 0.33  # of the coordinates of a word's vector and of the units of every layer
+_FREE_SHARE = 0.33  # of the coordinates of a word's vector are counted where none are to be kept
 
 _WORDS = 6_000  # the most frequent words get counted coordinates; a square matrix of them is held in memory
 _TOKENS = 2_000_000  # of the text are counted: more changes little and takes time
@@ -54,7 +54,7 @@ _SETTLED = 0.4  # of the schedule, from where on the last output gates learn whe
 
 def topic_units(config: ModelConfig) -> int:
     """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones."""
-    return int(_TOPIC_SHARE * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
+    return int(config.topic_share * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
 
 
 def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
@@ -66,10 +66,11 @@ def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
     topics = topic_units(model.config)
     with torch.no_grad():
         model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))
-        if topics:
-            coordinates = _topic_coordinates(ids[:_TOKENS], counts, topics)
+        counted = topics or int(_FREE_SHARE * model.config.embedding_dim)
+        if counted:
+            coordinates = _topic_coordinates(ids[:_TOKENS], counts, counted)
             for matrix in {model.embedding.weight, model.output.weight}:
-                matrix[:, :topics] = 0
+                matrix[:, :counted] = 0
                 matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
         _integrate_topics(model, topics)
 

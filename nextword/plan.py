@@ -32,10 +32,17 @@ class Plan:
     learn_words: Callable[[Iterable[str]], WordTokenizer]  # from the texts to learn from
     point: ResumePoint | None = None  # where to go on; None at the very beginning
     source: Checkpoint | None = None  # whose weights to start from
+    asked: frozenset[str] = frozenset()  # names of the configs' fields that are to stay as they are
 
 
-def begun(paths: list[Path] | None, valid: list[Path] | None, model_config: ModelConfig, config: TrainConfig) -> Plan:
-    """A run from its beginning.
+def begun(
+    paths: list[Path] | None,
+    valid: list[Path] | None,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    asked: Collection[str],
+) -> Plan:
+    """A run from its beginning; arguments as those of `trainer.train`.
 
     Raises:
         UsageError: A checkpoint or an unfinished run of that name exists and `force` is off.
@@ -55,7 +62,7 @@ def begun(paths: list[Path] | None, valid: list[Path] | None, model_config: Mode
     def learn_words(texts: Iterable[str]) -> WordTokenizer:
         return WordTokenizer.train(texts, config.tokenizer, config.cased, config.vocab_size, config.smallest_count)
 
-    return Plan(paths, valid, path, model_config, config, learn_words)
+    return Plan(paths, valid, path, model_config, config, learn_words, asked=frozenset(asked))
 
 
 def resumed(

@@ -40,7 +40,7 @@ from nextword.errors import (
 )
 from nextword.evaluation import perplexity
 from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
-from nextword.hardware import find_device, format_name, keep_freed_memory, product_format
+from nextword.hardware import find_device, format_name, keep_freed_memory, product_format, product_speed
 from nextword.initialization import initialize, keep_topics, take_over
 from nextword.interruption import StopSignals
 from nextword.loss import WordSampler
@@ -48,6 +48,7 @@ from nextword.model import LayerState, LSTMLanguageModel
 from nextword.optimizer import ClippedSGD
 from nextword.plan import Plan, begun, changed, resumed, started_from
 from nextword.predictor import Predictor
+from nextword.recipe import Circumstances, choose, sample_size
 from nextword.resume import (
     ResumePoint,
     capture,
@@ -66,8 +67,6 @@ _PREVIEWS = 4
 _PREVIEW_WORDS = 8
 _WARM_UP = 0.02  # of the schedule, in which the learning rate rises
 _CONSTANT_UNTIL = 0.4  # of the schedule; from there on the learning rate falls
-_LEAST_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words of the vocabulary that the output layer scores in a step
-_SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
 _SPARSE_FROM = 20_000  # words, from where on gradients of the rows in use cost less than those of all rows
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 _SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
@@ -136,7 +135,7 @@ def train(
         if resume:
             plan = resumed(paths, valid_paths, model_config, config, asked)
         else:
-            plan = begun(paths, valid_paths, model_config, config)
+            plan = begun(paths, valid_paths, model_config, config, asked)
         if start_from is not None:
             plan = started_from(load_checkpoint(Path(start_from)), plan, asked)
         data = _prepare(plan.paths, plan.valid, plan.config, plan.learn_words)
@@ -229,15 +228,18 @@ class _Run:
         self, plan: Plan, data: _Data, emit: Callable[[Event], None], began: float, group: ProcessGroup
     ) -> None:
         self.plan, self.data, self.path, self.emit, self.began, self.group = plan, data, plan.path, emit, began, group
+        point = plan.point
+        self.device = find_device(plan.config.device)
+        fast = product_format(self._precision(), self.device) == torch.bfloat16
+        self.dtype = torch.bfloat16 if group.from_first(fast) else torch.float32
+        if point is None:
+            plan = self.plan = self._chosen(plan)
         self.config, notes = _fit_batch(plan.config, len(data.training))
         self.notes = data.notes + notes
-        config, point = self.config, plan.point
+        config = self.config
         _check_shared(group, config, data)
         torch.manual_seed(config.seed)
         keep_freed_memory()
-        self.device = find_device(config.device)
-        fast = product_format(self._precision(), self.device) == torch.bfloat16
-        self.dtype = torch.bfloat16 if group.from_first(fast) else torch.float32
         self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
         self.started_from = point.facts["started_from"] if point else plan.source and plan.source.digest
         if plan.source is not None:
@@ -488,13 +490,20 @@ class _Run:
             "threads": torch.get_num_threads(),
         }
 
+    def _chosen(self, plan: Plan) -> Plan:
+        """`plan` with what the user left open, which depends on the text, the time and the machine."""
+        paragraphs = max(1, int(np.count_nonzero(self.data.training.ids == END_ID)))
+        tokens = len(self.data.training)
+        speed = self.group.from_first(product_speed(self.dtype, self.device)) * self.group.size
+        given = Circumstances(tokens, len(self.data.tokenizer), tokens / paragraphs, speed)
+        model_config, config = choose(plan.model_config, plan.config, plan.asked, given)
+        return replace(plan, model_config=model_config if plan.source is None else plan.model_config, config=config)
+
     def _sampler(self) -> WordSampler | None:
         """Draws the words that the output layer scores; None where all of them are."""
         words = len(self.data.tokenizer)
-        size = self.config.sampled_words
-        if size is None:
-            size = max(_LEAST_SAMPLE, int(_SAMPLED_SHARE * words))
-        if not 0 < size < _SAMPLE_PAYS * words:
+        size = sample_size(self.config, words)
+        if not size:
             return None
         counts = torch.from_numpy(np.bincount(self.data.training.ids, minlength=words))
         return WordSampler(counts.to(self.device), size)

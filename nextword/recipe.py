@@ -1,0 +1,117 @@
+"""Which network, and how it is trained, for a given text and time: what `--size` stands for.
+
+Larger networks end lower, but only if they can read the text often enough; small ones are ahead until then. The
+figures behind the numbers here are perplexities on the Penn Treebank after 1 to 30 minutes on two cores, and on the
+corpus that ships with nextword after three. Knows numbers only: no torch, no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nextword.config import ModelConfig, TrainConfig
+
+LEAST_SAMPLE, SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
+_SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
+
+_EFFICIENCY = 0.5  # of the speed of one large matrix product is left for training
+_TOPIC_PARAGRAPH = 40  # words: where paragraphs are shorter, there is no topic to count or to keep
+
+
+@dataclass(frozen=True)
+class _Size:
+    """A network, and how often it has to read the text to be better than the next smaller one."""
+
+    num_layers: int
+    width: int
+    batch_size: int
+    passes: float
+
+
+_SIZES = (
+    _Size(1, 320, 12, 0.0),
+    _Size(1, 384, 12, 3.0),
+    _Size(2, 448, 16, 5.0),
+    _Size(2, 512, 20, 9.0),
+    _Size(2, 640, 20, 14.0),
+)
+_NAMED = {"small": _SIZES[1], "medium": _SIZES[2], "large": _SIZES[4]}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the choice depends on.
+
+    Attributes:
+        tokens: Length of the text to learn from.
+        vocabulary_size: Different words.
+        paragraph: Mean length of a paragraph in tokens.
+        speed: Floating-point operations a second of a large matrix product.
+    """
+
+    tokens: int
+    vocabulary_size: int
+    paragraph: float
+    speed: float
+
+
+def choose(
+    model: ModelConfig, config: TrainConfig, asked: Collection[str], given: Circumstances
+) -> tuple[ModelConfig, TrainConfig]:
+    """Fill in what the user did not ask for.
+
+    Args:
+        model: What was asked for, and defaults.
+        config: What was asked for, and defaults.
+        asked: Names of the fields of both that stay as they are.
+        given: The text and the machine.
+    """
+    size = _NAMED.get(config.size) or _largest(config, asked, given)
+    passes = _passes(size, config, given)
+    topics = 0.25 if given.paragraph >= _TOPIC_PARAGRAPH else 0.0
+    strength = min(1.0, max(0.0, (passes - 1.5) / 13))
+    values: dict[str, Any] = {
+        "embedding_dim": size.width,
+        "hidden_size": size.width,
+        "num_layers": size.num_layers,
+        "topic_share": topics,
+        "dropout_words": round(0.1 * strength, 3),
+        "dropout_input": round(0.35 * strength, 3),
+        "dropout_hidden": round(0.3 * strength, 3),
+        "dropout_output": round(0.45 * strength, 3),
+        "batch_size": size.batch_size,
+    }
+    if model.tied and "hidden_size" in asked and "embedding_dim" not in asked:
+        values["embedding_dim"] = model.hidden_size
+    open_fields = {name: value for name, value in values.items() if name not in asked}
+    own = {name: value for name, value in open_fields.items() if hasattr(model, name)}
+    return replace(model, **own), replace(config, **{k: v for k, v in open_fields.items() if k not in own})
+
+
+def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
+    """Words that the output layer scores in a step; 0 for all."""
+    size = config.sampled_words
+    if size is None:
+        size = max(LEAST_SAMPLE, int(SAMPLED_SHARE * vocabulary_size))
+    return size if size < _SAMPLE_PAYS * vocabulary_size else 0
+
+
+def _largest(config: TrainConfig, asked: Collection[str], given: Circumstances) -> _Size:
+    """The largest size that reads the text often enough."""
+    return max((size for size in _SIZES if _passes(size, config, given) >= size.passes), key=_SIZES.index)
+
+
+def _passes(size: _Size, config: TrainConfig, given: Circumstances) -> float:
+    """How often the text is read by a network of this size."""
+    passes = float(config.epochs)
+    if config.max_steps:
+        passes = config.max_steps * config.batch_size * config.bptt / given.tokens
+    if config.minutes:
+        scored = sample_size(config, given.vocabulary_size) or given.vocabulary_size
+        weights = size.num_layers * 8 * size.width**2 + size.width * scored
+        tokens = 60 * config.minutes * _EFFICIENCY * given.speed / (6 * weights)  # 2 forward and 4 backward
+        in_time = tokens / given.tokens
+        passes = min(passes, in_time) if config.max_steps else in_time
+    return passes
