@@ -7,10 +7,35 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+_PORTION = 1 << 20  # ids handled at once
+
+
+def write_ids(file: IO[bytes], portions: Iterable[NDArray[np.int32]]) -> int:
+    """Append all `portions` to `file` and return how many ids the file holds."""
+    for portion in portions:
+        file.write(portion.astype(np.int32, copy=False).data)
+    file.flush()
+    return file.tell() // np.dtype(np.int32).itemsize
+
+
+def read_ids(file: IO[bytes]) -> Iterator[NDArray[np.int32]]:
+    """The ids in `file` from its start, a million at a time; unlike a memory map, none of it stays in memory."""
+    file.seek(0)
+    while len(portion := np.fromfile(file, np.int32, _PORTION)):
+        yield portion
+
+
+def count_ids(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
+    """(vocabulary_size,) how often each id occurs in `ids`, (N,), of which little is in memory at once."""
+    counts = np.zeros(vocabulary_size, np.int64)
+    for begin in range(0, len(ids), _PORTION):
+        counts += np.bincount(ids[begin : begin + _PORTION], minlength=vocabulary_size)
+    return counts
 
 
 class TokenFile:
@@ -30,10 +55,7 @@ class TokenFile:
         """
         self.ids: NDArray[np.int32] = np.empty(0, np.int32)
         with tempfile.TemporaryFile(prefix="nextword-") as file:
-            for portion in portions:
-                file.write(portion.astype(np.int32, copy=False).data)
-            file.flush()
-            if size := file.tell() // np.dtype(np.int32).itemsize:
+            if size := write_ids(file, portions):
                 self.ids = np.memmap(file, dtype=np.int32, mode="r", shape=(size,))  # lives on without the file
 
     def __len__(self) -> int:

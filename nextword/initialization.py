@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nextword.config import ModelConfig
+from nextword.data import count_ids
 from nextword.model import LSTMLanguageModel
 from nextword.optimizer import gradient_values
 from nextword.tokenizer import END_ID, UNKNOWN_ID
@@ -62,7 +63,7 @@ def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
 
     Uses torch's random generator: the same seed and text give the same weights.
     """
-    counts = np.bincount(ids, minlength=model.embedding.num_embeddings).astype(np.float64)
+    counts = count_ids(ids, model.embedding.num_embeddings).astype(np.float64)
     topics = topic_units(model.config)
     with torch.no_grad():
         model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))

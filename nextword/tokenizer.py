@@ -16,19 +16,21 @@ Two schemes:
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-UNKNOWN, END = "<unk>", "<eos>"
-UNKNOWN_ID, END_ID = 0, 1
+from nextword.data import TokenFile, read_ids, write_ids
+from nextword.encoder import LINE_END, PARAGRAPH_END, SURROGATE, Encoder, Text
+from nextword.sentences import SentencePosition, SentenceStarts
+from nextword.vocabulary import END, END_ID, UNKNOWN, UNKNOWN_ID, FormCounts
+
+__all__ = ["END", "END_ID", "UNKNOWN", "UNKNOWN_ID", "Encoded", "Learned", "SentencePosition", "WordTokenizer"]
 
 # One word, number or punctuation mark: letters and digits with inner apostrophes and hyphens (don't, mother-in-law),
 # digits with inner points, commas and colons (3.14, 1,000, 10:30), runs of dots and of dashes, else one character.
@@ -42,9 +44,8 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 can hold
-_PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
-_BATCH = 2048  # paragraphs encoded at once: enough to keep every core busy, little enough to hold
+_FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
+_FOLD = normalizers.Sequence(_FOLDS)
 
 
 class Encoded(NamedTuple):
@@ -54,36 +55,12 @@ class Encoded(NamedTuple):
     unknown: list[str]  # the words outside the vocabulary, in order, each once
 
 
-class SentencePosition(NamedTuple):
-    """Where in a sentence a text has got to, followed token by token; a new one stands after an `<eos>`."""
+class Learned(NamedTuple):
+    """What reading a text for the first time gave."""
 
-    at_start: bool = True  # the next word opens a sentence or a quotation
-    quoted: bool = False  # a double quote is open
-    previous: str = ""
-
-    def after(self, token: str) -> SentencePosition:
-        """The position once `token` (a normalised word) has been read."""
-        if token == END:
-            return SentencePosition()
-        if token == '"':
-            opens = not self.quoted
-            starts = (self.at_start or self.previous in {",", ":"}) if opens else self.previous == "."
-            return SentencePosition(starts, opens, token)
-        if token in {"!", "?", "..."}:
-            return SentencePosition(True, self.quoted, token)
-        if token == ".":
-            return SentencePosition(not _is_abbreviation(self.previous), self.quoted, token)
-        if token in {"'", "(", "[", ")", "]", "_", "*", "#", "--", "-"}:
-            return SentencePosition(self.at_start, self.quoted, token)
-        return SentencePosition(False, self.quoted, token)
-
-
-def _is_abbreviation(word: str) -> bool:
-    """Whether a full stop after `word` usually belongs to it: an initial or a title."""
-    return (len(word) == 1 and word.isalpha() and word != "i") or word.lower() in _ABBREVIATIONS
-
-
-_ABBREVIATIONS = frozenset(("mr", "mrs", "ms", "dr", "prof", "st", "rev", "capt", "col", "gen", "vs", "jr", "sr"))
+    tokenizer: WordTokenizer
+    ids: TokenFile  # the text
+    missed: int  # how many times at most a word was met and not counted; 0 unless there are a million different ones
 
 
 class WordTokenizer:
@@ -109,57 +86,79 @@ class WordTokenizer:
     @classmethod
     def train(
         cls,
-        texts: Iterable[str],
+        texts: Iterable[Text],
         scheme: str = "words",
         cased: bool = False,
         vocab_size: int = 50_000,
         min_count: int = 2,
     ) -> WordTokenizer:
-        """Learn a vocabulary, and the surface forms of its words, from `texts` (iterated over twice)."""
-        tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
-        if scheme == "whitespace":
-            tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        else:
-            fold = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
-            tokenizer.normalizer = normalizers.Sequence([*fold] if cased else [*fold, normalizers.Lowercase()])
-            tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
-        made = cls(tokenizer, scheme, cased or scheme == "whitespace", {})
-        trainer = trainers.WordLevelTrainer(
-            vocab_size=vocab_size, min_frequency=min_count, special_tokens=[UNKNOWN, END], show_progress=False
-        )
-        tokenizer.train_from_iterator((piece for text in texts for piece in made._pieces(text)), trainer)
-        # The trainer marks <unk> and <eos> as special, and specials are cut out of running text before anything
-        # else looks at it. Rebuilt from the bare words, "<eos>" in a text is text like any other; and where the
-        # text itself says "<unk>", for which the trainer counts off a second id, the ids still run without a gap.
-        learned = tokenizer.get_vocab(with_added_tokens=False)
-        words = [
-            UNKNOWN,
-            END,
-            *(word for word in sorted(learned, key=learned.__getitem__) if word not in (UNKNOWN, END)),
-        ]
-        tokenizer.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
-        bare = json.loads(tokenizer.to_str())
-        bare["added_tokens"] = []
-        made._tokenizer = Tokenizer.from_str(json.dumps(bare, ensure_ascii=False))
-        if not made.cased:
-            made.surface_forms = made._learn_surface_forms(texts)
-        return made
+        """Learn a vocabulary, and the surface forms of its words, from `texts`."""
+        return cls.train_and_encode(texts, scheme, cased, vocab_size, min_count).tokenizer
 
-    def _learn_surface_forms(self, texts: Iterable[str]) -> dict[str, str]:
-        """Each word's most frequent spelling inside sentences, where a capital is a choice and not a duty."""
-        inside: Counter[tuple[int, str]] = Counter()
-        opening: Counter[tuple[int, str]] = Counter()
-        fold = normalizers.Sequence(
-            [normalizers.NFC(), *(normalizers.Replace(Regex(o), n) for o, n in _FOLDED.items())]
-        )
-        for text in texts:
-            pieces = [fold.normalize_str(piece) for piece in self._pieces(text)]
-            for piece, encoding in zip(pieces, self._tokenizer.encode_batch(pieces), strict=True):
-                position = SentencePosition()
-                for token, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
-                    (opening if position.at_start else inside)[token, piece[begin:end]] += 1
-                    position = position.after(self.words[token])
-        return _choose_surface_forms(self.words, inside, opening)
+    @classmethod
+    def train_and_encode(
+        cls,
+        texts: Iterable[Text],
+        scheme: str = "words",
+        cased: bool = False,
+        vocab_size: int = 50_000,
+        min_count: int = 2,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Learned:
+        """Learn a vocabulary, and the surface forms of its words, from `texts`, and encode them.
+
+        The text is read once and never held: every word gets a provisional number, written to a temporary file, and
+        the numbers become ids when all words are counted.
+
+        Args:
+            texts: Each as a string or in portions.
+            scheme: `words` or `whitespace`.
+            cased: Whether upper and lower case are different words.
+            vocab_size: Most words the vocabulary may hold, the two special tokens included.
+            min_count: Words met less often are left out.
+            on_progress: Called with how many tokens are encoded and how many there are, once all text is read.
+
+        Raises:
+            OSError: The temporary folder is full or not writable.
+        """
+        pipeline = Tokenizer(models.WordLevel({UNKNOWN: UNKNOWN_ID, END: END_ID}, unk_token=UNKNOWN))
+        if scheme == "whitespace":
+            pipeline.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        else:
+            pipeline.normalizer = normalizers.Sequence([*_FOLDS] if cased else [*_FOLDS, normalizers.Lowercase()])
+            pipeline.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+        cased = cased or scheme == "whitespace"
+        counts = FormCounts(vocab_size)
+
+        def number(token: str, written: str) -> int:
+            return counts.number(token, token if cased else _folded(written))
+
+        encoder = Encoder(pipeline, scheme == "whitespace", number)
+        with tempfile.TemporaryFile(prefix="nextword-") as spool:
+            for numbers in encoder.encode(texts):
+                write_ids(spool, [numbers])
+                if counts.count(numbers):
+                    encoder.forget()
+            del encoder
+            words = counts.vocabulary(vocab_size, min_count)
+            resolve = counts.resolver(words)
+            forms = None if cased else _FormsByPlace(words, len(resolve))
+
+            def ids() -> Iterator[NDArray[np.int32]]:
+                done = 0
+                for numbers in read_ids(spool):
+                    resolved = resolve(numbers)
+                    if forms:
+                        forms.count(numbers, resolved)
+                    done += len(numbers)
+                    if on_progress:
+                        on_progress(done, counts.tokens)
+                    yield resolved
+
+            file = TokenFile(ids())
+        pipeline.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
+        surface_forms = forms.most_frequent(counts) if forms else {}
+        return Learned(cls(pipeline, scheme, cased, surface_forms), file, counts.missed)
 
     def extended(self, texts: Iterable[str], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
@@ -226,8 +225,8 @@ class WordTokenizer:
         """
         ids: list[int] = []
         unknown: dict[str, None] = {}
-        breaks = re.compile(r"\n") if self.scheme == "whitespace" else _PARAGRAPH_END
-        for index, piece in enumerate(breaks.split(_SURROGATE.sub("\ufffd", text))):
+        breaks = LINE_END if self.scheme == "whitespace" else PARAGRAPH_END
+        for index, piece in enumerate(breaks.split(SURROGATE.sub("\ufffd", text))):
             if index:
                 ids.append(END_ID)
             encoding: Encoding = self._tokenizer.encode(piece)
@@ -237,22 +236,16 @@ class WordTokenizer:
                     unknown[piece[begin:end]] = None
         return Encoded(ids, list(unknown))
 
-    def encode_documents(self, texts: Iterable[str]) -> Iterator[NDArray[np.int32]]:
-        """Ids of whole documents, in order and in handy portions; every paragraph (or line) ends with `<eos>`."""
-        pieces = (piece for text in texts for piece in self._pieces(text))
-        while batch := list(islice(pieces, _BATCH)):
-            ids: list[int] = []
-            for encoding in self._tokenizer.encode_batch_fast(batch):
-                ids += encoding.ids
-                ids.append(END_ID)
-            yield np.asarray(ids, np.int32)
+    def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
+        """Ids of whole documents, in order and in handy portions; every paragraph (or line) ends with `<eos>`.
 
-    def _pieces(self, document: str) -> Iterator[str]:
-        """The stretches of a document that end with `<eos>`: its lines, or its paragraphs that are not blank."""
-        if self.scheme == "whitespace":
-            yield from document.removesuffix("\n").split("\n")
-        else:
-            yield from (piece for piece in _PARAGRAPH_END.split(document) if piece and not piece.isspace())
+        Args:
+            texts: Each as a string or in portions, cut anywhere; none of them is held in memory.
+        """
+        ids = {word: index for index, word in enumerate(self.words)}
+        return Encoder(
+            self._tokenizer, self.scheme == "whitespace", lambda token, _: ids.get(token, UNKNOWN_ID)
+        ).encode(texts)
 
     # -- ids to text ---------------------------------------------------------------------------------------------
 
@@ -279,21 +272,43 @@ class WordTokenizer:
         return text
 
 
-def _choose_surface_forms(
-    words: list[str], inside: Counter[tuple[int, str]], opening: Counter[tuple[int, str]]
-) -> dict[str, str]:
-    """Normalised word to its most frequent form, where that is not the word itself."""
-    forms = _most_frequent(inside)
-    for token, form in _most_frequent(opening).items():
-        # Met at sentence starts alone, a word's first capital says nothing; "McDonald" or "NASA" still does.
-        if token not in forms and form != words[token].capitalize():
-            forms[token] = form
-    return {words[token]: form for token, form in sorted(forms.items()) if token != UNKNOWN_ID and form != words[token]}
+class _FormsByPlace:
+    """How often every form stands inside sentences, where a capital is a choice, and at their start, where it is none.
+
+    Args:
+        words: The vocabulary.
+        forms: How many numbers of forms there are.
+    """
+
+    def __init__(self, words: list[str], forms: int) -> None:
+        self._words = words
+        self._starts = SentenceStarts(words)
+        self._inside: NDArray[np.int64] = np.zeros(forms, np.int64)
+        self._opening: NDArray[np.int64] = np.zeros(forms, np.int64)
+
+    def count(self, numbers: NDArray[np.int32], ids: NDArray[np.int32]) -> None:
+        """Count the next stretch of the text: (N,) numbers of forms, and the ids of their words."""
+        at_start, known = self._starts(ids), ids != UNKNOWN_ID
+        self._opening += np.bincount(numbers[at_start & known], minlength=len(self._opening))
+        self._inside += np.bincount(numbers[~at_start & known], minlength=len(self._inside))
+
+    def most_frequent(self, counts: FormCounts) -> dict[str, str]:
+        """Normalised word to its most frequent form, where that is not the word itself."""
+        best: dict[str, tuple[bool, int, str]] = dict.fromkeys(self._words, (False, 0, ""))
+        inside, opening = self._inside.tolist(), self._opening.tolist()
+        for word, form, number in counts.forms():
+            if word in best and inside[number]:
+                best[word] = max(best[word], (True, inside[number], form))
+            # Met at sentence starts alone, a word's first capital says nothing; "McDonald" or "NASA" still does.
+            if word in best and opening[number]:
+                best[word] = max(best[word], (False, opening[number], form))
+        return {
+            word: form
+            for word, (chosen, _, form) in best.items()
+            if form and form != word and (chosen or form != word.capitalize())
+        }
 
 
-def _most_frequent(counts: Counter[tuple[int, str]]) -> dict[int, str]:
-    """The form with the highest count for each token."""
-    best: dict[int, tuple[int, str]] = {}
-    for (token, form), count in counts.items():
-        best[token] = max(best.get(token, (0, "")), (count, form))
-    return {token: form for token, (_, form) in best.items()}
+def _folded(text: str) -> str:
+    """`text` in plain characters, its case kept."""
+    return text if text.isascii() else str(_FOLD.normalize_str(text))

@@ -1,0 +1,136 @@
+"""Counting words of a text of any size, and choosing the vocabulary from the counts.
+
+`FormCounts` hands out provisional numbers, one for each word in each of its spellings (*forms*), while the text is
+read, and turns them into ids once the vocabulary is known: so the text is read once. Memory is bounded: where there
+are too many different forms, the rarest are forgotten (lossy counting, Manku and Motwani 2002). Knows words and
+numbers; nothing of text, files or sentences.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN, END = "<unk>", "<eos>"
+UNKNOWN_ID, END_ID = 0, 1
+
+_FORMS = 1 << 20  # different forms kept, at least; a few hundred bytes each
+_LONGEST_WORD = 1_000  # characters; what is longer is no word
+
+
+class FormCounts:
+    """Words and forms met so far, how often, and a provisional number for each.
+
+    A number that was freed is given to another form. What it stood for before is then not in the vocabulary, so that
+    the place in the text from which on it stands for the present one (its *birth*) is all that must be remembered.
+
+    Args:
+        vocab_size: Most words the vocabulary may hold.
+        limit: How many forms are kept before the rarest are forgotten.
+
+    Attributes:
+        tokens: How many were counted.
+        missed: How many times at most a word was met and not counted.
+    """
+
+    def __init__(self, vocab_size: int, limit: int = _FORMS) -> None:
+        self._limit = max(limit, 2 * vocab_size)
+        self._numbers = {UNKNOWN: UNKNOWN_ID, END: END_ID}  # word, or word LF form where they differ
+        self._births = array("q", [0, 0])
+        self._counts: NDArray[np.int64] = np.zeros(2, np.int64)
+        self._free: list[int] = []
+        self.tokens = 0
+        self.missed = 0
+
+    def number(self, word: str, form: str) -> int:
+        """The number of `word` written as `form`; a new one where they were never met, or forgotten."""
+        if len(word) > _LONGEST_WORD:
+            return UNKNOWN_ID
+        key = word if word == form else f"{word}\n{form}"
+        number = self._numbers.get(key)
+        if number is None:
+            if self._free:
+                number = self._free.pop()
+                self._births[number] = self.tokens
+            else:
+                number = len(self._births)
+                self._births.append(self.tokens)
+            self._numbers[key] = number
+        return number
+
+    def count(self, numbers: NDArray[np.int32]) -> bool:
+        """Count the next stretch of the text, (N,), and forget rare forms where there are too many.
+
+        Returns:
+            Whether any were forgotten: their numbers must not be used again.
+        """
+        counts = np.bincount(numbers, minlength=len(self._births))
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
+        self.tokens += len(numbers)
+        if len(self._numbers) <= self._limit:
+            return False
+        kept_numbers = np.fromiter(self._numbers.values(), np.int64, len(self._numbers))
+        half = len(kept_numbers) // 2
+        threshold = int(np.partition(counts[kept_numbers], half)[half])
+        kept = counts > threshold
+        kept[[UNKNOWN_ID, END_ID]] = True
+        keep = kept.tolist()
+        self._numbers = {key: number for key, number in self._numbers.items() if keep[number]}
+        self._free = np.flatnonzero(~kept)[::-1].tolist()
+        counts[~kept] = 0
+        self.missed += threshold
+        return True
+
+    def vocabulary(self, size: int, min_count: int) -> list[str]:
+        """The special tokens, and the words from the most to the least frequent, alphabetical where they tie.
+
+        Args:
+            size: Most of them, the special tokens included.
+            min_count: Words counted less often are left out.
+        """
+        counts = self._counts.tolist()
+        totals: Counter[str] = Counter()
+        for key, number in self._numbers.items():
+            totals[key.partition("\n")[0]] += counts[number]
+        del totals[UNKNOWN], totals[END]
+        order = sorted((-count, word) for word, count in totals.items() if count >= min_count)
+        return [UNKNOWN, END, *(word for _, word in order[: size - 2])]
+
+    def forms(self) -> Iterator[tuple[str, str, int]]:
+        """Every (word, form, number)."""
+        for key, number in self._numbers.items():
+            word, _, form = key.partition("\n")
+            yield word, form or word, number
+
+    def resolver(self, words: Sequence[str]) -> Resolver:
+        """What turns numbers into the ids that `words` have as a vocabulary."""
+        ids = {word: index for index, word in enumerate(words)}
+        table: NDArray[np.int32] = np.zeros(len(self._births), np.int32)
+        for word, _, number in self.forms():
+            table[number] = ids.get(word, UNKNOWN_ID)
+        return Resolver(table, np.frombuffer(self._births, np.int64) if self.missed else None)
+
+
+class Resolver:
+    """Numbers of `FormCounts`, from the first to the last of the text, to ids."""
+
+    def __init__(self, table: NDArray[np.int32], births: NDArray[np.int64] | None) -> None:
+        self._table, self._births = table, births
+        self._position = 0
+
+    def __call__(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The ids of the next stretch, both (N,)."""
+        ids: NDArray[np.int32] = self._table[numbers]
+        if self._births is not None:
+            ids[self._births[numbers] > self._position + np.arange(len(numbers))] = UNKNOWN_ID
+        self._position += len(numbers)
+        return ids
+
+    def __len__(self) -> int:
+        """How many numbers were given out."""
+        return len(self._table)
