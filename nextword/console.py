@@ -259,7 +259,7 @@ class TrainingView:
         self._saved = self._saved or event.best
         self._say(
             f"{event.progress:5.0%}  step {event.step:,}  {_clock(event.seconds)}  "
-            f"validation perplexity {event.perplexity:.2f}{mark}"
+            f"validation perplexity {_perplexity(event.perplexity)}{mark}"
         )
         for preview in event.previews:
             self._say(f"       {visible(preview.context)} ... {predictions_line(preview.predictions)}")
@@ -272,7 +272,7 @@ class TrainingView:
         speed = event.tokens / max(event.seconds, 1e-9)
         self._say(
             f"\nDone in {_clock(event.seconds)}: {event.tokens:,} words read, {speed:,.0f} a second. "
-            f"Validation perplexity {event.perplexity:.2f}."
+            f"Validation perplexity {_perplexity(event.perplexity)}."
         )
         self._say(f"Saved in {visible(str(event.path))}\n")
 
@@ -305,9 +305,14 @@ def _progress_bar() -> Progress:
 
 def _step_line(event: Step) -> str:
     return (
-        f"step {event.step:,}  loss {event.loss:.3f}  perplexity {event.perplexity:,.1f}  lr {event.lr:.3g}  "
+        f"step {event.step:,}  loss {event.loss:.3f}  perplexity {_perplexity(event.perplexity)}  lr {event.lr:.3g}  "
         f"{event.tokens_per_second:,.0f} words/s  {_clock(event.seconds_left)} left"
     )
+
+
+def _perplexity(value: float) -> str:
+    """Two digits after the point; none of the hundreds before it that a diverged run has."""
+    return f"{value:,.2f}" if value < 1e6 else f"{value:.2e}"
 
 
 def _clock(seconds: float) -> str:

@@ -279,6 +279,15 @@ def interrupted_run(events: list[Event]) -> None:
         raise KeyboardInterrupt
 
 
+def test_the_perplexity_of_a_diverged_run_does_not_fill_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.TrainingView() as view:
+        view(replace(RUN[2], perplexity=1e304))  # type: ignore[arg-type]
+        view(replace(RUN[-1], perplexity=12345.678))  # type: ignore[arg-type]
+    validation, *_, done = [line for line in capsys.readouterr().err.splitlines() if "erplexity" in line]
+    assert "perplexity 1.00e+304  best" in validation
+    assert "perplexity 12,345.68." in done
+
+
 def test_an_interrupted_view_gives_the_terminal_its_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_terminal(monkeypatch, "stderr")
     with pytest.raises(KeyboardInterrupt):
