@@ -62,7 +62,7 @@ def product_format(name: str, device: torch.device) -> torch.dtype:
 
 def product_speed(dtype: torch.dtype, device: torch.device) -> float:
     """Floating-point operations a second of a matrix product of typical size."""
-    return 2 * math.prod(_SHAPE) / _seconds_of_product(dtype, device)
+    return 2 * math.prod(_SHAPE) / max(_seconds_of_product(dtype, device), 1e-9)
 
 
 def _seconds_of_product(dtype: torch.dtype, device: torch.device = _CPU) -> float:

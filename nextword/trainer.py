@@ -510,7 +510,7 @@ class _Run:
 
     def _precision(self) -> str:
         """The number format asked for; a resumed run keeps the one it found best on the same kind of device."""
-        point, asked = self.plan.point, self.config.precision
+        point, asked = self.plan.point, self.plan.config.precision
         if point is None or asked != "auto" or point.facts["surroundings"]["device"] != str(self.device):
             return asked
         return str(point.facts["surroundings"]["precision"])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextword.loss import CHUNK, linear_cross_entropy
+from nextword.loss import CHUNK, Sample, WordSampler, linear_cross_entropy
 
 
 def problem(count: int, width: int = 7, vocabulary: int = 31, seed: int = 0) -> tuple[list[Tensor], Tensor]:
@@ -63,3 +63,67 @@ def test_large_logits_overflow_nothing() -> None:
     fused = linear_cross_entropy(*large, targets)
     torch.testing.assert_close(fused, plain(*large, targets), rtol=1e-4, atol=1e-4)
     assert all(torch.isfinite(gradient).all() for gradient in torch.autograd.grad(fused, large))
+
+
+COUNTS = torch.tensor([500, 200, 100, *range(60, 20, -2), 5, 3, 2, 1, 1, 1, 1, 0])  # 31 words
+
+
+def test_a_sample_has_its_size_and_the_targets() -> None:
+    sampler = WordSampler(COUNTS, 12)
+    drawn = sampler.draw(torch.tensor([0]))  # which is drawn always
+    assert len(drawn.words) == 12
+    targets = torch.tensor([30, 29, 30, 0])
+    sample = sampler.draw(targets)
+    assert sample.words[sample.targets].tolist() == targets.tolist()
+    assert sample.words.tolist() == sorted(set(sample.words.tolist()))
+    assert 12 <= len(sample.words) <= 14
+
+
+def test_the_normaliser_is_right_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    scores = torch.randn(len(COUNTS))
+    sampler = WordSampler(COUNTS, 12)
+    estimates = []
+    for index in range(4000):  # all random numbers there are, in place of random ones
+        number = torch.tensor((index + 0.5) / 4000, dtype=torch.float64)
+        monkeypatch.setattr(torch, "rand", lambda *_, number=number, **__: number)
+        sample = sampler.draw(torch.tensor([0]))
+        estimates.append((scores[sample.words] + sample.log_weights).exp().sum().item())
+    assert len({round(estimate, 3) for estimate in estimates}) > 5  # it is an estimate, indeed
+    assert sum(estimates) / len(estimates) == pytest.approx(scores.exp().sum().item(), rel=0.002)
+
+
+def test_a_sample_of_everything_is_exact() -> None:
+    leaves, targets = problem(40)
+    sampler = WordSampler(torch.ones(31), 31)
+    sampled = linear_cross_entropy(*leaves, targets, sampler=sampler)
+    torch.testing.assert_close(sampled, plain(*leaves, targets))
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_sampled_value_and_gradients_are_those_of_the_formula(sparse: bool) -> None:
+    leaves, targets = problem(CHUNK + 9)
+    sampler = WordSampler(COUNTS, 8)
+    torch.manual_seed(3)
+    sample = sampler.draw(targets)
+    assert (sample.log_weights < -1e8).any()  # some targets were not drawn
+    torch.manual_seed(3)
+    fused = linear_cross_entropy(*leaves, targets, sampler=sampler, sparse=sparse)
+    expected_loss = _sampled(*leaves, targets, sample)
+    torch.testing.assert_close(fused, expected_loss, rtol=1e-5, atol=1e-6)
+    got = torch.autograd.grad(2.0 * fused, leaves)
+    expected = torch.autograd.grad(2.0 * expected_loss, leaves)
+    assert got[1].is_sparse == sparse
+    for ours, theirs in zip(got, expected, strict=True):
+        torch.testing.assert_close(ours.to_dense(), theirs, rtol=1e-4, atol=1e-6)
+
+
+def _sampled(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, sample: Sample) -> Tensor:
+    """-log of e^s(target) over the sum of it and the weighted e^s of the other words, word by word."""
+    scores = hidden @ weight.t() + bias
+    losses = []
+    for row, target in zip(scores, targets, strict=True):
+        others = sample.words != target
+        rest = (row[sample.words] + sample.log_weights)[others]
+        losses.append(torch.logsumexp(torch.cat([row[target, None], rest]), 0) - row[target])
+    return torch.stack(losses).mean()
