@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -52,6 +53,16 @@ class Encoded(NamedTuple):
 
     ids: list[int]
     unknown: list[str]  # the words outside the vocabulary, in order, each once
+
+
+class Written(NamedTuple):
+    """One token of a document, as it stands there."""
+
+    token_id: int
+    word: str  # as it is written; "<eos>" for the end of a paragraph
+    line: int  # from 1
+    position: int  # from 1 in each line; the end of a paragraph comes after the last word
+    spaced: bool  # whether white space follows, and then another token of the paragraph
 
 
 class SentencePosition(NamedTuple):
@@ -230,6 +241,25 @@ class WordTokenizer:
                 ids.append(END_ID)
             yield np.asarray(ids, np.int32)
 
+    def written(self, document: str) -> Iterator[Written]:
+        """The tokens of a document whose ids `encode_documents` gives, with how and where each is written.
+
+        In `words` they are given in NFC: the offsets of the `tokenizers` library leave out accents that stand apart.
+        """
+        if self.scheme == "words":
+            document = unicodedata.normalize("NFC", document)
+        line, end = 1, 0
+        pieces = self._pieces(document)
+        while batch := list(islice(pieces, _BATCH)):
+            for piece, encoding in zip(batch, self._tokenizer.encode_batch(batch), strict=True):
+                begin = document.index(piece, end)
+                line += document.count("\n", end, begin)
+                yield from _written_piece(piece, encoding, line)
+                line += piece.count("\n")
+                end = begin + len(piece)
+                if self.scheme == "whitespace":  # the next piece, which may be empty, is the next line
+                    line, end = line + 1, end + 1
+
     def _pieces(self, document: str) -> Iterator[str]:
         """The stretches of a document that end with `<eos>`: its lines, or its paragraphs that are not blank."""
         if self.scheme == "whitespace":
@@ -260,6 +290,18 @@ class WordTokenizer:
             glue = self.scheme == "words" and (token in {"(", "["} or (token == '"' and not closes))
             position = position.after(token)
         return text
+
+
+def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Written]:
+    """The tokens of a piece that begins in `line`, and its `<eos>`."""
+    position, end = 0, 0
+    for index, (token_id, (begin, after)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True)):
+        if breaks := piece.count("\n", end, begin):
+            line, position = line + breaks, 0
+        position, end = position + 1, after
+        upcoming = encoding.offsets[index + 1][0] if index + 1 < len(encoding.ids) else after
+        yield Written(token_id, piece[begin:after], line, position, any(map(str.isspace, piece[after:upcoming])))
+    yield Written(END_ID, END, line, position + 1, False)
 
 
 def _choose_surface_forms(
