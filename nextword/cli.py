@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import Field, asdict, fields
@@ -258,6 +256,9 @@ def score(
 @contextmanager
 def _texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[str]]:
     """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
+    import shutil
+    import tempfile
+
     from nextword.corpus import read_corpus
 
     with tempfile.TemporaryDirectory(prefix="nextword-") as folder:

@@ -177,7 +177,7 @@ def show_evaluation(figures: dict[str, float], as_json: bool) -> None:
     facts = [
         ("tokens", f"{figures['tokens']:,} ({figures['unknown_rate']:.1%} of them unknown)"),
         ("perplexity", f"{figures['perplexity']:,.2f} ({figures['bits_per_word']:.3f} bits a word)"),
-        *((f"among first {k}" if k > 1 else "first", f"{figures[f'top{k}']:.1%}") for k in (1, 3, 5, 10)),
+        *((f"top {k}", f"{figures[f'top{k}']:.1%}") for k in (1, 3, 5, 10)),
         ("keystrokes saved", f"{figures['keystroke_savings']:.1%}"),
         ("time", f"{figures['seconds']:.1f} s, {figures['tokens_per_second']:,.0f} tokens a second"),
     ]

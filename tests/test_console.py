@@ -127,10 +127,10 @@ def test_an_evaluation_is_a_table_for_people_and_the_same_figures_as_json(capsys
     assert capsys.readouterr().out == (
         "tokens            13,059 (0.8% of them unknown)\n"
         "perplexity        42.96 (5.425 bits a word)\n"
-        "first             26.5%\n"
-        "among first 3     42.9%\n"
-        "among first 5     50.7%\n"
-        "among first 10    60.9%\n"
+        "top 1             26.5%\n"
+        "top 3             42.9%\n"
+        "top 5             50.7%\n"
+        "top 10            60.9%\n"
         "keystrokes saved  54.3%\n"
         "time              2.0 s, 6,402 tokens a second\n"
     )
