@@ -1,7 +1,7 @@
 """The commands: read the arguments, hand over to the room that does the work, show what it returns. No logic.
 
 `main` is the program's entry point; there every `NextwordError` becomes an `Error:` line, a `Hint:` line and an exit
-code. torch is imported inside `train` only: all other commands start without it.
+code. torch is imported inside `train`, `eval` and `score` only: all other commands start without it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import Field, fields
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -43,6 +43,12 @@ CheckpointOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")]
+PathsArgument = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Argument(metavar="[PATH]...", help="Text files and folders; '-': stdin.", show_default=False),
+]
+EncodingOption = Annotated[str, typer.Option(help="Character encoding of the text files.")]
+DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
 CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.")]
 
 
@@ -213,6 +219,86 @@ def repl(k: CountOption = 5, checkpoint: CheckpointOption = None) -> None:
         room.run_on_terminal(predictor, k)
     else:
         room.run_on_pipe(predictor, k)
+
+
+@app.command("eval", epilog="Example: nextword eval letters/ -c checkpoints/everyday.safetensors")
+def evaluate(
+    paths: PathsArgument = None,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    device: DeviceOption = TrainConfig.device,
+    encoding: EncodingOption = TrainConfig.encoding,
+) -> None:
+    """Say how well a model predicts a text: perplexity, accuracy, keystrokes saved.
+
+    Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
+    text; the memory goes on from each to the next.
+    """
+    from nextword.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.corpus import held_out_text
+
+    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    with ExitStack() as stack:
+        if paths:
+            texts = stack.enter_context(_texts(paths, encoding, quiet))
+        else:
+            settings = loaded.training.get("settings", {})
+            fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
+            texts = held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
+        from nextword.evaluation import evaluate as run
+        from nextword.evaluation import load_model
+
+        with console.progress(shown=not quiet) as on_progress:
+            evaluation = run(load_model(loaded, device), loaded.tokenizer, texts, on_progress)
+    console.show_evaluation(asdict(evaluation), as_json=json)
+
+
+@app.command(epilog="Example: nextword score story.txt > story.tsv")
+def score(
+    paths: PathsArgument = None,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    device: DeviceOption = TrainConfig.device,
+    encoding: EncodingOption = TrainConfig.encoding,
+) -> None:
+    """Say of every word of a text how surprising it was: surprisal and entropy in bits, and rank.
+
+    Without PATH: stdin. One line for each token that `eval` counts, `<eos>` for the end of a paragraph included.
+    Several files are read as one text, the memory going on from each to the next; lines are counted in each.
+    """
+    if not paths and sys.stdin.isatty():
+        raise UsageError("there is no text to score", "Name one: nextword score story.txt")
+    from nextword.checkpoint import find_checkpoint, load_checkpoint
+
+    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    with _texts(paths or [Path("-")], encoding, quiet) as texts:
+        from nextword.evaluation import load_model
+        from nextword.evaluation import score as run
+
+        with console.progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
+            console.print_scores(run(load_model(loaded, device), loaded.tokenizer, texts, on_progress), as_json=json)
+
+
+@contextmanager
+def _texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[str]]:
+    """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
+    import shutil
+    import tempfile
+
+    from nextword.corpus import read_corpus
+
+    with tempfile.TemporaryDirectory(prefix="nextword-") as folder:
+        if Path("-") in paths:
+            piped = Path(folder, "stdin")
+            with piped.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            paths = [piped if path == Path("-") else path for path in paths]
+        corpus = read_corpus(paths, encoding)
+        if corpus.skipped and not quiet:
+            console.note(f"Passed over: {'; '.join(corpus.skipped)}.")
+        yield [document.text for document in corpus.documents]
 
 
 @app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")

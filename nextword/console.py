@@ -13,7 +13,8 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ from nextword.predictor import Prediction
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from nextword.evaluation import Score
 
 _BAR_WIDTH = 24
 _CHART_WIDTHS = (40, 72)  # characters: no chart where fewer fit, and no wider one where more do
@@ -165,6 +168,49 @@ def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
     ]
     facts += [(name.replace("_", " "), _plain(value)) for name, value in training.items()]
     show_facts(facts)
+
+
+def show_evaluation(figures: dict[str, float], as_json: bool) -> None:
+    """How well a model predicts a text, as a table or as one JSON document.
+
+    Args:
+        figures: The fields of `evaluation.Evaluation`.
+        as_json: Whether it is JSON.
+    """
+    if as_json:
+        print(json_line(figures))
+        return
+    facts = [
+        ("tokens", f"{figures['tokens']:,} ({figures['unknown_rate']:.1%} of them unknown)"),
+        ("perplexity", f"{figures['perplexity']:,.2f} ({figures['bits_per_word']:.3f} bits a word)"),
+        *((f"top {k}", f"{figures[f'top{k}']:.1%}") for k in (1, 3, 5, 10)),
+        ("keystrokes saved", f"{figures['keystroke_savings']:.1%}"),
+        ("time", f"{figures['seconds']:.1f} s, {figures['tokens_per_second']:,.0f} tokens a second"),
+    ]
+    show_facts(facts)
+
+
+def print_scores(scores: Iterable[Score], as_json: bool) -> None:
+    """Tokens and their scores, each as soon as it is known: a table with tabs, or one JSON document a line."""
+    names = ("line", "position", "word", "surprisal", "rank", "entropy")
+    if not as_json:
+        print("\t".join(names))
+    for line, position, word, surprisal, rank, entropy in scores:
+        if as_json:
+            print(json_line(dict(zip(names, (line, position, word, surprisal, rank, entropy), strict=True))))
+        else:
+            print(f"{line}\t{position}\t{visible(word)}\t{surprisal:.6f}\t{rank}\t{entropy:.6f}")
+
+
+@contextmanager
+def progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, where that is a terminal; yields what is to be called with tokens read and tokens in all."""
+    if not (shown and is_terminal(sys.stderr)):
+        yield lambda done, total: None
+        return
+    with _progress_bar() as bar:
+        task = bar.add_task("", total=1.0, step="")
+        yield lambda done, total: bar.update(task, completed=done / total, step=f"{done:,} of {total:,} words")
 
 
 def _plain(value: object) -> str:

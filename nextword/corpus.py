@@ -161,6 +161,11 @@ def split_corpus(documents: Sequence[Document], fraction: float) -> tuple[list[s
     return train, [units[index] for index in sorted(held_out)]
 
 
+def held_out_text(fraction: float) -> list[str]:
+    """What training on the text that ships with nextword holds out for validation."""
+    return split_corpus(read_corpus([default_corpus()]).documents, fraction)[1]
+
+
 def _stretches(text: str, fraction: float) -> Iterator[str]:
     """`text` cut after blank lines (if it has none: after any line) into stretches of about equal length.
 

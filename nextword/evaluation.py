@@ -1,11 +1,15 @@
-"""How well a model predicts a text: perplexity over every token of it, the state carried from its start to its end.
+"""How well a model predicts a text: every token of it predicted and counted, the state carried from start to end.
+
+`perplexity` is what training watches, `evaluate` what `nextword eval` shows, `score` what `nextword score` lists token
+by token; all three see the same figures. Several documents are read as one text, one after the other: the memory goes
+on from each to the next, as it does in training.
 
 One LSTM reads word after word and leaves most of a processor idle. So a long text is cut into parts that are read
 side by side, and every part but the first begins with a warm-up: the 512 words before it are read, not counted, until
 its state is practically the one that reading from the start would have left. On trained models the perplexity differs
 by less than 1e-5 of itself from that of one long stream. Every token is predicted and counted exactly once.
 
-Knows the torch model and ids; knows nothing of files or screens.
+Knows the torch model and the tokenizer; knows nothing of files or screens.
 
 Letters in shapes: T steps, B streams, H hidden size of the last layer, V words in the vocabulary, N tokens.
 """
@@ -13,16 +17,25 @@ Letters in shapes: T steps, B streams, H hidden size of the last layer, V words 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nextword.checkpoint import Checkpoint
+from nextword.data import TokenFile
+from nextword.errors import CorpusError, UsageError
+from nextword.keystrokes import Keyboard, keys_needed, keys_used
 from nextword.model import LayerState, LSTMLanguageModel
-from nextword.tokenizer import END_ID
+from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer, Written
 
+Progress = Callable[[int, int], None]  # tokens read so far, tokens in all
 Measure = Callable[[Tensor, Tensor], Tensor]  # (n, V) scores and (n,) ids of the words that came -> (n, K) figures
 
 _WARM_UP = 512  # words read before a part that does not begin the text
@@ -31,6 +44,175 @@ _MOST_STREAMS = 32
 _STRETCH = 2**17  # tokens whose figures are held at one time
 _WINDOW = 2048  # words, of all streams together, read at once: the result does not depend on it, the memory does
 _SCORES = 2**22  # scores, words times vocabulary, held at one time
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model predicts a text, over all its tokens, `<eos>` included.
+
+    Attributes:
+        tokens: How many were predicted.
+        perplexity: exp of their mean cross-entropy in nats.
+        bits_per_word: The same mean in bits a token.
+        top1: Share of the tokens that were the likeliest of the whole vocabulary; likewise `top3`, `top5`, `top10`.
+        keystroke_savings: Share of the keys that three suggestions save someone who types the text (`keystrokes`).
+        unknown_rate: Share of the tokens that are outside the vocabulary.
+        seconds: What all this took.
+        tokens_per_second: Tokens by seconds.
+    """
+
+    tokens: int
+    perplexity: float
+    bits_per_word: float
+    top1: float
+    top3: float
+    top5: float
+    top10: float
+    keystroke_savings: float
+    unknown_rate: float
+    seconds: float
+    tokens_per_second: float
+
+
+class Score(NamedTuple):
+    """One token of a text and how the model expected it."""
+
+    line: int  # in its document, from 1
+    position: int  # in its line, from 1
+    word: str  # as it is written; "<eos>" for the end of a paragraph
+    surprisal: float  # bits
+    rank: int  # 1 for the likeliest of the vocabulary; equals in order of their ids
+    entropy: float  # bits of the whole distribution
+
+
+def load_model(checkpoint: Checkpoint, device: str = "auto") -> LSTMLanguageModel:
+    """The network of a checkpoint in torch, in evaluation mode.
+
+    Args:
+        checkpoint: A verified one.
+        device: `cpu`, `cuda`, or `auto` for a GPU where there is one.
+
+    Raises:
+        UsageError: There is no such device.
+    """
+    available = torch.cuda.is_available()
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"the device is {device!r}; it must be auto, cpu or cuda", "Let it be chosen: --device auto")
+    if device == "cuda" and not available:
+        raise UsageError("there is no CUDA device on this machine", "Use the processor: --device cpu")
+    model = LSTMLanguageModel(checkpoint.config, len(checkpoint.tokenizer))
+    tensors = {name: torch.from_numpy(values) for name, values in checkpoint.tensors.items()}
+    if checkpoint.config.tied:
+        tensors["output.weight"] = tensors["embedding.weight"]
+    model.load_state_dict(tensors)
+    return model.to("cuda" if device != "cpu" and available else "cpu").eval()
+
+
+def _quiet(done: int, total: int) -> None:
+    """Shows no progress."""
+
+
+def evaluate(
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[str], on_progress: Progress = _quiet
+) -> Evaluation:
+    """Predict every token of `texts` and say how well that went.
+
+    Args:
+        model: Any model, on any device.
+        tokenizer: Its words.
+        texts: The documents (iterated over twice).
+        on_progress: Called now and then.
+
+    Raises:
+        CorpusError: There is no token in the texts.
+    """
+    began = time.perf_counter()
+    ids = _encode(tokenizer, texts)
+    keyboard = Keyboard(tokenizer, model.output.bias.device)
+
+    def measure(scores: Tensor, targets: Tensor) -> Tensor:
+        likelier = _likelier(scores, targets)
+        typed = keyboard.letters_typed(likelier, targets)
+        return torch.cat([surprisal(scores, targets), _rank(likelier), typed[:, None]], 1)
+
+    written = chain.from_iterable(map(tokenizer.written, texts))
+    nats, hits, needed, used = 0.0, np.zeros(4), 0, 0
+    for figures in measured(model, ids, measure, on_progress):
+        surprisals, ranks, letters = figures.T
+        nats += float(surprisals.sum())
+        hits += [np.count_nonzero(ranks <= k) for k in (1, 3, 5, 10)]
+        for token, typed in zip(islice(written, len(figures)), letters.tolist(), strict=True):
+            needed += keys_needed(token)
+            used += keys_used(token, typed)
+    seconds = time.perf_counter() - began
+    top1, top3, top5, top10 = (hits / len(ids)).tolist()
+    return Evaluation(
+        tokens=len(ids),
+        perplexity=_perplexity(nats, len(ids)),
+        bits_per_word=nats / len(ids) / math.log(2),
+        top1=top1,
+        top3=top3,
+        top5=top5,
+        top10=top10,
+        keystroke_savings=1 - used / needed,
+        unknown_rate=float(np.mean(ids == UNKNOWN_ID)),
+        seconds=seconds,
+        tokens_per_second=len(ids) / seconds,
+    )
+
+
+def score(
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[str], on_progress: Progress = _quiet
+) -> Iterator[Score]:
+    """Every token that `evaluate` counts, with its surprisal, its rank and the entropy of what was expected there.
+
+    Entropy: Shannon 1948; surprisal as a measure of processing effort: Levy 2008, "Expectation-based syntactic
+    comprehension". Memory grows with the text by its ids only.
+
+    Args:
+        model: Any model, on any device.
+        tokenizer: Its words.
+        texts: The documents (iterated over twice); lines are counted in each.
+        on_progress: Called now and then.
+
+    Raises:
+        CorpusError: There is no token in the texts.
+    """
+    ids = _encode(tokenizer, texts)
+
+    def measure(scores: Tensor, targets: Tensor) -> Tensor:
+        rank = _rank(_likelier(scores, targets))
+        log_probabilities = scores.log_softmax(1)
+        entropy = -(log_probabilities.exp() * log_probabilities).sum(1, keepdim=True)
+        return torch.cat([surprisal(scores, targets), rank, entropy], 1)
+
+    written = chain.from_iterable(map(tokenizer.written, texts))
+    for figures in measured(model, ids, measure, on_progress):
+        figures[:, ::2] /= math.log(2)
+        tokens: Iterator[Written] = islice(written, len(figures))
+        for token, (bits, rank, entropy) in zip(tokens, figures.tolist(), strict=True):
+            yield Score(token.line, token.position, token.word, bits, int(rank), entropy)
+
+
+def _encode(tokenizer: WordTokenizer, texts: Iterable[str]) -> NDArray[np.int32]:
+    ids = TokenFile(tokenizer.encode_documents(texts)).ids
+    if not len(ids):
+        raise CorpusError("there is no word in the text", "Name a text of one word or more.")
+    return ids
+
+
+def _likelier(scores: Tensor, targets: Tensor) -> Tensor:
+    """(n, V) whether each word of the vocabulary was likelier than the word that came; equals in order of their ids."""
+    came = scores.gather(1, targets[:, None])
+    likelier, equal = scores > came, scores == came
+    if int(torch.count_nonzero(equal)) > len(scores):
+        likelier |= equal & (torch.arange(scores.shape[1], device=scores.device) < targets[:, None])
+    return likelier
+
+
+def _rank(likelier: Tensor) -> Tensor:
+    """(n, 1) place of the words that came in the order of the distribution, 1 for the first."""
+    return likelier.sum(1, keepdim=True) + 1
 
 
 def perplexity(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> float:
@@ -43,8 +225,11 @@ def perplexity(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> float:
         model: Any model, on any device; its training or evaluation mode is left as it was.
         ids: (N,) token ids, one or more.
     """
-    total = sum(float(figures.sum()) for figures in measured(model, ids, surprisal))
-    return math.exp(min(total / len(ids), 700.0))
+    return _perplexity(sum(float(figures.sum()) for figures in measured(model, ids, surprisal)), len(ids))
+
+
+def _perplexity(nats: float, tokens: int) -> float:
+    return math.exp(min(nats / tokens, 700.0))  # beyond that, no number
 
 
 def surprisal(scores: Tensor, targets: Tensor) -> Tensor:
@@ -61,7 +246,7 @@ def measured(
     model: LSTMLanguageModel,
     ids: NDArray[np.int32],
     measure: Measure,
-    on_progress: Callable[[int], None] = lambda tokens: None,
+    on_progress: Progress = _quiet,
 ) -> Iterator[NDArray[np.float64]]:
     """Predict every token of a text and tell what `measure` makes of each.
 
@@ -69,7 +254,7 @@ def measured(
         model: Any model, on any device; its training or evaluation mode is left as it was.
         ids: (N,) token ids, one or more.
         measure: Called with the scores at some places, in no particular order, and the ids that came there.
-        on_progress: Called now and then with the number of tokens read since the last call.
+        on_progress: Called now and then.
 
     Yields:
         (n, K) figures of the next n tokens, in the order of the text, over and over until all N are done.
@@ -78,14 +263,20 @@ def measured(
     streams = max(1, min(_MOST_STREAMS, len(ids) // max(1, stretches) // _LEAST_PART))
     # A multiple of the streams: then only the last stretch has a stream that ends before the others do.
     length = -(-len(ids) // max(1, stretches * streams)) * streams
-    state, before = model.initial_state(1), END_ID
+    state, before, done = model.initial_state(1), END_ID, 0
+
+    def advance(tokens: int) -> None:
+        nonlocal done
+        done += tokens
+        on_progress(done, len(ids))
+
     for begin in range(0, len(ids), max(1, length)):
         text = np.concatenate([[before], ids[begin : begin + length]]).astype(np.int64)
         training = model.training
         model.eval()
         try:
             with torch.inference_mode():
-                figures, state = _read_stretch(model, text, state, streams, measure, on_progress)
+                figures, state = _read_stretch(model, text, state, streams, measure, advance)
         finally:
             model.train(training)
         before = int(text[-1])
@@ -98,7 +289,7 @@ def _read_stretch(
     state: list[LayerState],
     streams: int,
     measure: Measure,
-    on_progress: Callable[[int], None],
+    advance: Callable[[int], None],
 ) -> tuple[NDArray[np.float64], list[LayerState]]:
     """Read one stretch of a text as parts side by side.
 
@@ -108,7 +299,7 @@ def _read_stretch(
         state: The state of one stream, before the first of them is read.
         streams: The number of parts B.
         measure: As in `measured`.
-        on_progress: As in `measured`.
+        advance: Called with the number of tokens read since the last call.
 
     Returns:
         (n, K) figures; the state of one stream after the last token but one, if all parts are equally long.
@@ -134,7 +325,7 @@ def _read_stretch(
         shown, state = model(columns[:-1], state)
         figures = torch.cat(list(_each_chunk(model, shown.flatten(0, 1), columns[1:].flatten(), measure)))
         pieces.append(figures.reshape(end - begin, streams, -1).cpu())  # (T, B, K)
-        on_progress(int(np.count_nonzero(places[1:] <= count)))
+        advance(int(np.count_nonzero(places[1:] <= count)))
     table = torch.cat(pieces).transpose(0, 1).flatten(0, 1)[:count]  # part after part: the order of the text
     return table.double().numpy(), [(hidden[:, -1:], cell[:, -1:]) for hidden, cell in state]
 

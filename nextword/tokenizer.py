@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +32,17 @@ from nextword.encoder import LINE_END, PARAGRAPH_END, SURROGATE, Encoder, Text
 from nextword.sentences import SentencePosition, SentenceStarts
 from nextword.vocabulary import END, END_ID, UNKNOWN, UNKNOWN_ID, FormCounts
 
-__all__ = ["END", "END_ID", "UNKNOWN", "UNKNOWN_ID", "Encoded", "Learned", "SentencePosition", "WordTokenizer"]
+__all__ = [
+    "END",
+    "END_ID",
+    "UNKNOWN",
+    "UNKNOWN_ID",
+    "Encoded",
+    "Learned",
+    "SentencePosition",
+    "WordTokenizer",
+    "Written",
+]
 
 # One word, number or punctuation mark: letters and digits with inner apostrophes and hyphens (don't, mother-in-law),
 # digits with inner points, commas and colons (3.14, 1,000, 10:30), runs of dots and of dashes, else one character.
@@ -44,6 +56,7 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
+_BATCH = 2048  # paragraphs given to the library at once
 _FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
 _FOLD = normalizers.Sequence(_FOLDS)
 
@@ -53,6 +66,16 @@ class Encoded(NamedTuple):
 
     ids: list[int]
     unknown: list[str]  # the words outside the vocabulary, in order, each once
+
+
+class Written(NamedTuple):
+    """One token of a document, as it stands there."""
+
+    token_id: int
+    word: str  # as it is written; "<eos>" for the end of a paragraph
+    line: int  # from 1
+    position: int  # from 1 in each line; the end of a paragraph comes after the last word
+    spaced: bool  # whether white space follows, and then another token of the paragraph
 
 
 class Learned(NamedTuple):
@@ -247,6 +270,32 @@ class WordTokenizer:
             self._tokenizer, self.scheme == "whitespace", lambda token, _: ids.get(token, UNKNOWN_ID)
         ).encode(texts)
 
+    def written(self, document: str) -> Iterator[Written]:
+        """The tokens of a document whose ids `encode_documents` gives, with how and where each is written.
+
+        In `words` they are given in NFC: the offsets of the `tokenizers` library leave out accents that stand apart.
+        """
+        if self.scheme == "words":
+            document = unicodedata.normalize("NFC", document)
+        line, end = 1, 0
+        pieces = self._pieces(document)
+        while batch := list(islice(pieces, _BATCH)):
+            for piece, encoding in zip(batch, self._tokenizer.encode_batch(batch), strict=True):
+                begin = document.index(piece, end)
+                line += document.count("\n", end, begin)
+                yield from _written_piece(piece, encoding, line)
+                line += piece.count("\n")
+                end = begin + len(piece)
+                if self.scheme == "whitespace":  # the next piece, which may be empty, is the next line
+                    line, end = line + 1, end + 1
+
+    def _pieces(self, document: str) -> Iterator[str]:
+        """The stretches of a document that end with `<eos>`: its lines, or its paragraphs that are not blank."""
+        if self.scheme == "whitespace":
+            yield from document.removesuffix("\n").split("\n")
+        else:
+            yield from (piece for piece in PARAGRAPH_END.split(document) if piece and not piece.isspace())
+
     # -- ids to text ---------------------------------------------------------------------------------------------
 
     def detokenize(self, ids: Iterable[int]) -> str:
@@ -270,6 +319,18 @@ class WordTokenizer:
             glue = self.scheme == "words" and (token in {"(", "["} or (token == '"' and not closes))
             position = position.after(token)
         return text
+
+
+def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Written]:
+    """The tokens of a piece that begins in `line`, and its `<eos>`."""
+    position, end = 0, 0
+    for index, (token_id, (begin, after)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True)):
+        if breaks := piece.count("\n", end, begin):
+            line, position = line + breaks, 0
+        position, end = position + 1, after
+        upcoming = encoding.offsets[index + 1][0] if index + 1 < len(encoding.ids) else after
+        yield Written(token_id, piece[begin:after], line, position, any(map(str.isspace, piece[after:upcoming])))
+    yield Written(END_ID, END, line, position + 1, False)
 
 
 class _FormsByPlace:

@@ -45,7 +45,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_there_are_the_commands_a_user_is_told_of() -> None:
-    assert {"train", "predict", "repl", "info"} <= COMMANDS.keys()
+    assert {"train", "predict", "repl", "eval", "score", "info"} <= COMMANDS.keys()
 
 
 @pytest.mark.parametrize("config", [ModelConfig, TrainConfig])
@@ -171,7 +171,7 @@ def test_a_program_on_the_other_end_of_the_pipe_gets_its_answer_before_it_writes
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("command", [["predict", "--json"], ["predict"], ["repl"]])
+@pytest.mark.parametrize("command", [["predict", "--json"], ["predict"], ["repl"], ["score"]])
 def test_a_reader_that_has_gone_ends_the_command_quietly(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, command: list[str]
 ) -> None:
@@ -229,6 +229,108 @@ def test_info_tells_what_a_checkpoint_is(run_cli: RunCLI, tiny_checkpoint: Path)
     assert record["bytes"] == tiny_checkpoint.stat().st_size
     assert record["training"] == checkpoint.training
     assert ModelConfig(**record["config"]) == checkpoint.config
+
+
+# -- eval, score -----------------------------------------------------------------------------------------------------
+
+FIGURES = ["tokens", "perplexity", "bits_per_word", "top1", "top3", "top5", "top10"]
+FIGURES += ["keystroke_savings", "unknown_rate", "seconds", "tokens_per_second"]
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    path = tmp_path / "story.txt"
+    path.write_text(
+        "Anna lives in\nParis. The Zeppelin \u202e sat on the mat.\n\nThe cat was late.\n", encoding="utf-8"
+    )
+    return path
+
+
+def test_eval_and_score_agree_on_a_text(run_cli: RunCLI, tiny_checkpoint: Path, story: Path) -> None:
+    done = run_cli("eval", story, "--json", "-c", tiny_checkpoint)
+    assert (done.returncode, done.stderr) == (0, "")
+    evaluation = json.loads(done.stdout)
+    assert list(evaluation) == FIGURES
+    scored = run_cli("score", story, "-c", tiny_checkpoint)
+    assert (scored.returncode, scored.stderr) == (0, "")
+    header, *rows = (line.split("\t") for line in scored.stdout.splitlines())
+    assert header == ["line", "position", "word", "surprisal", "rank", "entropy"]
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        *(("1", str(position), word) for position, word in enumerate(["Anna", "lives", "in"], 1)),
+        *(
+            ("2", str(position), word)
+            for position, word in enumerate(
+                ["Paris", ".", "The", "Zeppelin", "\\u202e", "sat", "on", "the", "mat", ".", "<eos>"], 1
+            )
+        ),
+        *(("4", str(position), word) for position, word in enumerate(["The", "cat", "was", "late", ".", "<eos>"], 1)),
+    ]
+    assert evaluation["tokens"] == len(rows)
+    assert evaluation["unknown_rate"] == pytest.approx(2 / len(rows))
+    bits = sum(float(row[3]) for row in rows) / len(rows)
+    assert evaluation["bits_per_word"] == pytest.approx(bits, abs=1e-5)
+    assert evaluation["perplexity"] == pytest.approx(2**bits, rel=1e-5)
+    assert evaluation["top3"] == pytest.approx(sum(int(row[4]) <= 3 for row in rows) / len(rows))
+    table = run_cli("eval", story, "--quiet", "-c", tiny_checkpoint).stdout
+    assert f"{evaluation['perplexity']:.2f}" in table
+    assert f"{evaluation['keystroke_savings']:.1%}" in table
+
+
+@pytest.mark.parametrize("dash", [[], ["-"]])
+def test_score_reads_a_pipe_as_it_reads_a_file(
+    run_cli: RunCLI, tiny_checkpoint: Path, story: Path, dash: list[str]
+) -> None:
+    by_file = run_cli("score", story, "--json", "-c", tiny_checkpoint)
+    piped = run_cli("score", *dash, "--json", "-c", tiny_checkpoint, stdin=story.read_bytes())
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, by_file.stdout, "")
+    records = [json.loads(line) for line in piped.stdout.splitlines()]
+    assert all(list(record) == ["line", "position", "word", "surprisal", "rank", "entropy"] for record in records)
+    assert records[7]["word"] == "\u202e"
+    assert "\u202e" not in piped.stdout
+
+
+def test_several_files_are_one_text_and_what_is_passed_over_is_named(
+    run_cli: RunCLI, tiny_checkpoint: Path, story: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Peter lives in London.", encoding="utf-8")
+    (folder / "b.png").write_bytes(b"\x89PNG\0")
+    both = run_cli("score", folder, story, "-c", tiny_checkpoint)
+    assert both.stderr.startswith("Note: Passed over: ")
+    assert "b.png" in both.stderr
+    alone = run_cli("score", story, "-c", tiny_checkpoint).stdout.splitlines()
+    rows = both.stdout.splitlines()
+    assert [row.split("\t")[2] for row in rows[1:7]] == ["Peter", "lives", "in", "London", ".", "<eos>"]
+    assert [row.split("\t")[:3] for row in rows[7:]] == [row.split("\t")[:3] for row in alone[1:]]
+    assert rows[7:] != alone[1:]
+    assert run_cli("score", folder, story, "--quiet", "-c", tiny_checkpoint).stderr == ""
+
+
+def test_eval_without_a_path_predicts_what_training_held_out(run_cli: RunCLI, tmp_path: Path) -> None:
+    steps = ("--max-steps", 2, "--valid-fraction", 0.1)
+    trained = run_cli("train", *SMALL, "--num-layers", 1, *steps, "--vocab-size", 200)
+    assert trained.returncode == 0, trained.stderr
+    training = load_checkpoint(tmp_path / "checkpoints" / "everyday.safetensors").training
+    evaluation = json.loads(run_cli("eval", "--json").stdout)
+    assert evaluation["tokens"] == training["validation_tokens"]
+    assert evaluation["unknown_rate"] == pytest.approx(training["unknown_rate"])
+    assert evaluation["perplexity"] == pytest.approx(training["validation_perplexity"], rel=1e-3)
+
+
+def test_what_cannot_be_evaluated_is_named(run_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "blank.txt").write_text(" \n\n", encoding="utf-8")
+    (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
+    for command in ("eval", "score"):
+        failure(run_cli(command, "blank.txt", "-c", tiny_checkpoint), 3, "blank.txt")
+        failure(run_cli(command, "nowhere.txt", "-c", tiny_checkpoint), 3, "nowhere.txt")
+        failure(run_cli(command, "latin.txt", "-c", tiny_checkpoint), 3, "latin.txt", "byte 2", "--encoding")
+        failure(run_cli(command, "blank.txt"), 4, "nextword train")
+        failure(
+            run_cli(command, "latin.txt", "--device", "tpu", "--encoding", "latin-1", "-c", tiny_checkpoint), 2, "tpu"
+        )
+    assert run_cli("eval", "latin.txt", "--encoding", "latin-1", "-c", tiny_checkpoint).returncode == 0
+    failure(run_cli("score", "-c", tiny_checkpoint), 3, "stdin")
 
 
 # -- train -----------------------------------------------------------------------------------------------------------
@@ -337,14 +439,17 @@ def test_nextword_debug_brings_the_traceback_back(run_cli: RunCLI) -> None:
     assert done.returncode != 0
 
 
-def test_predict_on_a_terminal_without_text_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("command", "missing"), [("predict", "text"), ("score", "paths")])
+def test_on_a_terminal_a_command_without_text_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, command: str, missing: str
+) -> None:
     class Typing:
         def isatty(self) -> bool:
             return True
 
     monkeypatch.setattr(sys, "stdin", Typing())
-    predict = inspect.unwrap(COMMANDS["predict"].callback)
+    callback = inspect.unwrap(COMMANDS[command].callback)
     with pytest.raises(nextword.NextwordError) as caught:
-        predict(text=None)
+        callback(**{missing: None})
     assert caught.value.exit_code == 2
-    assert "nextword predict" in caught.value.hint
+    assert f"nextword {command}" in caught.value.hint

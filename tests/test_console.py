@@ -108,6 +108,65 @@ def test_off_a_terminal_predictions_are_words_and_numbers_between_tabs(capsys: p
     assert capsys.readouterr().out == "the\t0.500000\n\\x1b[31mred\t0.250000\n[bold]x[/bold]\t0.125000\n"
 
 
+EVALUATION = {
+    "tokens": 13059,
+    "perplexity": 42.957,
+    "bits_per_word": 5.4248,
+    "top1": 0.26518,
+    "top3": 0.42928,
+    "top5": 0.50701,
+    "top10": 0.60878,
+    "keystroke_savings": 0.54267,
+    "unknown_rate": 0.00796,
+    "seconds": 2.04,
+    "tokens_per_second": 6401.5,
+}
+
+
+def test_an_evaluation_is_a_table_for_people_and_the_same_figures_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_evaluation(EVALUATION, as_json=False)
+    assert capsys.readouterr().out == (
+        "tokens            13,059 (0.8% of them unknown)\n"
+        "perplexity        42.96 (5.425 bits a word)\n"
+        "top 1             26.5%\n"
+        "top 3             42.9%\n"
+        "top 5             50.7%\n"
+        "top 10            60.9%\n"
+        "keystrokes saved  54.3%\n"
+        "time              2.0 s, 6,402 tokens a second\n"
+    )
+    console.show_evaluation(EVALUATION, as_json=True)
+    assert json.loads(capsys.readouterr().out) == EVALUATION
+
+
+def test_scores_are_lines_with_tabs_that_no_word_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = [(1, 1, "a\tb\x1b[2J", 1.5, 3, 2.25), (1, 2, "<eos>", 0.0000001, 1, 0.0)]
+    console.print_scores(scores, as_json=False)
+    assert capsys.readouterr().out == (
+        "line\tposition\tword\tsurprisal\trank\tentropy\n"
+        "1\t1\ta\\x09b\\x1b[2J\t1.500000\t3\t2.250000\n"
+        "1\t2\t<eos>\t0.000000\t1\t0.000000\n"
+    )
+    console.print_scores(scores, as_json=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [tuple(json.loads(line).values()) for line in lines] == scores
+    assert list(json.loads(lines[0])) == ["line", "position", "word", "surprisal", "rank", "entropy"]
+    assert "\x1b" not in lines[0]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_bar_shows_on_a_terminal_how_far_reading_has_got(monkeypatch: pytest.MonkeyPatch, shown: bool) -> None:
+    screen = on_terminal(monkeypatch, "stderr")
+    with console.progress(shown) as on_progress:
+        on_progress(512, 1024)
+        on_progress(1024, 1024)
+    assert ("1,024 of 1,024 words" in screen.getvalue()) is shown
+    monkeypatch.setattr(sys, "stderr", elsewhere := io.StringIO())
+    with console.progress(shown=True) as on_progress:
+        on_progress(512, 1024)
+    assert elsewhere.getvalue() == ""
+
+
 def on_terminal(monkeypatch: pytest.MonkeyPatch, stream: str = "stdout") -> Terminal:
     terminal = Terminal()
     monkeypatch.setattr(sys, stream, terminal)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
 from nextword import evaluation
+from nextword.checkpoint import load_checkpoint
 from nextword.config import ModelConfig
-from nextword.evaluation import measured, perplexity, surprisal
+from nextword.data import TokenFile
+from nextword.errors import CorpusError, UsageError
+from nextword.evaluation import evaluate, load_model, measured, perplexity, score, surprisal
 from nextword.model import LSTMLanguageModel
-from nextword.tokenizer import END_ID
+from nextword.predictor import Predictor
+from nextword.tokenizer import END, END_ID, UNKNOWN_ID, WordTokenizer
 
 VOCABULARY = 11
 
@@ -78,10 +86,11 @@ def test_parts_side_by_side_give_every_token_the_surprisal_that_one_stream_gives
     model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     ids = some_ids(count)
-    progress: list[int] = []
-    side_by_side = np.concatenate(list(measured(model, ids, surprisal, progress.append)))
+    progress: list[tuple[int, int]] = []
+    side_by_side = np.concatenate(list(measured(model, ids, surprisal, lambda *done: progress.append(done))))
     assert side_by_side.shape == (count, 1)
-    assert sum(progress) == count
+    assert progress[-1] == (count, count)
+    assert progress == sorted(set(progress))
     monkeypatch.setattr(evaluation, "_MOST_STREAMS", 1)
     monkeypatch.setattr(evaluation, "_STRETCH", 10_000)
     one_stream = np.concatenate(list(measured(model, ids, surprisal)))
@@ -147,3 +156,180 @@ def test_a_hopeless_model_gives_a_large_number_and_no_error(model: LSTMLanguageM
     value = perplexity(hopeless, np.full(20, 5, np.int32))
     assert math.isfinite(value)
     assert value > 1e100
+
+
+# -- evaluate and score ----------------------------------------------------------------------------------------------
+
+WORDS = ["the", "then", "there", "a", "sat", "cat", ".", ",", "!"]
+TEXTS = ["The cat, then. A zebra sat\nthere!\n\nThe cat sat.\n", "A cat!\n\n\nThere, the cat."]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> WordTokenizer:
+    made = WordTokenizer.train([" ".join(WORDS)], min_count=1)
+    assert len(made) == VOCABULARY
+    return made
+
+
+def all_ids(tokenizer: WordTokenizer, texts: list[str]) -> np.ndarray:
+    return TokenFile(tokenizer.encode_documents(texts)).ids
+
+
+def plain_distributions(model: LSTMLanguageModel, ids: np.ndarray) -> np.ndarray:
+    """(N, V) probabilities, one word after the other."""
+    model.eval()
+    rows, state, before = [], None, END_ID
+    with torch.no_grad():
+        for token in ids.tolist():
+            shown, state = model(torch.tensor([[before]]), state)
+            rows.append(torch.softmax(model.output(shown[0, 0]).double(), 0).numpy())
+            before = token
+    return np.stack(rows)
+
+
+def test_a_score_is_surprisal_rank_and_entropy_of_every_token_where_it_stands(
+    model: LSTMLanguageModel, tokenizer: WordTokenizer
+) -> None:
+    ids = all_ids(tokenizer, TEXTS)
+    distributions = plain_distributions(model, ids)
+    scores = list(score(model, tokenizer, TEXTS))
+    assert [(s.line, s.position, s.word) for s in scores][:9] == [
+        (1, 1, "The"),
+        (1, 2, "cat"),
+        (1, 3, ","),
+        (1, 4, "then"),
+        (1, 5, "."),
+        (1, 6, "A"),
+        (1, 7, "zebra"),
+        (1, 8, "sat"),
+        (2, 1, "there"),
+    ]
+    assert len(scores) == len(ids)
+    assert scores[-1][:3] == (4, 6, END)
+    for item, token, row in zip(scores, ids, distributions, strict=True):
+        assert item.surprisal == pytest.approx(-math.log2(row[token]), rel=1e-4)
+        assert item.rank == 1 + np.argsort(-row, kind="stable").tolist().index(token)
+        assert item.entropy == pytest.approx(-(row * np.log2(row)).sum(), rel=1e-4)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_evaluation_and_score_and_perplexity_agree_however_long_the_text(
+    model: LSTMLanguageModel, tokenizer: WordTokenizer
+) -> None:
+    texts = TEXTS * 40
+    progress: list[tuple[int, int]] = []
+    evaluation = evaluate(model, tokenizer, texts, lambda *done: progress.append(done))
+    scores = list(score(model, tokenizer, texts))
+    surprisals = np.asarray([item.surprisal for item in scores])
+    ranks = np.asarray([item.rank for item in scores])
+    assert evaluation.tokens == len(scores) == progress[-1][0] > 1000
+    assert evaluation.bits_per_word == pytest.approx(surprisals.mean(), rel=1e-6)
+    assert evaluation.perplexity == pytest.approx(math.exp(surprisals.mean() * math.log(2)), rel=1e-6)
+    assert evaluation.perplexity == pytest.approx(perplexity(model, all_ids(tokenizer, texts)), rel=1e-6)
+    for k, share in ((1, evaluation.top1), (3, evaluation.top3), (5, evaluation.top5), (10, evaluation.top10)):
+        assert share == pytest.approx((ranks <= k).mean())
+    assert evaluation.unknown_rate == pytest.approx(1 / 26)
+    assert evaluation.tokens_per_second == pytest.approx(evaluation.tokens / evaluation.seconds)
+
+
+def always(config: ModelConfig, order: list[int]) -> LSTMLanguageModel:
+    """A model to which, everywhere, ids earlier in `order` are likelier, by a bit each."""
+    made = LSTMLanguageModel(config, len(order))
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.zero_()
+        made.output.bias[torch.tensor(order)] = -math.log(2) * torch.arange(len(order)).float()
+    return made
+
+
+def test_known_suggestions_save_the_keys_that_a_finger_counts(
+    model: LSTMLanguageModel,
+) -> None:
+    likeliest_first = [".", "the", "cat", "sat", "then", "them", "there", ",", "!"]
+    tokenizer = WordTokenizer.train([" ".join(likeliest_first)], min_count=1)
+    order = [tokenizer.words.index(word) for word in likeliest_first] + [UNKNOWN_ID, END_ID]
+    text = "The cat, the\n  zebra them.\n\n\nSat there!\n"
+    #       key by key:  The cat, the zebra them. (Enter)  Sat there! (Enter)
+    needed = len("The cat, the zebra them.\nSat there!\n")
+    used = 1 + 1 + len(", ") + 1 + len("zebra ") + len("t") + 1 + len(".\n") + 1 + len("there") + len("!\n")
+    evaluation = evaluate(always(model.config, order), tokenizer, [text])
+    assert evaluation.keystroke_savings == pytest.approx(1 - used / needed)
+    # "." is likeliest; then come the words in their order: the, the | cat | Sat, sat.
+    assert evaluation.top1 == pytest.approx(1 / 12)
+    assert evaluation.top3 == pytest.approx(4 / 12)
+
+
+@given(
+    words=st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba", "bab", ".", "N"]), min_size=1, unique=True),
+    lines=st.lists(st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba", "bab", ".", "N", "zz"])), min_size=1),
+    random=st.randoms(use_true_random=False),
+)
+def test_savings_are_those_of_someone_who_types_the_file(words: list[str], lines: list[list[str]], random) -> None:
+    tokenizer = WordTokenizer.train([" ".join(words)], "whitespace", min_count=1)
+    order = list(range(len(tokenizer)))
+    random.shuffle(order)
+    text = "".join(" ".join(line) + "\n" for line in lines)
+    suggested = [tokenizer.words[index] for index in order if re.search("[a-zN]", tokenizer.words[index])]
+    suggested = [word for word in suggested if not word.startswith("<")]
+    keys = 0
+    for line in lines:
+        for index, word in enumerate(line):
+            space = index < len(line) - 1
+            tries = (j for j in range(len(word)) if word in [w for w in suggested if w.startswith(word[:j])][:3])
+            keys += min(next(tries, math.inf) + 1, len(word) + space)
+        keys += 1
+    evaluation = evaluate(always(ModelConfig(embedding_dim=2, hidden_size=2), order), tokenizer, [text])
+    assert evaluation.keystroke_savings == pytest.approx(1 - keys / len(text))
+
+
+def test_equally_likely_words_rank_in_order_of_their_ids(model: LSTMLanguageModel, tokenizer: WordTokenizer) -> None:
+    ignorant = LSTMLanguageModel(model.config, VOCABULARY)
+    with torch.no_grad():
+        for parameter in ignorant.parameters():
+            parameter.zero_()
+    scores = list(score(ignorant, tokenizer, TEXTS))
+    assert [item.rank - 1 for item in scores] == all_ids(tokenizer, TEXTS).tolist()
+    assert {round(item.entropy, 4) for item in scores} == {round(math.log2(VOCABULARY), 4)}
+
+
+def test_the_model_of_a_checkpoint_expects_what_the_predictor_expects(tiny_checkpoint: Path) -> None:
+    predictor = Predictor.load(tiny_checkpoint)
+    loaded = load_model(load_checkpoint(tiny_checkpoint), "cpu")
+    assert not loaded.training
+    text = "The cat sat on the mat. Anna lives in Paris."
+    session = predictor.session()
+    distribution = predictor.distribution(session.state)
+    scores = list(score(loaded, predictor.tokenizer, [text]))
+    for item, token in zip(scores, predictor.tokenizer.encode(text).ids, strict=False):
+        assert 2**-item.surprisal == pytest.approx(distribution[token], rel=1e-3)
+        distribution = predictor.distribution(predictor.read([token], session.state))
+        session.feed(predictor.tokenizer.words[token])
+
+
+def test_an_untied_model_loads_too(tmp_path: Path) -> None:
+    from nextword.checkpoint import Checkpoint
+
+    torch.manual_seed(1)
+    config = ModelConfig(embedding_dim=4, hidden_size=6, tied=False)
+    tokenizer = WordTokenizer.train([" ".join(WORDS)], min_count=1)
+    made = LSTMLanguageModel(config, len(tokenizer)).eval()
+    tensors = {name: values.numpy() for name, values in made.state_dict().items()}
+    loaded = load_model(Checkpoint(config, tokenizer, tensors, {}), "cpu")
+    assert perplexity(loaded, some_ids(30)) == pytest.approx(perplexity(made, some_ids(30)))
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda"])
+def test_a_device_that_is_not_there_is_a_usage_error(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError) as caught:
+        load_model(load_checkpoint(tiny_checkpoint), device)
+    assert "--device" in caught.value.hint
+
+
+def test_no_text_is_a_corpus_error(model: LSTMLanguageModel, tokenizer: WordTokenizer) -> None:
+    with pytest.raises(CorpusError):
+        evaluate(model, tokenizer, ["\n \n"])
+    with pytest.raises(CorpusError):
+        list(score(model, tokenizer, []))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -253,3 +256,56 @@ def test_damaged_json_is_a_value_error(words: WordTokenizer, part: int, damaged:
     strings[part] = damaged
     with pytest.raises(ValueError, match="not a tokenizer"):
         WordTokenizer.from_json(*strings)
+
+
+# -- where the tokens of a document stand ----------------------------------------------------------------------------
+
+
+def places(tokenizer: WordTokenizer, text: str) -> list[tuple[int, int, str, bool]]:
+    return [(token.line, token.position, token.word, token.spaced) for token in tokenizer.written(text)]
+
+
+def test_tokens_are_found_where_and_as_they_are_written(words: WordTokenizer) -> None:
+    text = "\n  \u201cWhere\u201d is\nDON\u2019T,\tZebra!\n \n\n\nThe cafe\u0301... \n"
+    assert places(words, text) == [
+        (2, 1, "\u201c", False),
+        (2, 2, "Where", False),
+        (2, 3, "\u201d", True),
+        (2, 4, "is", True),
+        (3, 1, "DON\u2019T", False),
+        (3, 2, ",", True),
+        (3, 3, "Zebra", False),
+        (3, 4, "!", False),
+        (3, 5, END, False),
+        (7, 1, "The", True),
+        (7, 2, "caf\u00e9", False),
+        (7, 3, "...", False),
+        (7, 4, END, False),
+    ]
+
+
+def test_in_whitespace_every_line_has_its_own_end(whitespace: WordTokenizer) -> None:
+    assert places(whitespace, "a  <unk> .\n\n b\n") == [
+        (1, 1, "a", True),
+        (1, 2, "<unk>", True),
+        (1, 3, ".", False),
+        (1, 4, END, False),
+        (2, 1, END, False),
+        (3, 1, "b", False),
+        (3, 2, END, False),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["words", "whitespace"])
+@given(text=st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab .\n\u2019\u00ad\u2026"))
+def test_written_tokens_have_the_ids_that_the_document_is_encoded_to(
+    words: WordTokenizer, whitespace: WordTokenizer, scheme: str, text: str
+) -> None:
+    tokenizer = words if scheme == "words" else whitespace
+    written = list(tokenizer.written(text))
+    encoded = np.concatenate([np.empty(0, np.int32), *tokenizer.encode_documents([text])])
+    assert [token.token_id for token in written] == encoded.tolist()
+    lines = (unicodedata.normalize("NFC", text) if scheme == "words" else text).split("\n")
+    assert all(token.word in lines[token.line - 1] for token in written if token.token_id != END_ID)
+    located = [(token.line, token.position) for token in written]
+    assert located == sorted(set(located))
