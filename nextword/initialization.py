@@ -67,7 +67,8 @@ def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
     topics = topic_units(model.config)
     with torch.no_grad():
         model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))
-        counted = topics or int(_FREE_SHARE * model.config.embedding_dim)
+        widths = model.embedding.weight.shape[1], model.output.weight.shape[1]
+        counted = topics or int(_FREE_SHARE * min(widths))
         if counted:
             coordinates = _topic_coordinates(ids[:_TOKENS], counts, counted)
             for matrix in {model.embedding.weight, model.output.weight}:

@@ -16,7 +16,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +97,17 @@ def train(
 
     Args:
         corpus: Files and folders of text; None for the text that ships with nextword, or that the resumed run reads.
-        model_config: What the network is; None for the defaults, or what the resumed run has.
-        train_config: How it is trained, under which name and in which folder it is saved; None for the defaults, or
-            what the resumed run has.
+        model_config: What the network is; None for what suits the text and the time, or what the resumed run has.
+        train_config: How it is trained, under which name and in which folder it is saved; None for what suits the
+            text, or what the resumed run has.
         valid: Text to validate on; None to hold out a part of the corpus.
         start_from: Checkpoint whose network and words to start with: known words keep their vectors, the text's own
             are added. The learning rate is lower then, unless it is among `asked`.
         resume: Go on with the unfinished run of that name, or of that corpus; without either with the last one.
         asked: Names of the fields of both configs that the user has set, which a resumed run or the network started
             from must agree with; None for those that are not at their defaults. Only the dropouts of a network, and
-            `epochs`, `max_steps` and `minutes` of a run may change.
+            `epochs`, `max_steps` and `minutes` of a run may change. A new run keeps them, and its other fields are
+            chosen by `recipe`; with None it keeps all fields of the configs it is given.
         on_event: Called with every event of `nextword.events`, in order.
 
     Returns:
@@ -123,6 +124,8 @@ def train(
         Interrupted: A signal ended the run; it can be resumed.
     """
     began = time.perf_counter()
+    given = [config for config in (model_config, train_config) if config is not None]
+    fixed = {item.name for config in given for item in fields(config)} if asked is None else asked
     model_config, config = model_config or ModelConfig(), train_config or TrainConfig()
     asked = changed(model_config, config) if asked is None else asked
     paths = _as_paths(corpus) if corpus is not None else None
@@ -135,7 +138,7 @@ def train(
         if resume:
             plan = resumed(paths, valid_paths, model_config, config, asked)
         else:
-            plan = begun(paths, valid_paths, model_config, config, asked)
+            plan = begun(paths, valid_paths, model_config, config, fixed)
         if start_from is not None:
             plan = started_from(load_checkpoint(Path(start_from)), plan, asked)
         data = _prepare(plan.paths, plan.valid, plan.config, plan.learn_words)
