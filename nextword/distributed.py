@@ -11,6 +11,7 @@ Knows torch's process groups; knows nothing of texts, schedules or files.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -64,8 +65,10 @@ class ProcessGroup:
         return group
 
     def leave(self) -> None:
-        """Part from the others, when all is done."""
+        """Wait until all are done, and part: a process that is gone earlier takes its connections with it."""
         if self.size > 1:
+            self.sum(0.0)
+            gc.collect()  # DistributedDataParallel must not outlive its process group
             distributed.destroy_process_group()
 
     @property

@@ -143,7 +143,7 @@ def train(
             plan = started_from(load_checkpoint(Path(start_from)), plan, asked)
         data = _prepare(plan.paths, plan.valid, plan.config, plan.learn_words)
         path = _Run(plan, data, emit, began, group).go()
-    group.leave()
+        group.leave()
     return path
 
 
@@ -163,6 +163,8 @@ def _clear_errors(group: ProcessGroup, config: TrainConfig) -> Iterator[None]:
             raise
     except NextwordError as error:
         error.silent = not group.speaks_first()
+        if isinstance(error, Interrupted):  # in all processes at once
+            group.leave()
         raise
 
 
