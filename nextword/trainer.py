@@ -68,6 +68,7 @@ _PREVIEW_WORDS = 8
 _WARM_UP = 0.02  # of the schedule, in which the learning rate rises
 _CONSTANT_UNTIL = 0.4  # of the schedule; from there on the learning rate falls
 _SPARSE_FROM = 20_000  # words, from where on gradients of the rows in use cost less than those of all rows
+_LOST = 50.0  # nats a word: more than guessing among all words of all languages costs
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 _SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
 _SAVE_RATIO = 200  # times as long as it takes to write one, at least: half a percent of the time
@@ -158,7 +159,8 @@ def _clear_errors(group: ProcessGroup, config: TrainConfig) -> Iterator[None]:
                 hint = "Start all of them again, with --resume if the run has left a resume file"
                 raise ProcessLostError(f"another of the {group.size} training processes is gone", hint) from error
             if isinstance(error, MemoryError) or "memory" in str(error).lower():
-                hint = f"Read fewer streams at once: --batch-size {max(1, config.batch_size // 2)}"
+                fewer = f"--batch-size {max(1, config.batch_size // 2)}"
+                hint = f"Read fewer streams at once, {fewer}, or make it smaller: --size small"
                 raise OutOfMemoryError("there is not enough memory for a network of this size", hint) from error
             raise
     except NextwordError as error:
@@ -334,7 +336,7 @@ class _Run:
         loss, self.state = self.loss(inputs, targets, self.state, self.dtype, self.sampler)
         loss.backward()  # type: ignore[no-untyped-call]
         value = self._agree(loss.item())
-        self._check_finite(value, f"the loss of step {self.step + 1}")
+        self._check_learning(value, f"the loss of step {self.step + 1}")
         keep_topics(self.model, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -362,11 +364,11 @@ class _Run:
         self.saving = bool(saves)
         return loss / self.group.size
 
-    def _check_finite(self, value: float, name: str) -> None:
-        """Raise `DivergedError` for a number that shows that the weights are lost."""
-        if not math.isfinite(value):
+    def _check_learning(self, value: float, name: str) -> None:
+        """Raise `DivergedError` for a cross-entropy, in nats a word, that shows that the weights are lost."""
+        if not value < _LOST:
             kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
-            raise DivergedError(f"{name} is {value}{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}")
+            raise DivergedError(f"{name} is {value:g} nats a word{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}")
 
     def _reserve(self) -> float:
         """Seconds that the validations still to come will take, when time limits the run."""
@@ -393,7 +395,7 @@ class _Run:
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
         value = perplexity(self.model, self.data.validation.ids)
-        self._check_finite(value, "the validation perplexity")
+        self._check_learning(math.log(value), "the validation loss")
         best = value < self.best
         checkpoint = self._checkpoint(value)
         if best:
