@@ -22,7 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
-from nextword.errors import NextwordError, UsageError
+from nextword.errors import UsageError
 from nextword.model import LayerState, LSTMLanguageModel
 
 _PATIENCE = timedelta(hours=1)  # the first process may validate for so long; a killed one is noticed at once
@@ -148,7 +148,3 @@ class _WeightedLoss(nn.Module):
     def forward(self, *arguments: Any) -> tuple[Tensor, list[LayerState]]:
         loss, state = self.model.loss(*arguments)
         return loss * self.weight, state
-
-
-class ProcessLostError(NextwordError):
-    """Another process of the same run is gone, and this one cannot go on without it."""

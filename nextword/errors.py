@@ -11,6 +11,7 @@ escapes is a bug. This module knows nothing of the rest of the package.
     +-- StorageError         5   the disk or a permission says no
     +-- DivergedError        7   training produced a loss that is not a number
     +-- OutOfMemoryError     8   the machine's or the accelerator's memory is too small
+    +-- ProcessLostError     1   another process of a run on several is gone
     +-- Interrupted        130   training was told to stop (143: by SIGTERM), and can go on
 """
 
@@ -69,6 +70,10 @@ class OutOfMemoryError(NextwordError):
     """The memory of the machine or of its accelerator is too small for the sizes asked for."""
 
     exit_code = 8
+
+
+class ProcessLostError(NextwordError):
+    """Another process of the same run is gone, and this one cannot go on without it."""
 
 
 class Interrupted(NextwordError):

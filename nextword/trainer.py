@@ -29,13 +29,14 @@ from nextword.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkp
 from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import Corpus, read_corpus, split_corpus
 from nextword.data import TokenFile, Window, batchify, window_count, windows
-from nextword.distributed import ProcessGroup, ProcessLostError
+from nextword.distributed import ProcessGroup
 from nextword.errors import (
     CorpusError,
     DivergedError,
     Interrupted,
     NextwordError,
     OutOfMemoryError,
+    ProcessLostError,
     UsageError,
 )
 from nextword.evaluation import perplexity
@@ -72,7 +73,7 @@ _LOST = 50.0  # nats a word: more than guessing among all words of all languages
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 _SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
 _SAVE_RATIO = 200  # times as long as it takes to write one, at least: half a percent of the time
-_SAMPLE_AT, _SAMPLE = 10, 4096  # in this step, as many held-out words are predicted to see how long all of them take
+_SAMPLE_AT, _SAMPLE = 1, 2048  # after this step, as many held-out words are predicted to see how long all of them take
 
 
 def train(
@@ -290,6 +291,8 @@ class _Run:
                 recent = [*recent, (self.seconds, self.tokens)][-_SPEED_WINDOW - 1 :]
                 speed = (recent[-1][1] - recent[0][1]) / max(recent[-1][0] - recent[0][0], 1e-9)
                 self.emit(Step(self.step, self.progress, self.tokens, loss, lr, speed, self._seconds_left()))
+                if self.group.size == 1:
+                    self.stopping = self.signals.received  # nobody else has to hear of it first
                 if self.stopping:
                     self._stop()
                 if self._validate_if_due() | self._save_if_due():

@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on_from_the_file_it_wrote_in_between(
     with pytest.raises(PowerCut):
         train(tiny_corpus, DROPPING, settings, on_event=hear)
     path = Path(settings.out) / "model.safetensors"
-    assert load_resume_point(resume_path(path)).facts["schedule"]["step"] == validated + 2
+    assert load_resume_point(resume_path(path)).facts["schedule"]["step"] == validated + 3
     assert load_checkpoint(path).training["steps"] == 2 * validated
     assert train(tiny_corpus, DROPPING, settings, resume=True).read_bytes() == uninterrupted[0]
 
