@@ -48,6 +48,7 @@ _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has ha
 _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
 _CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
 _LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
+_CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
 _PASSING_GAIN = 1.5  # about one over the output gate of a layer in between
 _NEW_SPREAD = 0.1  # of the known vectors' spread, in which vectors of new words lie around their mean
 _SETTLED = 0.4  # of the schedule, from where on the last output gates learn when to show the topic
@@ -190,4 +191,4 @@ def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
         else:
             bias[input_gate], bias[forget_gate] = 1.0, -1.0
         weight[candidate][unit, unit] += gain
-        bias[output_gate] = 0.0 if index == last else 1.5
+        bias[output_gate] = _CLOSED if index == last else 1.5

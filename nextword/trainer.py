@@ -371,7 +371,9 @@ class _Run:
         """Raise `DivergedError` for a cross-entropy, in nats a word, that shows that the weights are lost."""
         if not value < _LOST:
             kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
-            raise DivergedError(f"{name} is {value:g} nats a word{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}")
+            raise DivergedError(
+                f"{name} is {value:g} nats a word{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}"
+            )
 
     def _reserve(self) -> float:
         """Seconds that the validations still to come will take, when time limits the run."""

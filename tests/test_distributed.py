@@ -83,7 +83,8 @@ def test_two_processes_learn_what_one_does_and_a_stopped_run_goes_on_bit_for_bit
         name="alone",
         out=str(tmp_path / "alone"),
     )
-    train(tiny_corpus, model, config, on_event=alone.append)
+    typed = {option.removeprefix("--").partition("=")[0].replace("-", "_") for option in arguments[1:]}
+    train(tiny_corpus, model, config, asked=typed, on_event=alone.append)
     steps = [event for event in alone if isinstance(event, Step)]
     together = steps_of(tmp_path / "whole.jsonl")
     assert [record["tokens"] for record in together] == [step.tokens for step in steps]
