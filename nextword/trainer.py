@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,11 +25,11 @@ from numpy.typing import NDArray
 from nextword import __version__
 from nextword.checkpoint import SUFFIX, Checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
-from nextword.corpus import Corpus, default_corpus, read_corpus, split_corpus
-from nextword.data import TokenFile, Window, batchify, window_count, windows
+from nextword.corpus import Corpus, default_corpus, read_corpus, split_corpus, watched
+from nextword.data import TokenFile, Window, batchify, count_ids, window_count, windows
 from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
 from nextword.evaluation import perplexity
-from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
+from nextword.events import Event, Finished, Prepared, Preview, Reading, Step, Validation
 from nextword.initialization import initialize, keep_topics
 from nextword.model import LayerState, LSTMLanguageModel
 from nextword.predictor import Predictor
@@ -80,8 +81,9 @@ def train(
     paths = _as_paths(corpus) if corpus is not None else [default_corpus()]
     path = _output_path(paths, train_config)
     try:
-        data = _prepare(paths, _as_paths(valid) if valid is not None else None, train_config)
-        return _Run(data, path, model_config, train_config, on_event or (lambda event: None)).go()
+        emit = on_event or (lambda event: None)
+        data = _prepare(paths, _as_paths(valid) if valid is not None else None, train_config, emit)
+        return _Run(data, path, model_config, train_config, emit).go()
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error).lower():
             hint = f"Read fewer streams at once: --batch-size {max(1, train_config.batch_size // 2)}"
@@ -124,25 +126,37 @@ class _Data:
     @property
     def unknown_rate(self) -> float:
         """Share of the validation tokens that are the unknown word."""
-        return float(np.mean(self.validation.ids == UNKNOWN_ID))
+        return int(count_ids(self.validation.ids, len(self.tokenizer))[UNKNOWN_ID]) / max(len(self.validation), 1)
 
 
-def _prepare(paths: list[Path], valid: list[Path] | None, config: TrainConfig) -> _Data:
-    """Read the text, hold a part out, learn the vocabulary from the rest, turn both into ids."""
-    corpus = read_corpus(paths, config.encoding)
+def _prepare(paths: list[Path], valid: list[Path] | None, config: TrainConfig, emit: Callable[[Event], None]) -> _Data:
+    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
+
+    def progress(phase: str) -> Callable[[int, int], None]:
+        return lambda done, total: emit(Reading(phase, done, total))
+
+    corpus = read_corpus(paths, config.encoding, progress("checking"))
     skipped = list(corpus.skipped)
     if valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, config.valid_fraction)
     else:
         held_out = read_corpus(valid, config.encoding)
         skipped += held_out.skipped
-        train_texts = [document.text for document in corpus.documents]
-        valid_texts = [document.text for document in held_out.documents]
-    tokenizer = WordTokenizer.train(
-        train_texts, config.tokenizer, config.cased, config.vocab_size, config.smallest_count
-    )
-    training = TokenFile(tokenizer.encode_documents(train_texts))
-    validation = TokenFile(tokenizer.encode_documents(valid_texts))
+        train_texts = [document.whole for document in corpus.documents]
+        valid_texts = [document.whole for document in held_out.documents]
+    try:
+        tokenizer, training, missed = WordTokenizer.train_and_encode(
+            watched(train_texts, progress("reading")),
+            config.tokenizer,
+            config.cased,
+            config.vocab_size,
+            config.smallest_count,
+            progress("encoding"),
+        )
+        validation = TokenFile(tokenizer.encode_documents(valid_texts))
+    except OSError as error:
+        reason = f"the ids of the text cannot be written to {tempfile.gettempdir()}: {error.strerror}"
+        raise StorageError(reason, "Make room there, or name another folder: TMPDIR=FOLDER nextword train") from error
     if len(training) < LEAST_TOKENS:
         raise CorpusError(
             f"{paths[0]} leaves {len(training)} words to learn from; the least is {LEAST_TOKENS}",
@@ -151,6 +165,11 @@ def _prepare(paths: list[Path], valid: list[Path] | None, config: TrainConfig) -
     if len(tokenizer) <= END_ID + 1:
         raise CorpusError(f"no word in {paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1")
     notes = [f"Passed over: {'; '.join(skipped)}."] if skipped else []
+    if missed:
+        notes.append(
+            "There are more different words than are counted at once: rare ones were forgotten on the way. "
+            f"A word may have been met up to {missed:,} times more often than was counted."
+        )
     return _Data(corpus, tokenizer, training, validation, notes)
 
 
