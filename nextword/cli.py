@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import Field, asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -21,6 +21,9 @@ from nextword import __version__, console
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
 from nextword.events import Event, EventLog
+
+if TYPE_CHECKING:
+    from nextword.corpus import Passage
 
 app = typer.Typer(
     name="nextword",
@@ -282,7 +285,7 @@ def score(
 
 
 @contextmanager
-def _texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[str]]:
+def _texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[Passage]]:
     """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
     import shutil
     import tempfile
@@ -298,7 +301,7 @@ def _texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[str]]
         corpus = read_corpus(paths, encoding)
         if corpus.skipped and not quiet:
             console.note(f"Passed over: {'; '.join(corpus.skipped)}.")
-        yield [document.text for document in corpus.documents]
+        yield [document.whole for document in corpus.documents]
 
 
 @app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")

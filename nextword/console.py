@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from nextword.chart import MARK, Curve, loss_chart
 from nextword.checkpoint import Checkpoint
-from nextword.events import Event, Finished, Prepared, Step, Validation
+from nextword.events import Event, Finished, Prepared, Reading, Step, Validation
 from nextword.lstm import LSTMState
 from nextword.predictor import Prediction
 
@@ -255,19 +255,19 @@ class TrainingView:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        if self._progress:
-            self._progress.stop()
+        self._stop_bar()
         if kind is KeyboardInterrupt:
             kept = f"the best model so far is in {self._path}" if self._saved else "nothing was saved yet"
             note(f"stopped; {kept}")
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Prepared):
+        if isinstance(event, Reading):
+            self._move_bar(event.progress, f"{event.phase} the text")
+        elif isinstance(event, Prepared):
             self._prepared(event)
         elif isinstance(event, Step):
-            if self._progress:
-                self._training.add(event.step, event.loss)
-                self._progress.update(self._progress.task_ids[0], completed=event.progress, step=_step_line(event))
+            self._training.add(event.step, event.loss)
+            self._move_bar(event.progress, _step_line(event))
         elif isinstance(event, Validation):
             self._validation(event)
         else:
@@ -281,7 +281,21 @@ class TrainingView:
         else:
             print(line, file=sys.stderr)
 
+    def _move_bar(self, completed: float, text: str) -> None:
+        if self._live and not self._progress:
+            self._progress = _progress_bar()
+            self._progress.add_task("", total=1.0, step="")
+            self._progress.start()
+        if self._progress:
+            self._progress.update(self._progress.task_ids[0], completed=completed, step=text)
+
+    def _stop_bar(self) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+
     def _prepared(self, event: Prepared) -> None:
+        self._stop_bar()
         self._path = event.path
         for text in event.notes:
             note(text)
@@ -294,10 +308,6 @@ class TrainingView:
         if event.step:
             self._say(f"Going on after step {event.step:,}, {event.progress:.0%} of the way")
         self._say("")
-        if self._live:
-            self._progress = _progress_bar()
-            self._progress.add_task("", total=1.0, step="")
-            self._progress.start()
 
     def _validation(self, event: Validation) -> None:
         self._validations.add(event.step, math.log(event.perplexity))
@@ -312,9 +322,8 @@ class TrainingView:
 
     def _finished(self, event: Finished) -> None:
         if self._progress:
-            self._progress.stop()
             self._draw(self._progress.console)
-            self._progress = None
+        self._stop_bar()
         speed = event.tokens / max(event.seconds, 1e-9)
         self._say(
             f"\nDone in {_clock(event.seconds)}: {event.tokens:,} words read, {speed:,.0f} a second. "

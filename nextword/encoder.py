@@ -22,12 +22,12 @@ from nextword.vocabulary import END_ID
 Text = str | Iterable[str]  # a whole text, or its portions in order
 
 # White space as the tokenizers library sees it: Unicode's, to which Python adds four control characters.
-_SPACES = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029]))
-_SPACES += "\u202f\u205f\u3000"
+SPACES = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029]))
+SPACES += "\u202f\u205f\u3000"
 _PYTHON_SPACES = "\x1c\x1d\x1e\x1f"
-PARAGRAPH_END = re.compile(rf"\n[^\S\n\x1c-\x1f]*\n[{_SPACES}]*")
+PARAGRAPH_END = re.compile(rf"\n[^\S\n\x1c-\x1f]*\n[{SPACES}]*")
 LINE_END = re.compile(r"\n")
-_CHUNK = re.compile(rf"[^{_SPACES}]+")
+_CHUNK = re.compile(rf"[^{SPACES}]+")
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 can hold
 
 _LONGEST_CHUNK = 1 << 18  # characters without a space before they are cut all the same
@@ -163,7 +163,7 @@ def _blocks(portions: Iterable[str], by_line: bool) -> Iterator[str]:
     for portion in portions:
         text = kept + portion
         space = max(text.rfind(" "), text.rfind("\n")) + 1
-        end = space if by_line else len(text[:space].rstrip(_SPACES))
+        end = space if by_line else len(text[:space].rstrip(SPACES))
         line_ends = text.count("\n", end, space)
         kept = ("\n\n" if line_ends > 1 else "\n" if line_ends else " " if space > end else "") + text[space:]
         if len(kept) > _LONGEST_CHUNK:

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from nextword.checkpoint import Checkpoint
 from nextword.data import TokenFile
+from nextword.encoder import Text
 from nextword.errors import CorpusError, UsageError
 from nextword.keystrokes import Keyboard, keys_needed, keys_used
 from nextword.model import LayerState, LSTMLanguageModel
@@ -113,14 +114,14 @@ def _quiet(done: int, total: int) -> None:
 
 
 def evaluate(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[str], on_progress: Progress = _quiet
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], on_progress: Progress = _quiet
 ) -> Evaluation:
     """Predict every token of `texts` and say how well that went.
 
     Args:
         model: Any model, on any device.
         tokenizer: Its words.
-        texts: The documents (iterated over twice).
+        texts: The documents, as strings or in portions (iterated over twice).
         on_progress: Called now and then.
 
     Raises:
@@ -135,7 +136,7 @@ def evaluate(
         typed = keyboard.letters_typed(likelier, targets)
         return torch.cat([surprisal(scores, targets), _rank(likelier), typed[:, None]], 1)
 
-    written = chain.from_iterable(map(tokenizer.written, texts))
+    written = _written(tokenizer, texts)
     nats, hits, needed, used = 0.0, np.zeros(4), 0, 0
     for figures in measured(model, ids, measure, on_progress):
         surprisals, ranks, letters = figures.T
@@ -162,7 +163,7 @@ def evaluate(
 
 
 def score(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[str], on_progress: Progress = _quiet
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], on_progress: Progress = _quiet
 ) -> Iterator[Score]:
     """Every token that `evaluate` counts, with its surprisal, its rank and the entropy of what was expected there.
 
@@ -172,7 +173,7 @@ def score(
     Args:
         model: Any model, on any device.
         tokenizer: Its words.
-        texts: The documents (iterated over twice); lines are counted in each.
+        texts: The documents, as strings or in portions (iterated over twice); lines are counted in each.
         on_progress: Called now and then.
 
     Raises:
@@ -186,7 +187,7 @@ def score(
         entropy = -(log_probabilities.exp() * log_probabilities).sum(1, keepdim=True)
         return torch.cat([surprisal(scores, targets), rank, entropy], 1)
 
-    written = chain.from_iterable(map(tokenizer.written, texts))
+    written = _written(tokenizer, texts)
     for figures in measured(model, ids, measure, on_progress):
         figures[:, ::2] /= math.log(2)
         tokens: Iterator[Written] = islice(written, len(figures))
@@ -194,7 +195,13 @@ def score(
             yield Score(token.line, token.position, token.word, bits, int(rank), entropy)
 
 
-def _encode(tokenizer: WordTokenizer, texts: Iterable[str]) -> NDArray[np.int32]:
+def _written(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[Written]:
+    """The tokens of all texts as they are written; one text at a time is held in memory."""
+    wholes = (text if isinstance(text, str) else "".join(text) for text in texts)
+    return chain.from_iterable(map(tokenizer.written, wholes))
+
+
+def _encode(tokenizer: WordTokenizer, texts: Iterable[Text]) -> NDArray[np.int32]:
     ids = TokenFile(tokenizer.encode_documents(texts)).ids
     if not len(ids):
         raise CorpusError("there is no word in the text", "Name a text of one word or more.")

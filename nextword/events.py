@@ -17,6 +17,20 @@ from nextword.predictor import Prediction
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The text is on its way into ids: `done` of `total` in this phase, in the phase's own units."""
+
+    phase: str  # "checking" (bytes), "reading" (characters), then "encoding" (words)
+    done: int
+    total: int
+
+    @property
+    def progress(self) -> float:
+        """0 to 1."""
+        return self.done / max(self.total, 1)
+
+
+@dataclass(frozen=True)
 class Prepared:
     """The text is read and the network built; training starts."""
 
@@ -82,7 +96,7 @@ class Finished:
     seconds: float
 
 
-Event = Prepared | Step | Validation | Finished
+Event = Reading | Prepared | Step | Validation | Finished
 
 
 class EventLog:

@@ -6,16 +6,19 @@ Decides which files and options go together, and refuses what does not. Knows no
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from nextword.checkpoint import SUFFIX, Checkpoint
 from nextword.config import ModelConfig, TrainConfig, contradictions
-from nextword.corpus import default_corpus
+from nextword.corpus import Passage, default_corpus, watched
+from nextword.data import TokenFile
 from nextword.errors import StorageError, UsageError
 from nextword.resume import ResumePoint, agree, find_unfinished, load_resume_point, resume_path
-from nextword.tokenizer import WordTokenizer
+from nextword.tokenizer import Learned, WordTokenizer
+
+Progress = Callable[[str], Callable[[int, int], None]]  # from what is done, to what hears how much of it
 
 FINE_TUNING = 0.3  # of the learning rate, for a network that has learned before
 
@@ -29,7 +32,7 @@ class Plan:
     path: Path  # where the checkpoint goes
     model_config: ModelConfig
     config: TrainConfig
-    learn_words: Callable[[Iterable[str]], WordTokenizer]  # from the texts to learn from
+    learn_words: Callable[[Sequence[Passage], Progress], Learned]  # from the texts to learn from
     point: ResumePoint | None = None  # where to go on; None at the very beginning
     source: Checkpoint | None = None  # whose weights to start from
     asked: frozenset[str] = frozenset()  # names of the configs' fields that are to stay as they are
@@ -59,8 +62,10 @@ def begun(
     if path.exists() and not config.force:
         raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
 
-    def learn_words(texts: Iterable[str]) -> WordTokenizer:
-        return WordTokenizer.train(texts, config.tokenizer, config.cased, config.vocab_size, config.smallest_count)
+    def learn_words(texts: Sequence[Passage], progress: Progress) -> Learned:
+        scheme, cased, size, least = config.tokenizer, config.cased, config.vocab_size, config.smallest_count
+        read = watched(texts, progress("reading"))
+        return WordTokenizer.train_and_encode(read, scheme, cased, size, least, progress("encoding"))
 
     return Plan(paths, valid, path, model_config, config, learn_words, asked=frozenset(asked))
 
@@ -93,7 +98,7 @@ def resumed(
         path,
         point.model_config,
         config,
-        lambda texts: point.tokenizer,
+        lambda texts, progress: _encoded(point.tokenizer, texts, progress),
         point,
     )
 
@@ -114,10 +119,16 @@ def started_from(source: Checkpoint, plan: Plan, asked: Collection[str]) -> Plan
     if "lr" not in asked:
         config = replace(config, lr=FINE_TUNING * config.lr)
 
-    def learn_words(texts: Iterable[str]) -> WordTokenizer:
-        return source.tokenizer.extended(texts, config.vocab_size, config.smallest_count)
+    def learn_words(texts: Sequence[Passage], progress: Progress) -> Learned:
+        read = watched(texts, progress("reading"))
+        return _encoded(source.tokenizer.extended(read, config.vocab_size, config.smallest_count), texts, progress)
 
     return replace(plan, model_config=model_config, config=config, learn_words=learn_words, source=source)
+
+
+def _encoded(tokenizer: WordTokenizer, texts: Sequence[Passage], progress: Progress) -> Learned:
+    """The texts in the words of a tokenizer that is there already."""
+    return Learned(tokenizer, TokenFile(tokenizer.encode_documents(watched(texts, progress("encoding")))), 0)
 
 
 def changed(*configs: ModelConfig | TrainConfig) -> set[str]:

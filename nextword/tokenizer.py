@@ -183,11 +183,11 @@ class WordTokenizer:
         surface_forms = forms.most_frequent(counts) if forms else {}
         return Learned(cls(pipeline, scheme, cased, surface_forms), file, counts.missed)
 
-    def extended(self, texts: Iterable[str], vocab_size: int, min_count: int) -> WordTokenizer:
+    def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
 
         Args:
-            texts: More text, iterated over twice.
+            texts: More text.
             vocab_size: Most words that the vocabulary may grow to; none is taken away.
             min_count: New words seen less often stay unknown.
         """

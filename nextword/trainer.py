@@ -14,8 +14,9 @@ import os
 import platform
 import shlex
 import signal
+import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from nextword import __version__
 from nextword.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import Corpus, read_corpus, split_corpus
-from nextword.data import TokenFile, Window, batchify, window_count, windows
+from nextword.data import TokenFile, Window, batchify, count_ids, window_count, windows
 from nextword.distributed import ProcessGroup
 from nextword.errors import (
     CorpusError,
@@ -37,10 +38,11 @@ from nextword.errors import (
     NextwordError,
     OutOfMemoryError,
     ProcessLostError,
+    StorageError,
     UsageError,
 )
 from nextword.evaluation import perplexity
-from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
+from nextword.events import Event, Finished, Prepared, Preview, Reading, Step, Validation
 from nextword.hardware import find_device, format_name, keep_freed_memory, product_format, product_speed
 from nextword.initialization import initialize, keep_topics, take_over
 from nextword.interruption import StopSignals
@@ -143,7 +145,7 @@ def train(
             plan = begun(paths, valid_paths, model_config, config, fixed)
         if start_from is not None:
             plan = started_from(load_checkpoint(Path(start_from)), plan, asked)
-        data = _prepare(plan.paths, plan.valid, plan.config, plan.learn_words)
+        data = _prepare(plan, emit)
         path = _Run(plan, data, emit, began, group).go()
         group.leave()
     return path
@@ -188,36 +190,46 @@ class _Data:
     @property
     def unknown_rate(self) -> float:
         """Share of the validation tokens that are the unknown word."""
-        return float(np.mean(self.validation.ids == UNKNOWN_ID))
+        return int(count_ids(self.validation.ids, len(self.tokenizer))[UNKNOWN_ID]) / max(len(self.validation), 1)
 
 
-def _prepare(
-    paths: list[Path],
-    valid: list[Path] | None,
-    config: TrainConfig,
-    learn_words: Callable[[Iterable[str]], WordTokenizer],
-) -> _Data:
-    """Read the text, hold a part out, learn the vocabulary from the rest, turn both into ids."""
-    corpus = read_corpus(paths, config.encoding)
+def _prepare(plan: Plan, emit: Callable[[Event], None]) -> _Data:
+    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
+    config = plan.config
+
+    def progress(phase: str) -> Callable[[int, int], None]:
+        return lambda done, total: emit(Reading(phase, done, total))
+
+    corpus = read_corpus(plan.paths, config.encoding, progress("checking"))
     skipped = list(corpus.skipped)
-    if valid is None:
+    if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, config.valid_fraction)
     else:
-        held_out = read_corpus(valid, config.encoding)
+        held_out = read_corpus(plan.valid, config.encoding)
         skipped += held_out.skipped
-        train_texts = [document.text for document in corpus.documents]
-        valid_texts = [document.text for document in held_out.documents]
-    tokenizer = learn_words(train_texts)
-    training = TokenFile(tokenizer.encode_documents(train_texts))
-    validation = TokenFile(tokenizer.encode_documents(valid_texts))
+        train_texts = [document.whole for document in corpus.documents]
+        valid_texts = [document.whole for document in held_out.documents]
+    try:
+        tokenizer, training, missed = plan.learn_words(train_texts, progress)
+        validation = TokenFile(tokenizer.encode_documents(valid_texts))
+    except OSError as error:
+        reason = f"the ids of the text cannot be written to {tempfile.gettempdir()}: {error.strerror}"
+        raise StorageError(reason, "Make room there, or name another folder: TMPDIR=FOLDER nextword train") from error
     if len(training) < LEAST_TOKENS:
         raise CorpusError(
-            f"{paths[0]} leaves {len(training)} words to learn from; the least is {LEAST_TOKENS}",
+            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {LEAST_TOKENS}",
             "Name more text; from some ten thousand words on, predictions begin to make sense.",
         )
     if len(tokenizer) <= END_ID + 1:
-        raise CorpusError(f"no word in {paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1")
+        raise CorpusError(
+            f"no word in {plan.paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
+        )
     notes = [f"Passed over: {'; '.join(skipped)}."] if skipped else []
+    if missed:
+        notes.append(
+            "There are more different words than are counted at once: rare ones were forgotten on the way. "
+            f"A word may have been met up to {missed:,} times more often than was counted."
+        )
     return _Data(corpus, tokenizer, training, validation, notes)
 
 

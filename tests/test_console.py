@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nextword import console
 from nextword.checkpoint import load_checkpoint
-from nextword.events import Event, Finished, Prepared, Preview, Step, Validation
+from nextword.events import Event, Finished, Prepared, Preview, Reading, Step, Validation
 from nextword.lstm import LSTMState
 from nextword.predictor import Prediction
 
@@ -248,6 +248,8 @@ def test_what_a_checkpoint_says_of_itself_is_shown_escaped(
 # -- training --------------------------------------------------------------------------------------------------------
 
 RUN = [
+    Reading("checking", 5, 10),
+    Reading("reading", 10, 10),
     Prepared(Path("m.safetensors"), 2, 3000, 150, 99, 0.015, 12345, "cpu", "fp32", ["Passed over: \x1b[2J."]),
     Step(1, 0.5, 48, 4.0, 1.0, 1000.0, 61.0),
     Validation(1, 0.5, 54.321, True, 3725.0, [Preview("The cat\x1b[2J", PREDICTIONS)]),
@@ -285,6 +287,7 @@ def test_a_run_on_a_terminal_says_the_same_beside_its_progress(
     shown_run()
     assert capsys.readouterr().out == ""
     shown = terminal.getvalue()
+    assert shown.index("reading the text") < shown.index("3,000 words")
     assert "validation perplexity 54.32" in shown
     assert "The cat\\x1b[2J ... the \\x1b[31mred [bold]x[/bold]" in shown
     assert "m.safetensors" in shown
@@ -350,17 +353,17 @@ def test_the_perplexity_of_a_diverged_run_does_not_fill_the_screen(capsys: pytes
 def test_an_interrupted_view_gives_the_terminal_its_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_terminal(monkeypatch, "stderr")
     with pytest.raises(KeyboardInterrupt):
-        interrupted_run(RUN[:2])
+        interrupted_run(RUN[:4])
     shown = terminal.getvalue()
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
 
 
 def test_an_interrupted_run_says_what_was_kept(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt):
-        interrupted_run(RUN[:2])
+        interrupted_run(RUN[:4])
     assert "nothing was saved" in capsys.readouterr().err
     with pytest.raises(KeyboardInterrupt):
-        interrupted_run(RUN[:4])
+        interrupted_run(RUN[:6])
     assert "m.safetensors" in capsys.readouterr().err.splitlines()[-1]
 
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nextword.corpus import Corpus, Document, default_corpus, read_corpus, read_text, split_corpus
+from nextword import corpus as corpus_room
+from nextword.corpus import default_corpus, read_corpus, read_text, split_corpus, watched
 from nextword.errors import CorpusError
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corpus")
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -116,12 +124,119 @@ def test_a_file_named_twice_or_linked_is_read_once_and_noted(tmp_path: Path) -> 
     assert all("already read" in reason for reason in corpus.skipped)
 
 
-def test_the_digest_tells_corpora_apart_by_their_texts_alone(tmp_path: Path) -> None:
-    def digest(*texts: str) -> str:
-        return Corpus([Document(tmp_path / str(len(text)), text) for text in texts], []).digest
+def test_a_link_to_itself_is_passed_over(tmp_path: Path) -> None:
+    written(tmp_path / "a.txt", b"Good morning")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    corpus = read_corpus([tmp_path])
+    assert [document.text for document in corpus.documents] == ["Good morning"]
+    assert "loop" in corpus.skipped[0]
 
-    assert digest("ab", "c") == Corpus([Document(Path("x"), "ab"), Document(Path("y"), "c")], ["z: binary"]).digest
+
+def test_the_digest_tells_corpora_apart_by_their_texts_alone(tmp_path: Path) -> None:
+    def digest(*texts: str, encoding: str = "utf-8") -> str:
+        folder = tmp_path / "-".join([encoding, *texts])
+        for index, text in enumerate(texts):
+            written(folder / str(index), text.encode(encoding))
+        return read_corpus([folder], encoding).digest
+
+    assert digest("ab\u00e9", "c") == digest("ab\u00e9", "c", encoding="latin-1")
     assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("c", "ab")}) == 4
+
+
+# -- in portions -----------------------------------------------------------------------------------------------------
+
+small_portions = st.sampled_from([1, 2, 3, 5, 16])
+encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "shift_jis", "utf-7"])
+
+
+@contextmanager
+def portions_of(size: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus_room, "_PORTION", size)
+        yield
+
+
+@given(
+    content=st.one_of(
+        st.text("a\u00e9\u3042\U0001f600 \r\n\ufeff", max_size=20).map(lambda text: text.encode("utf-8")),
+        st.binary(max_size=20),
+        st.text("ab\r\n\0", max_size=20).map(lambda text: text.encode("utf-16")),
+    ),
+    encoding=encodings,
+    size=small_portions,
+)
+def test_a_file_read_in_portions_is_the_file_read_at_once(
+    folder: Path, content: bytes, encoding: str, size: int
+) -> None:
+    path = written(folder / "some.txt", content)
+    if encoding == "utf-8" and content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-7":  # it counts from elsewhere
+            with portions_of(size), pytest.raises(CorpusError, match=f"byte {error.start}\\)"):
+                read_text(path, encoding)
+        return
+    with portions_of(size):
+        if "\0" in text:
+            with pytest.raises(CorpusError, match=f"NUL at character {text.index(chr(0))}\\)"):
+                read_text(path, encoding)
+            return
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        assert read_text(path, encoding) == text
+        document = read_corpus([path], encoding).documents[0] if text.strip() else None
+        for begin in range(len(text) if document else 0):
+            for end in range(begin, len(text) + 1):
+                assert "".join(document.portions(begin, end)) == text[begin:end]
+
+
+@given(
+    text=st.lists(st.sampled_from(["word", "other words", "\n", "\n\n", " ", "\t", "\n \n"]), max_size=30).map("".join),
+    size=small_portions,
+    fraction=st.sampled_from([0.05, 0.3, 0.5]),
+)
+def test_the_split_does_not_depend_on_portions(folder: Path, text: str, size: int, fraction: float) -> None:
+    def split() -> list[list[str]] | str:
+        try:
+            return [
+                [passage.text for passage in part] for part in split_corpus(read_corpus([path]).documents, fraction)
+            ]
+        except CorpusError as error:
+            return error.message
+
+    path = written(folder / "some.txt", text.encode())
+    at_once = split()
+    with portions_of(size):
+        assert split() == at_once
+
+
+def test_a_file_that_changes_between_two_readings_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "growing.txt", b"Good morning")
+    document = read_corpus([path]).documents[0]
+    assert document.text == "Good morning"
+    written(path, b"Good morning to you")
+    with pytest.raises(CorpusError, match="changed while it was read"):
+        _ = document.text
+    path.unlink()
+    with pytest.raises(CorpusError, match="does not exist"):
+        _ = document.text
+
+
+def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
+    written(tmp_path / "a.txt", b"Good morning\n" * 10)
+    written(tmp_path / "b.txt", b"Good night\n" * 10)
+    checked: list[tuple[int, int]] = []
+    read: list[tuple[int, int]] = []
+    with portions_of(50):
+        corpus = read_corpus([tmp_path], on_progress=lambda *event: checked.append(event))
+        texts = watched([document.whole for document in corpus.documents], lambda *event: read.append(event))
+        assert "".join(portion for text in texts for portion in text).count("Good") == 20
+    for events in (checked, read):
+        assert events == sorted(events)
+        assert {total for _, total in events} == {240}
+        assert events[-1] == (240, 240)
+        assert len(events) > 4
 
 
 def test_the_default_corpus_is_there_and_readable() -> None:
@@ -133,8 +248,21 @@ def test_the_default_corpus_is_there_and_readable() -> None:
 # -- holding out -----------------------------------------------------------------------------------------------------
 
 
-def documents(*texts: str) -> list[Document]:
-    return [Document(Path(f"{index:03}.txt"), text) for index, text in enumerate(texts)]
+Split = Callable[..., tuple[list[str], list[str]]]
+
+
+@pytest.fixture(scope="session")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """`split_corpus` on texts in place of documents, and to texts in place of passages."""
+
+    def split(texts: list[str], fraction: float) -> tuple[list[str], list[str]]:
+        folder = tmp_path_factory.mktemp("texts")
+        for index, text in enumerate(texts):
+            written(folder / f"{index:03}.txt", text.encode())
+        train, valid = split_corpus(read_corpus([folder]).documents, fraction)
+        return [passage.text for passage in train], [passage.text for passage in valid]
+
+    return split
 
 
 def paragraphs(count: int, document: int = 0) -> str:
@@ -145,39 +273,49 @@ def marks(texts: list[str]) -> list[str]:
     return sorted(re.findall(r"d\d+p\d+", "\n".join(texts)))
 
 
-def test_whole_documents_are_held_out_where_there_are_twenty() -> None:
-    many = documents(*(paragraphs(3, document) for document in range(20)))
-    train, valid = split_corpus(many, 0.1)
-    assert Counter(train + valid) == Counter(document.text for document in many)
+def test_whole_documents_are_held_out_where_there_are_twenty(split: Split) -> None:
+    many = [paragraphs(3, document) for document in range(20)]
+    train, valid = split(many, 0.1)
+    assert Counter(train + valid) == Counter(many)
     assert len(valid) == 2
 
 
-def test_paragraphs_are_held_out_where_there_are_fewer_documents() -> None:
-    few = documents(*(paragraphs(60, document) for document in range(3)))
-    train, valid = split_corpus(few, 0.1)
-    assert marks(train + valid) == marks([document.text for document in few])
+def test_paragraphs_are_held_out_where_there_are_fewer_documents(split: Split) -> None:
+    few = [paragraphs(60, document) for document in range(3)]
+    train, valid = split(few, 0.1)
+    assert marks(train + valid) == marks(few)
     assert 0.05 < len(marks(valid)) / 180 < 0.15
     # Whole paragraphs: none is cut in two, and those held out come from more than one place.
     assert all(text.count("some words") == text.count("more of them") for text in train + valid)
     assert len(valid) > 1
 
 
-def test_lines_are_held_out_where_there_is_no_blank_line() -> None:
+def test_lines_are_held_out_where_there_is_no_blank_line(split: Split) -> None:
     lines = [f"d0p{index} one sentence per line" for index in range(100)]
-    train, valid = split_corpus(documents("\n".join(lines)), 0.1)
+    train, valid = split(["\n".join(lines)], 0.1)
     assert sorted(line for text in train + valid for line in text.splitlines()) == sorted(lines)
     assert 0.05 < len(marks(valid)) / 100 < 0.15
 
 
-def test_what_is_held_out_depends_on_nothing_but_the_text() -> None:
-    text = paragraphs(40)
-    assert split_corpus(documents(text), 0.05) == split_corpus([Document(Path("other"), text)], 0.05)
+def test_a_long_line_is_held_out_in_parts_between_words(split: Split) -> None:
+    line = " ".join(f"d0p{index} and so on" for index in range(1000))
+    train, valid = split([line], 0.1)
+    assert " ".join(train + valid).split() != line.split()  # what is held out comes from more than one place
+    assert Counter(" ".join(train + valid).split()) == Counter(line.split())
+    assert 0.05 < len(marks(valid)) / 1000 < 0.15
+
+
+def test_what_is_held_out_depends_on_nothing_but_the_text(tmp_path: Path) -> None:
+    paths = [written(tmp_path / name, paragraphs(40).encode()) for name in ("one", "other")]
+    splits = [split_corpus(read_corpus([path]).documents, 0.05) for path in paths]
+    one, other = ([(passage.begin, passage.end) for part in parts for passage in part] for parts in splits)
+    assert one == other
 
 
 @pytest.mark.parametrize("text", ["one line only", "one line only\n\n", "\n\n\none line only\n", "\n \none line only"])
-def test_a_single_paragraph_is_too_short_to_hold_a_part_out(text: str) -> None:
+def test_a_single_paragraph_is_too_short_to_hold_a_part_out(split: Split, text: str) -> None:
     with pytest.raises(CorpusError, match="too short") as caught:
-        split_corpus(documents(text), 0.05)
+        split([text], 0.05)
     assert "--valid" in caught.value.hint
 
 
@@ -193,7 +331,7 @@ gaps = st.sampled_from(["\n\n", "\n \n", "\n\n\n\n\n"])
 @example(shape=[[1]] * 6, lead="\n\n", gap="\n\n", fraction=0.5)  # the blank lines are no text to hold out
 @example(shape=[*[[3, 3]] * 10, [], *[[3, 3]] * 14], lead="", gap="\n\n", fraction=0.05)  # nor is an empty file
 def test_no_text_is_lost_or_doubled_and_neither_part_is_blank(
-    shape: list[list[int]], lead: str, gap: str, fraction: float
+    split: Split, shape: list[list[int]], lead: str, gap: str, fraction: float
 ) -> None:
     texts = []
     for number, lengths in enumerate(shape):
@@ -201,7 +339,7 @@ def test_no_text_is_lost_or_doubled_and_neither_part_is_blank(
         texts.append(lead + body)
     if len(marks(texts)) < 2:
         texts = [*texts, paragraphs(2, len(shape))]
-    train, valid = split_corpus(documents(*texts), fraction)
+    train, valid = split(texts, fraction)
     assert marks(train + valid) == marks(texts)
     assert Counter(" ".join(train + valid).split()) == Counter(" ".join(texts).split())
     assert marks(train)

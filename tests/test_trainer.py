@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,11 +22,12 @@ from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import read_corpus, split_corpus
 from nextword.data import window_count
 from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
-from nextword.events import Event, Finished, Prepared, Step, Validation
+from nextword.events import Event, Finished, Prepared, Reading, Step, Validation
 from nextword.model import LSTMLanguageModel
 from nextword.predictor import Predictor
 from nextword.tokenizer import WordTokenizer
 from nextword.trainer import train
+from nextword.vocabulary import FormCounts
 
 Run = tuple[Path, list[Event]]
 
@@ -61,7 +64,11 @@ def test_training_learns_far_more_than_word_frequencies(tiny_run: Run, tiny_corp
 
 
 def test_events_come_in_order_prepared_steps_and_validations_finished(tiny_run: Run) -> None:
-    _, events = tiny_run
+    _, all_events = tiny_run
+    events = [event for event in all_events if not isinstance(event, Reading)]
+    assert events == all_events[-len(events) :]
+    phases = [event.phase for event in of_type(Reading, all_events)]
+    assert list(dict.fromkeys(phases)) == ["checking", "reading", "encoding"]
     assert isinstance(events[0], Prepared)
     assert isinstance(events[-1], Finished)
     assert isinstance(events[-2], Validation)
@@ -289,8 +296,33 @@ def test_files_passed_over_are_noted(
     (folder / "picture.png").write_bytes(b"\0\1")
     events: list[Event] = []
     train(folder, tiny_model, settings, on_event=events.append)
-    assert len(events[0].notes) == 1  # type: ignore[union-attr]
-    assert "picture.png" in events[0].notes[0]  # type: ignore[union-attr]
+    notes = of_type(Prepared, events)[0].notes
+    assert len(notes) == 1
+    assert "picture.png" in notes[0]
+
+
+def test_words_forgotten_while_counting_are_noted(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextword.tokenizer.FormCounts", lambda size: FormCounts(size, limit=20))
+    events: list[Event] = []
+    train(tiny_corpus, tiny_model, replace(settings, vocab_size=10), on_event=events.append)
+    prepared = of_type(Prepared, events)[0]
+    assert any("forgotten" in note for note in prepared.notes)
+    assert prepared.vocabulary_size == 10
+
+
+def test_a_full_temporary_folder_is_named(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nextword.tokenizer.write_ids", full)
+    with pytest.raises(StorageError, match="No space left") as caught:
+        train(tiny_corpus, tiny_model, settings)
+    assert tempfile.gettempdir() in caught.value.message
+    assert "TMPDIR" in caught.value.hint
 
 
 # -- little text -----------------------------------------------------------------------------------------------------
