@@ -7,6 +7,7 @@ corpus that ships with nextword after three. Knows numbers only: no torch, no te
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ LEAST_SAMPLE, SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores i
 _SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
 
 _EFFICIENCY = 0.5  # of the speed of one large matrix product is left for training
+_SMALL_TEXT = 250_000  # tokens
 _TOPIC_PARAGRAPH = 40  # words: where paragraphs are shorter, there is no topic to count or to keep
 
 
@@ -33,11 +35,12 @@ class _Size:
 _SIZES = (
     _Size(1, 320, 20, 0.0),
     _Size(1, 384, 20, 3.0),
-    _Size(2, 448, 20, 5.0),
+    _Size(2, 320, 20, 4.0),
+    _Size(2, 448, 20, 5.2),
     _Size(2, 512, 20, 9.0),
     _Size(2, 640, 20, 14.0),
 )
-_NAMED = {"small": _SIZES[1], "medium": _SIZES[2], "large": _SIZES[4]}
+_NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def choose(
         asked: Names of the fields of both that stay as they are.
         given: The text and the machine.
     """
-    size = _NAMED.get(config.size) or _largest(config, asked, given)
+    if config.epochs is None:
+        config = replace(config, epochs=_default_epochs(given.tokens))
+    size = _NAMED.get(config.size) or _largest(config, given)
     passes = _passes(size, config, given)
     topics = 0.25 if given.paragraph >= _TOPIC_PARAGRAPH else 0.0
     strength = min(1.0, max(0.0, (passes - 1.5) / 13))
@@ -80,7 +85,7 @@ def choose(
         "dropout_words": round(0.1 * strength, 3),
         "dropout_input": round(0.35 * strength, 3),
         "dropout_hidden": round(0.3 * strength, 3),
-        "dropout_output": round(0.45 * strength, 3),
+        "dropout_output": round(0.5 * strength, 3),
         "batch_size": size.batch_size,
     }
     if model.tied and "hidden_size" in asked and "embedding_dim" not in asked:
@@ -98,14 +103,20 @@ def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
     return size if size < _SAMPLE_PAYS * vocabulary_size else 0
 
 
-def _largest(config: TrainConfig, asked: Collection[str], given: Circumstances) -> _Size:
-    """The largest size that reads the text often enough."""
-    return max((size for size in _SIZES if _passes(size, config, given) >= size.passes), key=_SIZES.index)
+def _default_epochs(tokens: int) -> int:
+    """How often a text is read when nobody says: ten times if it is small, and less often the longer it is."""
+    return max(1, round(10 * min(1.0, math.sqrt(_SMALL_TEXT / tokens))))
+
+
+def _largest(config: TrainConfig, given: Circumstances) -> _Size:
+    """The largest size that reads the text often enough; the shorter the text, the more often that is."""
+    more = min(20.0, max(0.7, math.sqrt(1_000_000 / given.tokens)))
+    return max((size for size in _SIZES if _passes(size, config, given) >= more * size.passes), key=_SIZES.index)
 
 
 def _passes(size: _Size, config: TrainConfig, given: Circumstances) -> float:
     """How often the text is read by a network of this size."""
-    passes = float(config.epochs)
+    passes = float(config.epochs or _default_epochs(given.tokens))
     if config.max_steps:
         passes = config.max_steps * config.batch_size * config.bptt / given.tokens
     if config.minutes:

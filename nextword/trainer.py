@@ -274,7 +274,9 @@ class _Run:
         self.columns = group.columns(config.batch_size)
         self.streams = batchify(data.training.ids, config.batch_size)[:, self.columns]
         self.windows_per_epoch = window_count(len(data.training), config.batch_size, config.bptt)
-        steps = config.max_steps if config.minutes else config.max_steps or config.epochs * self.windows_per_epoch
+        steps = (
+            config.max_steps if config.minutes else config.max_steps or (config.epochs or 1) * self.windows_per_epoch
+        )
         self.schedule = Schedule(steps, config.minutes)
         self.validations = Validations(len(data.validation), config.minutes is not None)
         self.position = 0  # rows of the streams read in this epoch

@@ -40,6 +40,19 @@ def initialized(ids: np.ndarray, seed: int = 0, **settings: int | bool) -> LSTML
     return model.eval()
 
 
+def test_without_topics_a_part_of_the_vectors_is_counted(ids: np.ndarray) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40, topic_share=0.0)
+    counted, random = model.embedding.weight.detach()[2:].split([13, 27], dim=1)
+    assert counted.norm(dim=1).max() > 2 * random.norm(dim=1).max()
+    assert topic_units(model.config) == 0
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    window = torch.from_numpy(ids[:200].astype(np.int64)).view(20, 10)
+    model.loss(window[:-1], window[1:], None)[0].backward()
+    keep_topics(model, 0.0)
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    assert not any(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
 def test_the_same_seed_gives_the_same_weights(ids: np.ndarray) -> None:
     first, second = (initialized(ids, embedding_dim=24, hidden_size=24).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -79,6 +92,9 @@ def share_of_first_group(model: LSTMLanguageModel, context: list[int]) -> float:
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_topic_makes_its_words_likely_twenty_words_later(ids: np.ndarray, num_layers: int, tied: bool) -> None:
     model = initialized(ids, embedding_dim=40, hidden_size=40, num_layers=num_layers, tied=tied)
+    output_gate = slice(3 * 40, 3 * 40 + topic_units(model.config))
+    with torch.no_grad():
+        model.lstm[-1].get_parameter("bias_ih_l0")[output_gate] = 0.0  # half open: training learns when to show it
     after = list(FUNCTION_WORDS) * 2
     first, second = ([*group[:10], *after] for group in (FIRST, SECOND))
     assert share_of_first_group(model, first) > 1.1 * share_of_first_group(model, second)
