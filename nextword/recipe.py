@@ -1,8 +1,9 @@
 """Which network, and how it is trained, for a given text and time: what `--size` stands for.
 
-Larger networks end lower, but only if they can read the text often enough; small ones are ahead until then. The
-figures behind the numbers here are perplexities on the Penn Treebank after 1 to 30 minutes on two cores, and on the
-corpus that ships with nextword after three. Knows numbers only: no torch, no text.
+Larger networks end lower, but only if they can read the text often enough; small ones are ahead until then. The more
+often a text is read, the more dropout it takes to keep the network from learning it by heart. The numbers here were
+chosen by training on the Penn Treebank for 1 to 30 minutes on two cores, and on the corpus that ships with nextword
+for three. Knows numbers only: no torch, no text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from nextword.config import ModelConfig, TrainConfig
 
-LEAST_SAMPLE, SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
+_LEAST_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
 _SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
 
 _EFFICIENCY = 0.5  # of the speed of one large matrix product is left for training
@@ -28,17 +29,16 @@ class _Size:
 
     num_layers: int
     width: int
-    batch_size: int
-    passes: float
+    passes: float  # for a text of a million tokens
 
 
 _SIZES = (
-    _Size(1, 320, 20, 0.0),
-    _Size(1, 384, 20, 3.0),
-    _Size(2, 320, 20, 4.0),
-    _Size(2, 448, 20, 5.2),
-    _Size(2, 512, 20, 9.0),
-    _Size(2, 640, 20, 14.0),
+    _Size(1, 320, 0.0),
+    _Size(1, 384, 3.0),
+    _Size(2, 320, 4.0),
+    _Size(2, 448, 5.2),
+    _Size(2, 512, 9.0),
+    _Size(2, 640, 14.0),
 )
 _NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
@@ -86,20 +86,17 @@ def choose(
         "dropout_input": round(0.35 * strength, 3),
         "dropout_hidden": round(0.3 * strength, 3),
         "dropout_output": round(0.5 * strength, 3),
-        "batch_size": size.batch_size,
     }
     if model.tied and "hidden_size" in asked and "embedding_dim" not in asked:
         values["embedding_dim"] = model.hidden_size
-    open_fields = {name: value for name, value in values.items() if name not in asked}
-    own = {name: value for name, value in open_fields.items() if hasattr(model, name)}
-    return replace(model, **own), replace(config, **{k: v for k, v in open_fields.items() if k not in own})
+    return replace(model, **{name: value for name, value in values.items() if name not in asked}), config
 
 
 def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
     """Words that the output layer scores in a step; 0 for all."""
     size = config.sampled_words
     if size is None:
-        size = max(LEAST_SAMPLE, int(SAMPLED_SHARE * vocabulary_size))
+        size = max(_LEAST_SAMPLE, int(_SAMPLED_SHARE * vocabulary_size))
     return size if size < _SAMPLE_PAYS * vocabulary_size else 0
 
 

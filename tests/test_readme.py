@@ -62,6 +62,7 @@ def test_every_command_runs_as_written_and_so_does_the_library_example(
         "everyday.safetensors",
         "mine-2.safetensors",
         "mine.safetensors",
+        "quick.safetensors",
     ]
     (example,) = blocks("python")
     assert run([sys.executable, "-c", example], clone, environment).count("\n") >= 4
