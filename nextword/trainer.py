@@ -140,7 +140,7 @@ def _prepare(paths: list[Path], valid: list[Path] | None, config: TrainConfig, e
     if valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, config.valid_fraction)
     else:
-        held_out = read_corpus(valid, config.encoding)
+        held_out = read_corpus(valid, config.encoding, progress("checking"))
         skipped += held_out.skipped
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
