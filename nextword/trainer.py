@@ -205,7 +205,7 @@ def _prepare(plan: Plan, emit: Callable[[Event], None]) -> _Data:
     if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, config.valid_fraction)
     else:
-        held_out = read_corpus(plan.valid, config.encoding)
+        held_out = read_corpus(plan.valid, config.encoding, progress("checking"))
         skipped += held_out.skipped
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
@@ -248,16 +248,18 @@ class _Run:
         self, plan: Plan, data: _Data, emit: Callable[[Event], None], began: float, group: ProcessGroup
     ) -> None:
         self.plan, self.data, self.path, self.emit, self.began, self.group = plan, data, plan.path, emit, began, group
+        config, notes = _fit_batch(plan.config, len(data.training))
+        self.notes = data.notes + notes
         point = plan.point
-        self.device = find_device(plan.config.device)
+        _check_shared(group, config, data)
+        self.device = find_device(config.device)
         fast = product_format(self._precision(), self.device) == torch.bfloat16
         self.dtype = torch.bfloat16 if group.from_first(fast) else torch.float32
+        self.counts = count_ids(data.training.ids, len(data.tokenizer))
         if point is None:
-            plan = self.plan = self._chosen(plan)
-        self.config, notes = _fit_batch(plan.config, len(data.training))
-        self.notes = data.notes + notes
-        config = self.config
-        _check_shared(group, config, data)
+            plan = self.plan = self._chosen(replace(plan, config=config))
+            config = plan.config
+        self.config = config
         torch.manual_seed(config.seed)
         keep_freed_memory()
         self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
@@ -518,9 +520,11 @@ class _Run:
 
     def _chosen(self, plan: Plan) -> Plan:
         """`plan` with what the user left open, which depends on the text, the time and the machine."""
-        paragraphs = max(1, int(np.count_nonzero(self.data.training.ids == END_ID)))
         tokens = len(self.data.training)
-        speed = self.group.from_first(product_speed(self.dtype, self.device)) * self.group.size
+        paragraphs = max(1, int(self.counts[END_ID]))
+        speed = math.inf
+        if plan.config.minutes is not None:
+            speed = self.group.from_first(product_speed(self.dtype, self.device)) * self.group.size
         given = Circumstances(tokens, len(self.data.tokenizer), tokens / paragraphs, speed)
         model_config, config = choose(plan.model_config, plan.config, plan.asked, given)
         return replace(plan, model_config=model_config if plan.source is None else plan.model_config, config=config)
@@ -531,8 +535,7 @@ class _Run:
         size = sample_size(self.config, words)
         if not size:
             return None
-        counts = torch.from_numpy(np.bincount(self.data.training.ids, minlength=words))
-        return WordSampler(counts.to(self.device), size)
+        return WordSampler(torch.from_numpy(self.counts).to(self.device), size)
 
     def _precision(self) -> str:
         """The number format asked for; a resumed run keeps the one it found best on the same kind of device."""
