@@ -46,6 +46,7 @@ _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
 _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
+_FREE_GAIN, _FREE_GAIN_ABOVE = 10.0, 5.0  # of the other units' candidates, in the first layer and in those above it
 _CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
 _LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
 _CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
@@ -168,7 +169,11 @@ def _cooccurrences(ids: NDArray[np.int32], size: int) -> NDArray[np.float32]:
 
 
 def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
-    """Make the first units of the first layer sum up the topic, and those of the others pass it on."""
+    """Make the first units of the first layer sum up the topic, and those of the others pass it on.
+
+    The other units start from torch's random numbers, but for their candidates: as small as torch makes them, hardly
+    anything of a word comes through two layers, and hardly any gradient back.
+    """
     unit = torch.arange(topics)
     shortest, longest = map(math.log, _LIFETIMES)
     lifetimes = torch.linspace(shortest, longest, topics)[torch.randperm(topics)].exp()
@@ -183,6 +188,8 @@ def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
         for gate in gates:
             weight[gate] *= 0.1
             recurrent[gate] *= 0.1
+        free = slice(candidate.stop, 3 * recurrent.shape[1])
+        weight[free] *= _FREE_GAIN if index == 0 else _FREE_GAIN_ABOVE
         gain = _LAST_GAIN if index == last else _PASSING_GAIN
         if index == 0:
             gain = _CANDIDATE_GAIN * (_LAST_GAIN if last == 0 else 1)
