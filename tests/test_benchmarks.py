@@ -41,10 +41,13 @@ def test_every_part_without_a_text_of_ones_own_is_measured_and_printed_as_json(r
     results = measured(run("--json"))
     assert {"cpu", "cores", "bf16", "torch"} <= results["machine"].keys()
     assert results.keys() == {"machine", "rounds", "words", "speed", "memory", "reading", "eval", "saving"}
-    assert [(record["size"], record["precision"]) for record in results["speed"]] == [
-        ("2 x 16", "auto"),
-        ("2 x 16", "fp32"),
+    assert [record["way"] for record in results["speed"]] == [
+        "as it comes",
+        "all words scored",
+        "fp32",
+        "fp32, all words scored",
     ]
+    assert {record["size"] for record in results["speed"]} == {"2 x 16"}
     for record in [*results["speed"], results["memory"]]:
         assert record["ratio"] == record["nextword"] / record["plain"] > 0
     assert 99_000 <= results["reading"]["bytes"] <= 101_000

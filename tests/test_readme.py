@@ -70,7 +70,7 @@ def test_every_command_runs_as_written_and_so_does_the_library_example(
 
 def test_what_training_on_the_default_corpus_leaves_behind(clone: Path) -> None:
     predictor = Predictor.load(clone / "checkpoints" / "everyday.safetensors")
-    assert predictor.checkpoint.training["validation_perplexity"] < 44
+    assert predictor.checkpoint.training["validation_perplexity"] < 42
     assert "morning" in suggestions(predictor, "Good")
     assert "French" in suggestions(predictor, "Emma grew up in France, so of course she speaks fluent")
     found = [

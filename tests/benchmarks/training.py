@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 
 BATCH, BPTT = 20, 35
 EPOCH_TOKENS = 929_589  # of the Penn Treebank's training part: the validations, and so the saves, are that far apart
+WAYS = {  # of nextword: number format of the products, words that the output layer scores
+    "as it comes": ("auto", None),
+    "all words scored": ("auto", 0),
+    "fp32": ("fp32", None),
+    "fp32, all words scored": ("fp32", 0),
+}
 PARTS = ("speed", "memory", "reading", "eval", "saving", "minutes")
 
 Record = dict[str, Any]
@@ -102,7 +108,7 @@ def plain_turns(connection: Connection, size: int, words: int, steps: int) -> No
         connection.send((tokens, time.perf_counter() - began))
 
 
-def nextword_turns(connection: Connection, size: int, words: int, steps: int, rounds: int, precision: str) -> None:
+def nextword_turns(connection: Connection, size: int, words: int, steps: int, rounds: int, way: str) -> None:
     """The same in a run of `nextword.train` that waits after every `steps` steps and is over after `rounds` turns."""
     from nextword.events import Prepared, Step
 
@@ -122,7 +128,7 @@ def nextword_turns(connection: Connection, size: int, words: int, steps: int, ro
         began = time.perf_counter()
 
     with contextlib.suppress(_Enough):
-        run_training(size, words, steps * rounds, precision, hear)
+        run_training(size, words, steps * rounds, way, hear)
 
 
 def plain_memory(connection: Connection, size: int, words: int, steps: int) -> None:
@@ -135,7 +141,7 @@ def plain_memory(connection: Connection, size: int, words: int, steps: int) -> N
 
 def nextword_memory(connection: Connection, size: int, words: int, steps: int) -> None:
     """Send the peak memory of a whole short run: read, trained, validated, saved."""
-    run_training(size, words, steps, "auto", lambda event: None)
+    run_training(size, words, steps, "as it comes", lambda event: None)
     connection.send(peak_memory())
 
 
@@ -175,10 +181,11 @@ def plain_loop(size: int, words: int) -> Callable[[], int]:
     return step
 
 
-def run_training(size: int, words: int, steps: int, precision: str, hear: Callable[[Event], None]) -> None:
+def run_training(size: int, words: int, steps: int, way: str, hear: Callable[[Event], None]) -> None:
     """`nextword.train` with two layers of `size` and a vocabulary of `words`, on a made-up text, for `steps` steps."""
     from nextword import ModelConfig, TrainConfig, train
 
+    precision, sampled_words = WAYS[way]
     with tempfile.TemporaryDirectory() as folder:
         text, valid = Path(folder, "train.txt"), Path(folder, "valid.txt")
         write_tokens(text, 2 * BATCH * BPTT * steps, words)
@@ -191,6 +198,7 @@ def run_training(size: int, words: int, steps: int, precision: str, hear: Callab
             batch_size=BATCH,
             bptt=BPTT,
             precision=precision,
+            sampled_words=sampled_words,
             device="cpu",
             out=folder,
         )
@@ -316,9 +324,9 @@ def measure_speed(options: argparse.Namespace) -> list[Record]:
         common = size, options.words, options.steps
         contestants = {"plain": Contestant(plain_turns, *common)}
         contestants["plain"].answer()
-        for precision in ("auto", "fp32"):
-            contestants[precision] = Contestant(nextword_turns, *common, options.rounds + 1, precision)
-            contestants[precision].answer()
+        for way in WAYS:
+            contestants[way] = Contestant(nextword_turns, *common, options.rounds + 1, way)
+            contestants[way].answer()
         speeds: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(options.rounds + 1):
             for name, contestant in contestants.items():
@@ -331,12 +339,12 @@ def measure_speed(options: argparse.Namespace) -> list[Record]:
         records += [
             {
                 "size": f"2 x {size}",
-                "precision": precision,
+                "way": way,
                 "plain": medians["plain"],
-                "nextword": medians[precision],
-                "ratio": medians[precision] / medians["plain"],
+                "nextword": medians[way],
+                "ratio": medians[way] / medians["plain"],
             }
-            for precision in ("auto", "fp32")
+            for way in WAYS
         ]
     return records
 
@@ -443,7 +451,7 @@ def table(results: Record) -> list[str]:
     """The results as lines for a person: measure, the loop by hand, nextword, their ratio."""
     rows = [("", "plain loop", "nextword", "ratio")]
     for record in results.get("speed", []):
-        name = f"tokens a second, {record['size']} tied, {results['words']:,} words, {record['precision']}"
+        name = f"tokens a second, {record['size']} tied, {results['words']:,} words, {record['way']}"
         rows.append((name, f"{record['plain']:,.0f}", f"{record['nextword']:,.0f}", f"{record['ratio']:.2f}"))
     if record := results.get("memory"):
         name = f"peak memory in training, {record['words']:,} words, {record['size']}"
