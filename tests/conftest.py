@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,10 @@ from nextword.trainer import train
 # Fixed examples: a run today and a run tomorrow test the same; no deadline, because the machine may be busy.
 settings.register_profile("nextword", deadline=None, derandomize=True, database=None)
 settings.load_profile("nextword")
+
+# In a shell's background job SIGINT is ignored, and nextword leaves ignored signals alone; tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HOW_PYTHON_WRITES = {"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDEVMODE", "PYTHONWARNINGS"}
 
