@@ -36,9 +36,9 @@ _SIZES = (
     _Size(1, 320, 0.0),
     _Size(1, 384, 3.0),
     _Size(2, 320, 4.0),
-    _Size(2, 448, 5.2),
-    _Size(2, 512, 9.0),
-    _Size(2, 640, 14.0),
+    _Size(2, 448, 7.0),
+    _Size(2, 512, 10.0),
+    _Size(2, 640, 15.0),
 )
 _NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
