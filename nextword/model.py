@@ -20,7 +20,7 @@ from nextword.loss import WordSampler, linear_cross_entropy
 LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (1, B, H)
 
 _WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of one nn.LSTM layer
-_FUSED_FROM = 384  # units, from where on `fused_lstm` is faster than nn.LSTM's bf16 on a processor
+_FUSED_FROM = 600  # units: where `fused_lstm` begins to be faster than nn.LSTM in bf16 on a processor, of 320 to 672
 
 
 class LSTMLanguageModel(nn.Module):

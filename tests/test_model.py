@@ -144,3 +144,18 @@ def test_recurrent_dropout_leaves_the_weights_themselves_alone_and_trains_them()
     gradient = model.get_parameter("lstm.0.weight_hh_l0").grad
     assert gradient is not None
     assert 0.2 < (gradient == 0).float().mean() < 0.8
+
+
+def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(2)
+    network = LSTMLanguageModel(ModelConfig(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
+    window = torch.randint(30, (9, 4))
+    gradients = []
+    for least in (1, 10**6):  # by hand, and by nn.LSTM
+        monkeypatch.setattr("nextword.model._FUSED_FROM", least)
+        torch.manual_seed(3)  # of the dropout masks
+        loss, _ = network.loss(window[:-1], window[1:], None, torch.bfloat16)
+        gradients.append(torch.autograd.grad(loss, network.lstm[0].get_parameter("weight_hh_l0"))[0])
+    by_hand, by_torch = gradients
+    assert not torch.equal(by_hand, by_torch)  # two ways, indeed
+    assert torch.nn.functional.cosine_similarity(by_hand.flatten(), by_torch.flatten(), dim=0) > 0.99
