@@ -1,7 +1,7 @@
 """One LSTM layer over a window, forward and backward by hand, for processors that multiply bf16 fast.
 
-nn.LSTM under autocast spends as much time around its matrix products as in them once a layer is a few hundred
-units wide, and keeps the cell state in bf16, whose eight bits lose what a long memory adds in small portions. Here
+The backward pass of nn.LSTM under autocast is slow where layers are wide, and its cell state is bf16, whose eight bits
+lose what a long memory adds in small portions. Here
 
 - what no step depends on is one product for the whole window: the input's share of the gates, and in the backward
   pass the gradients of both weight matrices and of the input;
@@ -64,7 +64,7 @@ class _LSTMWindow(torch.autograd.Function):
         with torch.autocast(inputs.device.type, enabled=False):
             flat = inputs.flatten(0, 1).to(dtype)
             # tanh(x) = 2 sigmoid(2x) - 1, and doubling is exact in binary: with the candidate's rows doubled, one
-            # sigmoid does for all four gates, in a third of tanh's time.
+            # sigmoid does for all four gates, in a fraction of tanh's time.
             from_input, recurrent = _candidate_doubled(weight_ih, dtype), _candidate_doubled(weight_hh, dtype)
             bias = _candidate_doubled((bias_ih + bias_hh)[:, None], dtype)[:, 0]
             given = torch.addmm(bias, flat, from_input.t()).view(steps, streams, 4 * units)

@@ -4,7 +4,7 @@ A network that starts from random numbers learns grammar within minutes and topi
 two sentences ago, makes "French" likely now is worth so little to the loss that gradient descent on the little text
 a person has does not find it. Both halves of it can be had from counting, before training:
 
-- A third of every word's vector is latent semantic analysis: words that occur in the same paragraphs get similar
+- A part of every word's vector is latent semantic analysis: words that occur in the same paragraphs get similar
   coordinates, frequent words next to none. With the tied output layer, a hidden state that resembles the coordinates
   of "France" makes "French" likely.
 - As many units of the first layer, one for each such coordinate, are leaky integrators: their forget gates stay open
@@ -13,7 +13,8 @@ a person has does not find it. Both halves of it can be had from counting, befor
 
 The first steps of training are large, and would destroy in seconds what they could not find again in minutes. So
 these coordinates and units stay as they are; everything else is learned around them. In the last layer their output
-gates are learned, too, once the rest has settled: when to let the topic show ("speaks fluent ...") and when not.
+gates are learned, too, once the rest has settled: when to let the topic show ("speaks fluent ...") and when not. Until
+then they are nearly closed. Where no topic is to be kept, the vectors are counted all the same, and learned on.
 
 Deerwester et al. 1990 (latent semantic analysis); Levy, Goldberg and Dagan 2015 (positive pointwise mutual
 information, weighted singular values); Pantel and Lin 2002 (discount for rare pairs); Tallec and Ollivier 2018

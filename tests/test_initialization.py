@@ -102,6 +102,20 @@ def test_a_topic_makes_its_words_likely_twenty_words_later(ids: np.ndarray, num_
     assert share_of_first_group(model, first) > 1.1 * share_of_first_group(model, second)
 
 
+def test_what_a_word_says_comes_through_all_layers_from_the_start(ids: np.ndarray) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40, num_layers=3, topic_share=0.0)
+    with torch.no_grad():
+        shown, _ = model(torch.arange(2, 12)[None])  # ten words, each in a stream of its own
+    assert shown[0].std(dim=0).mean() > 0.003  # of torch's own numbers, a hundredth of that is left
+
+
+def test_the_topic_is_hidden_until_training_learns_when_to_show_it(ids: np.ndarray) -> None:
+    model = initialized(ids, embedding_dim=40, hidden_size=40)
+    after = list(FUNCTION_WORDS) * 2
+    first, second = (share_of_first_group(model, [*group[:10], *after]) for group in (FIRST, SECOND))
+    assert first == pytest.approx(second, rel=0.05)
+
+
 @pytest.mark.parametrize("progress", [0.0, 0.9])
 def test_training_steps_leave_the_topic_alone_and_late_ones_learn_when_to_show_it(
     ids: np.ndarray, progress: float
