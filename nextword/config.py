@@ -125,6 +125,22 @@ class TrainConfig:
         return 2 if self.tokenizer == "words" else 1
 
 
+@dataclass(frozen=True)
+class AdaptConfig:
+    """How much what was typed in a session counts beside the model: the continuous cache of `adaptation.py`.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    window: int = _setting(2_000, "How many of the words read last are remembered.", 0, 100_000)
+    weight: float = _setting(0.1, "Share of the probability that they get.", 0, 0.99)
+    flatness: float = _setting(0.6, "How much more a word counts whose context was like the present one.", 0, 100)
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+
 def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterable[str]) -> str:
     """Which of the fields `names` are asked for otherwise than they are, for an error message; empty if none is."""
     wrong = [name for name in names if wanted[name] != stored[name]]
@@ -134,7 +150,7 @@ def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterab
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
-def _check_fields(config: ModelConfig | TrainConfig) -> None:
+def _check_fields(config: ModelConfig | TrainConfig | AdaptConfig) -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):
         value = getattr(config, item.name)

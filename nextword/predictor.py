@@ -8,11 +8,12 @@ any screen.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 from nextword.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from nextword.errors import UsageError
 from nextword.lstm import Array, LSTMNetwork, LSTMState, softmax
-from nextword.tokenizer import END_ID
+from nextword.tokenizer import END_ID, capitalized
 
 if TYPE_CHECKING:
+    from nextword.config import AdaptConfig
     from nextword.session import Session
+
+_LAST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Prediction:
     def log2(self) -> float:
         """Base-two logarithm of the probability: minus the word's surprisal in bits."""
         return math.log2(self.probability) if self.probability > 0 else -math.inf
+
+
+class NewWord(NamedTuple):
+    """A word outside the vocabulary that was met in a session."""
+
+    word: str  # normalised
+    form: str  # as it was written
 
 
 def check_count(k: int) -> None:
@@ -86,11 +97,15 @@ class Predictor:
         session.feed(text)
         return session.suggest(k, punctuation)
 
-    def session(self) -> Session:
-        """A fresh `Session`: it carries hidden and cell state from one text to the next."""
+    def session(self, adapt: AdaptConfig | None = None) -> Session:
+        """A fresh `Session`: it carries hidden and cell state from one text to the next.
+
+        Args:
+            adapt: How it also learns from what it reads; None: not at all.
+        """
         from nextword.session import Session
 
-        return Session(self)
+        return Session(self, adapt)
 
     @cached_property
     def initial_state(self) -> LSTMState:
@@ -105,32 +120,75 @@ class Predictor:
         """(V,) probability of every token of the vocabulary, by id, to come next; they sum to one."""
         return softmax(self.network.logits(state.hidden[-1]))
 
-    def top(self, distribution: Array, k: int, at_start: bool = False, punctuation: bool = False) -> list[Prediction]:
+    def top(
+        self,
+        distribution: Array,
+        k: int,
+        at_start: bool = False,
+        punctuation: bool = False,
+        prefix: str = "",
+        new_words: Sequence[NewWord] = (),
+    ) -> list[Prediction]:
         """The `k` most likely words of a distribution, the likeliest first; equals in order of their ids.
 
         The unknown word and `<eos>` are never among them.
 
         Args:
-            distribution: (V,) probabilities.
-            k: How many.
+            distribution: (V + U,) probabilities of the vocabulary and of `new_words`.
+            k: How many; fewer come back only where there are fewer.
             at_start: Whether a sentence starts here, and words are capitalised.
             punctuation: Whether punctuation marks count as words.
+            prefix: The letters typed of the word. Only words that begin with them are suggested, and written as they
+                are: with a capital or in capitals only. Without regard to case unless the model is cased.
+            new_words: Words outside the vocabulary that may come, too; those of probability 0 may not.
 
         Raises:
             UsageError: `k` is less than 1.
         """
         check_count(k)
-        candidates = self._tokens if punctuation else self._words
+        candidates = self._candidates(prefix, punctuation)
+        if new_words:
+            start = self.tokenizer.normalize(prefix)
+            more = [
+                index
+                for index, new in enumerate(new_words, len(self.tokenizer))
+                if distribution[index] > 0 and new.word.startswith(start)
+            ]
+            candidates = np.concatenate([candidates, np.asarray(more, np.intp)])
         probabilities = distribution[candidates]
         if k < len(candidates):
             kth = np.partition(probabilities, len(candidates) - k)[len(candidates) - k]
             kept = np.flatnonzero(probabilities >= kth)
             candidates, probabilities = candidates[kept], probabilities[kept]
-        order = np.argsort(-probabilities, kind="stable")[:k]
+        order = np.lexsort((candidates, -probabilities))[:k]
+        forms = (self._form(int(candidates[best]), at_start, new_words) for best in order)
         return [
-            Prediction(self.tokenizer.surface(int(candidates[best]), at_start), float(probabilities[best]))
-            for best in order
+            Prediction(self._as_typed(form, prefix), probability)
+            for form, probability in zip(forms, probabilities[order].tolist(), strict=True)
         ]
+
+    def _form(self, token_id: int, at_start: bool, new_words: Sequence[NewWord]) -> str:
+        """How a word is written here, the new ones counted on from the vocabulary's last."""
+        new = token_id - len(self.tokenizer)
+        return (
+            self.tokenizer.surface(token_id, at_start)
+            if new < 0
+            else self.tokenizer.placed(new_words[new].form, at_start)
+        )
+
+    def _as_typed(self, form: str, prefix: str) -> str:
+        """`form` with the capitals that the letters typed have, where the model leaves case to the user."""
+        if self.tokenizer.cased or not prefix[:1].isupper():
+            return form
+        return form.upper() if len(prefix) > 1 and prefix.isupper() else capitalized(form)
+
+    def _candidates(self, prefix: str, punctuation: bool) -> NDArray[np.intp]:
+        """Ids of what may be suggested after some letters of it."""
+        if not prefix:
+            return self._tokens if punctuation else self._words
+        words, ids = self._alphabet
+        start = self.tokenizer.normalize(prefix)
+        return ids[bisect_left(words, start) : bisect_left(words, start + _LAST_CHARACTER)]
 
     @cached_property
     def _tokens(self) -> NDArray[np.intp]:
@@ -141,3 +199,10 @@ class Predictor:
     def _words(self) -> NDArray[np.intp]:
         """Ids of the words among them, punctuation left out."""
         return np.flatnonzero([self.tokenizer.is_word(token) for token in self.tokenizer.words])
+
+    @cached_property
+    def _alphabet(self) -> tuple[list[str], NDArray[np.intp]]:
+        """The words in alphabetical order, so that those with a common prefix stand side by side; and their ids."""
+        words = self.tokenizer.words
+        ids = sorted(self._words.tolist(), key=words.__getitem__)
+        return [words[index] for index in ids], np.asarray(ids, np.intp)

@@ -1,24 +1,59 @@
 """The memory in use: a text that comes in pieces, and the LSTM's state carried from each to the next.
 
 "I grew up in France." "My parents had a bakery." "I still speak fluent ...": each piece is read once, and what
-was said pieces ago still counts. Knows no screen.
+was said pieces ago still counts. A session also learns from what it reads (`adaptation.py`): words that came lately
+come again, new names among them. Knows no screen and no files.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from typing import NamedTuple
 
-from nextword.lstm import LSTMState
-from nextword.predictor import Prediction, Predictor
-from nextword.tokenizer import END_ID, SentencePosition
+import numpy as np
+
+from nextword.adaptation import Ids, Keys, Memory, mixed
+from nextword.config import AdaptConfig
+from nextword.lstm import Array, LSTMState
+from nextword.predictor import NewWord, Prediction, Predictor
+from nextword.tokenizer import END_ID, Encoded, SentencePosition
+
+_TAIL = 2_000  # characters of the text kept
+_MOST_UNDONE = 1_000
+_MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
+_LONGEST_NEW_WORD = 64  # characters
 
 
-class _Moment(NamedTuple):
-    """Everything a session remembers; a few kilobytes, never changed in place, so going back is free."""
+class Moment(NamedTuple):
+    """Where a session has got to; a few kilobytes, never changed in place, so going back is free.
+
+    Attributes:
+        state: Hidden and cell state of every layer.
+        memory: The words read and what was shown before each, up to `end`; what follows belongs to later moments.
+        end: How many words had been put into `memory`.
+        position: Where in a sentence.
+        words_seen: Tokens read, `<eos>` not counted.
+        tail: The end of the text read.
+        new_words: Those outside the vocabulary; the first has the id that follows the vocabulary's last.
+        forgotten: Ids of words that are forgotten, and how many words had been read then.
+    """
 
     state: LSTMState
-    position: SentencePosition
-    words_seen: int
+    memory: Memory
+    end: int = 0
+    position: SentencePosition = SentencePosition()
+    words_seen: int = 0
+    tail: str = ""
+    new_words: tuple[NewWord, ...] = ()
+    forgotten: tuple[tuple[int, int], ...] = ()
+
+
+class Learned(NamedTuple):
+    """A word that a session has learned from the text it read."""
+
+    word: str  # as people write it
+    times: int
+    new: bool  # whether it is outside the vocabulary
 
 
 class Session:
@@ -29,15 +64,24 @@ class Session:
 
     Args:
         predictor: The model to read and suggest with.
+        adapt: How the session learns from what it reads; None: it does not.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor, adapt: AdaptConfig | None = None) -> None:
         self._predictor = predictor
+        self.adapt = adapt
         self._moment = self._beginning()
-        self._earlier: list[_Moment] = []
+        self._earlier: deque[Moment] = deque(maxlen=_MOST_UNDONE)
+        self._expected: tuple[Moment, Array] | None = None
 
-    def _beginning(self) -> _Moment:
-        return _Moment(self._predictor.initial_state, SentencePosition(), 0)
+    def _beginning(self) -> Moment:
+        state = self._predictor.initial_state
+        return Moment(state, Memory(len(state.hidden[-1]), self.adapt.window if self.adapt else 0))
+
+    @property
+    def moment(self) -> Moment:
+        """Where the session is; `go_to` brings it back there."""
+        return self._moment
 
     @property
     def state(self) -> LSTMState:
@@ -55,27 +99,92 @@ class Session:
         Returns:
             The words of `text` that are not in the vocabulary, each once.
         """
-        ids, unknown = self._predictor.tokenizer.encode(text)
-        state, position, seen = self._moment
-        for token_id in ids:
-            position = position.after(self._predictor.tokenizer.words[token_id])
-        self._earlier.append(self._moment)
-        self._moment = _Moment(
-            self._predictor.read(ids, state), position, seen + sum(token_id != END_ID for token_id in ids)
-        )
-        return unknown
+        encoded = self._predictor.tokenizer.encode(text)
+        now = self._moment
+        self._earlier.append(now)
+        after = now._replace(tail=(f"{now.tail} {text}" if now.tail else text)[-_TAIL:])
+        if encoded.ids:
+            shown, state = self._predictor.network.read(encoded.ids, now.state)
+            position = now.position
+            for token_id in encoded.ids:
+                position = position.after(self._predictor.tokenizer.words[token_id])
+            seen = now.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
+            after = after._replace(state=state, position=position, words_seen=seen)
+            if self.adapt:
+                before = np.concatenate([now.state.hidden[-1][None], shown[:-1]])
+                after = self._remembering(after, encoded, before)
+        self._moment = after
+        return encoded.unknown
 
-    def suggest(self, k: int = 5, punctuation: bool = False) -> list[Prediction]:
+    def _remembering(self, moment: Moment, encoded: Encoded, before: Array) -> Moment:
+        """`moment` with the words just read, and (T, H) what was shown before each, remembered."""
+        tokenizer = self._predictor.tokenizer
+        if len(moment.new_words) > _MOST_NEW_WORDS:
+            moment = self._tidied(moment)
+        new_words = list(moment.new_words)
+        numbers = {new.word: index for index, new in enumerate(new_words, len(tokenizer))}
+        ids = np.asarray(encoded.ids, np.int32)
+        for place, form in encoded.strange.items():
+            word = tokenizer.normalize(form)
+            if len(word) <= _LONGEST_NEW_WORD and word.isprintable() and tokenizer.is_word(word):
+                if word not in numbers:
+                    numbers[word] = len(tokenizer) + len(new_words)
+                    new_words.append(NewWord(word, form))
+                ids[place] = numbers[word]
+        end = moment.memory.append(moment.end, before, ids)
+        return moment._replace(end=end, new_words=tuple(new_words))
+
+    def _tidied(self, moment: Moment) -> Moment:
+        """`moment` without the new words that are no longer remembered, and with a memory of its own."""
+        keys, words = self._remembered(moment)
+        size = len(self._predictor.tokenizer)
+        kept = np.unique(words[words >= size])
+        renumbered = words.copy()
+        renumbered[words >= size] = size + np.searchsorted(kept, words[words >= size])
+        memory = Memory(keys.shape[1], moment.memory.window)
+        end = memory.append(0, keys, renumbered)
+        return moment._replace(
+            memory=memory, end=end, new_words=tuple(moment.new_words[number - size] for number in kept), forgotten=()
+        )
+
+    def _remembered(self, moment: Moment) -> tuple[Keys, Ids]:
+        """What is remembered and not forgotten: (m, H) what was shown before each word, and (m,) the words."""
+        keys, words = moment.memory.last(moment.end)
+        if moment.forgotten:
+            places = np.arange(moment.end - len(words), moment.end)
+            kept = np.ones(len(words), bool)
+            for number, before in moment.forgotten:
+                kept &= (words != number) | (places >= before)
+            keys, words = keys[kept], words[kept]
+        return keys, words
+
+    def distribution(self) -> Array:
+        """(V + U,) probability of every word to come next: of the vocabulary, then of the new words met."""
+        if self._expected is None or self._expected[0] is not self._moment:
+            now = self._moment
+            expected = self._predictor.distribution(now.state)
+            if self.adapt:
+                expected = np.concatenate([expected, np.zeros(len(now.new_words), np.float32)])
+                expected = mixed(expected, now.state.hidden[-1], *self._remembered(now), self.adapt)
+            self._expected = now, expected
+        return self._expected[1]
+
+    def suggest(self, k: int = 5, punctuation: bool = False, prefix: str = "") -> list[Prediction]:
         """The `k` most likely next words, the likeliest first; see `Predictor.top`.
+
+        Args:
+            k: How many.
+            punctuation: Whether punctuation marks count as words.
+            prefix: The letters typed of the next word. They are not read: the state stays as it is.
 
         Raises:
             UsageError: `k` is less than 1.
         """
-        distribution = self._predictor.distribution(self.state)
-        return self._predictor.top(distribution, k, self._moment.position.at_start, punctuation)
+        now = self._moment
+        return self._predictor.top(self.distribution(), k, now.position.at_start, punctuation, prefix, now.new_words)
 
     def undo(self) -> bool:
-        """Go back to before the last `feed` or `reset`; False if there is nothing to take back."""
+        """Go back to before the last `feed`, `forget` or `reset`; False if there is nothing to take back."""
         if not self._earlier:
             return False
         self._moment = self._earlier.pop()
@@ -85,3 +194,39 @@ class Session:
         """Forget everything read; `undo` brings it back."""
         self._earlier.append(self._moment)
         self._moment = self._beginning()
+
+    def go_to(self, moment: Moment) -> None:
+        """Be where the session was at `moment`, as if nothing had come after it; `undo` does not lead back.
+
+        What is read from there takes the place of what came after `moment` before, so that later moments of the same
+        text can no longer be gone to.
+        """
+        self._moment = moment
+
+    def learned(self) -> list[Learned]:
+        """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
+        _, words = self._remembered(self._moment)
+        tokenizer, new_words = self._predictor.tokenizer, self._moment.new_words
+        learned = []
+        for number, count in Counter(words.tolist()).most_common():
+            new = number - len(tokenizer)
+            if new >= 0:
+                learned.append(Learned(new_words[new].form, count, True))
+            elif tokenizer.is_word(tokenizer.words[number]):
+                learned.append(Learned(tokenizer.surface(number), count, False))
+        return sorted(learned, key=lambda word: not word.new)
+
+    def forget(self, word: str) -> bool:
+        """Forget that `word` was read, until it is read again; False if it is not remembered. `undo` brings it back."""
+        now, tokenizer = self._moment, self._predictor.tokenizer
+        normalized = tokenizer.normalize(word)
+        number = next(
+            (index for index, new in enumerate(now.new_words, len(tokenizer)) if new.word == normalized),
+            tokenizer.token_id(normalized),
+        )
+        if number is None or number not in self._remembered(now)[1]:
+            return False
+        self._earlier.append(now)
+        others = tuple(entry for entry in now.forgotten if entry[0] != number)
+        self._moment = now._replace(forgotten=(*others, (number, now.end)))
+        return True

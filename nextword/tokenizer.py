@@ -56,6 +56,8 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
+_INSIDE_WORDS = "'-\u2018\u2019\u201b\u02bc\u2010\u2011\u2012\u2013"  # and what _FOLDED makes of those two
+_INSIDE_NUMBERS = ".,:"
 _BATCH = 2048  # paragraphs given to the library at once
 _FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
 _FOLD = normalizers.Sequence(_FOLDS)
@@ -65,7 +67,12 @@ class Encoded(NamedTuple):
     """What a typed text became."""
 
     ids: list[int]
-    unknown: list[str]  # the words outside the vocabulary, in order, each once
+    strange: dict[int, str]  # place in `ids` to how the text has it, for every word outside the vocabulary
+
+    @property
+    def unknown(self) -> list[str]:
+        """The words outside the vocabulary, in order, each once."""
+        return list(dict.fromkeys(self.strange.values()))
 
 
 class Written(NamedTuple):
@@ -229,6 +236,11 @@ class WordTokenizer:
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
+    def token_id(self, word: str) -> int | None:
+        """The id of a normalised word; None where it is not in the vocabulary."""
+        found: int | None = self._tokenizer.token_to_id(word)
+        return found
+
     def is_word(self, token: str) -> bool:
         """Whether `token` is a word to suggest: neither a special token nor only punctuation."""
         return token not in (UNKNOWN, END) and any(map(str.isalnum, token))
@@ -236,8 +248,11 @@ class WordTokenizer:
     def surface(self, token_id: int, at_start: bool = False) -> str:
         """The word as people write it, with a capital where a sentence starts."""
         word = self.words[token_id]
-        form = self.surface_forms.get(word, word)
-        return form[:1].upper() + form[1:] if at_start and not self.cased else form
+        return self.placed(self.surface_forms.get(word, word), at_start)
+
+    def placed(self, form: str, at_start: bool) -> str:
+        """A word's form as it stands where a sentence starts, or inside one."""
+        return capitalized(form) if at_start and not self.cased else form
 
     # -- text to ids ---------------------------------------------------------------------------------------------
 
@@ -247,17 +262,36 @@ class WordTokenizer:
         The end of the text ends nothing, so a text may be fed in pieces.
         """
         ids: list[int] = []
-        unknown: dict[str, None] = {}
+        strange: dict[int, str] = {}
         breaks = LINE_END if self.scheme == "whitespace" else PARAGRAPH_END
         for index, piece in enumerate(breaks.split(SURROGATE.sub("\ufffd", text))):
             if index:
                 ids.append(END_ID)
             encoding: Encoding = self._tokenizer.encode(piece)
-            ids += encoding.ids
-            for token, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            for place, (token, (begin, end)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True), len(ids)):
                 if token == UNKNOWN_ID:
-                    unknown[piece[begin:end]] = None
-        return Encoded(ids, list(unknown))
+                    strange[place] = piece[begin:end]
+            ids += encoding.ids
+        return Encoded(ids, strange)
+
+    def normalize(self, word: str) -> str:
+        """A word as the vocabulary would have it: plain characters, and lower case unless cased."""
+        normalizer = self._tokenizer.normalizer
+        return str(normalizer.normalize_str(SURROGATE.sub("\ufffd", word))) if normalizer else word
+
+    def split_unfinished(self, text: str) -> tuple[str, str]:
+        """A text being typed as (what is complete, the letters of the word at its end); together they are the text.
+
+        The second is empty where the text ends in white space or in punctuation.
+        """
+        begin = len(text)
+        if self.scheme == "whitespace":
+            while begin and not text[begin - 1].isspace():
+                begin -= 1
+        else:
+            while begin and _continues_word(text, begin - 1):
+                begin -= 1
+        return text[:begin], text[begin:]
 
     def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
         """Ids of whole documents, in order and in handy portions; every paragraph (or line) ends with `<eos>`.
@@ -321,6 +355,21 @@ class WordTokenizer:
         return text
 
 
+def _continues_word(text: str, place: int) -> bool:
+    """Whether the character at `place` may belong to a word whose other letters, if any, end the text."""
+    character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
+    if character in _INSIDE_WORDS:
+        return _is_letter(before) and (not after or _is_letter(after))
+    if character in _INSIDE_NUMBERS:
+        return before.isnumeric() and after.isnumeric()
+    return _is_letter(character)
+
+
+def _is_letter(character: str) -> bool:
+    """Whether it is a letter, a digit or a mark on one, of any script."""
+    return character.isalnum() or (character != "" and unicodedata.category(character)[0] == "M")
+
+
 def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Written]:
     """The tokens of a piece that begins in `line`, and its `<eos>`."""
     position, end = 0, 0
@@ -368,6 +417,11 @@ class _FormsByPlace:
             for word, (chosen, _, form) in best.items()
             if form and form != word and (chosen or form != word.capitalize())
         }
+
+
+def capitalized(form: str) -> str:
+    """`form` with a capital first letter, the others as they are."""
+    return form[:1].upper() + form[1:]
 
 
 def _folded(text: str) -> str:

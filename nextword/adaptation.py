@@ -1,0 +1,93 @@
+"""What was typed lately comes again: a memory of the words read, mixed with the model's expectations.
+
+For every word that a session reads, `Memory` keeps what the network's last layer showed just before it came. When
+the next word is wanted, each remembered word gets a weight: the more what was shown then is like what is shown now,
+the larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
+cache", equation 2). Words outside the vocabulary are remembered, too, so that a name typed once can be suggested
+(Grave, Cisse and Joulin 2017, "Unbounded cache model for online language modeling with open vocabulary"). Nothing of
+the network changes, so forgetting is dropping what was remembered.
+
+Knows arrays and ids; nothing of text, files or sessions.
+
+Letters in shapes: n places in a text, m words remembered, H size of the last layer, V words in the vocabulary, U words
+outside it that were met.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.config import AdaptConfig
+from nextword.lstm import Array
+
+Keys = NDArray[np.float16]  # what was shown, in half precision, so that a file holds exactly what was compared
+Ids = NDArray[np.int32]
+
+_LEAST_ROOM = 256
+
+
+class Memory:
+    """The words read and what was shown before each, in order; grows at its end, and can be cut there.
+
+    Args:
+        hidden_size: H.
+        window: How many are wanted at a time; those further back are dropped sooner or later.
+    """
+
+    def __init__(self, hidden_size: int, window: int) -> None:
+        self.window = window
+        self._keys: Keys = np.empty((_LEAST_ROOM, hidden_size), np.float16)
+        self._words: Ids = np.empty(_LEAST_ROOM, np.int32)
+        self._dropped = 0  # how many were remembered once and dropped since
+
+    def append(self, end: int, keys: Array | Keys, words: Ids) -> int:
+        """Remember words after the first `end`, in the place of what may have come after those.
+
+        Args:
+            end: How many words had been read.
+            keys: (m, H) what was shown before each.
+            words: (m,) ids.
+
+        Returns:
+            How many have been read now.
+        """
+        kept = max(0, end - self._dropped)
+        if kept + len(words) > len(self._words):
+            keep = min(kept, self.window)
+            room = max(_LEAST_ROOM, 2 * (keep + len(words)))
+            old_keys, old_words = self._keys[kept - keep : kept], self._words[kept - keep : kept]
+            self._keys, self._words = np.empty((room, keys.shape[1]), np.float16), np.empty(room, np.int32)
+            self._keys[:keep], self._words[:keep] = old_keys, old_words
+            self._dropped, kept = end - keep, keep
+        self._keys[kept : kept + len(words)] = keys
+        self._words[kept : kept + len(words)] = words
+        return end + len(words)
+
+    def last(self, end: int) -> tuple[Keys, Ids]:
+        """What is remembered of the window that ends after `end` words: (m, H) what was shown before, and (m,) ids."""
+        first = max(0, end - self.window - self._dropped)
+        stop = max(first, end - self._dropped)
+        return self._keys[first:stop], self._words[first:stop]
+
+
+def mixed(distribution: Array, shown: Array, keys: Keys, words: Ids, config: AdaptConfig) -> Array:
+    """The model's distribution, and in it what is remembered.
+
+    Args:
+        distribution: (V + U,) the model's, 0 for the words outside its vocabulary.
+        shown: (H,) what the last layer shows now.
+        keys: (m, H) what it showed before each word remembered.
+        words: (m,) those words.
+        config: How much they count.
+
+    Returns:
+        (V + U,) probabilities that sum to one.
+    """
+    if not len(words):
+        return distribution
+    alike = keys.astype(np.float32) @ shown
+    weights = np.exp(config.flatness * (alike - alike.max()))
+    recalled = np.bincount(words, weights, len(distribution)) / weights.sum()
+    mixture: Array = ((1 - config.weight) * distribution + config.weight * recalled).astype(np.float32)
+    return mixture
