@@ -21,7 +21,6 @@ from nextword.tokenizer import END_ID, Encoded, SentencePosition
 _TAIL = 2_000  # characters of the text kept
 _MOST_UNDONE = 1_000
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
-_LONGEST_NEW_WORD = 64  # characters
 
 
 class Moment(NamedTuple):
@@ -126,7 +125,7 @@ class Session:
         ids = np.asarray(encoded.ids, np.int32)
         for place, form in encoded.strange.items():
             word = tokenizer.normalize(form)
-            if len(word) <= _LONGEST_NEW_WORD and word.isprintable() and tokenizer.is_word(word):
+            if tokenizer.is_learnable(word):
                 if word not in numbers:
                     numbers[word] = len(tokenizer) + len(new_words)
                     new_words.append(NewWord(word, form))
@@ -165,7 +164,8 @@ class Session:
             expected = self._predictor.distribution(now.state)
             if self.adapt:
                 expected = np.concatenate([expected, np.zeros(len(now.new_words), np.float32)])
-                expected = mixed(expected, now.state.hidden[-1], *self._remembered(now), self.adapt)
+                keys, words = self._remembered(now)
+                expected = mixed(expected, keys.astype(np.float32) @ now.state.hidden[-1], words, self.adapt)
             self._expected = now, expected
         return self._expected[1]
 
