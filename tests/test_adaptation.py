@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nextword.adaptation import Ids, Keys, Memory, mixed
 from nextword.config import AdaptConfig
+from nextword.lstm import Array
 
 SIZE = 3
 
@@ -69,6 +70,11 @@ def test_keys_are_kept_in_half_precision() -> None:
     np.testing.assert_array_equal(memory.last(end)[0], keys.astype(np.float16))
 
 
+def mixture_of(distribution: Array, shown: Array, keys: Keys, words: Ids, config: AdaptConfig) -> Array:
+    """What is expected after (H,) `shown`, where (m, H) `keys` were shown before the (m,) words remembered."""
+    return mixed(distribution, shown, keys, words, config)
+
+
 configs = st.builds(
     AdaptConfig, weight=st.floats(0, 0.99), flatness=st.floats(0, 100), window=st.just(AdaptConfig.window)
 )
@@ -82,7 +88,7 @@ def test_a_mixture_is_a_distribution(config: AdaptConfig, seed: int, remembered:
     shown = chance.uniform(-1, 1, SIZE).astype(np.float32)
     keys = chance.uniform(-1, 1, (remembered, SIZE)).astype(np.float16)
     words = chance.integers(0, 20 + new, remembered).astype(np.int32)
-    mixture = mixed(distribution, shown, keys, words, config)
+    mixture = mixture_of(distribution, shown, keys, words, config)
     assert mixture.shape == distribution.shape
     assert mixture.dtype == np.float32
     assert mixture.min() >= 0
@@ -91,7 +97,7 @@ def test_a_mixture_is_a_distribution(config: AdaptConfig, seed: int, remembered:
 
 def test_nothing_remembered_changes_nothing() -> None:
     distribution = np.asarray([0.5, 0.3, 0.2], np.float32)
-    mixture = mixed(distribution, np.ones(SIZE, np.float32), *entries(0, 0), AdaptConfig())
+    mixture = mixture_of(distribution, np.ones(SIZE, np.float32), *entries(0, 0), AdaptConfig())
     np.testing.assert_array_equal(mixture, distribution)
 
 
@@ -99,7 +105,7 @@ def test_what_came_after_the_most_similar_context_gains_most() -> None:
     distribution = np.full(4, 0.25, np.float32)
     keys = np.asarray([[1, 0, 0], [0, 1, 0], [-1, 0, 0]], np.float16)
     words = np.asarray([1, 2, 3], np.int32)
-    mixture = mixed(distribution, np.asarray([1, 0.1, 0], np.float32), keys, words, AdaptConfig())
+    mixture = mixture_of(distribution, np.asarray([1, 0.1, 0], np.float32), keys, words, AdaptConfig())
     assert mixture[1] > mixture[2] > mixture[3]
     assert mixture[1] > distribution[1]
     assert mixture[0] < distribution[0]
@@ -109,5 +115,5 @@ def test_a_word_read_more_often_gains_more() -> None:
     distribution = np.full(3, 1 / 3, np.float32)
     keys = np.ones((5, SIZE), np.float16)
     words = np.asarray([2, 1, 2, 1, 2], np.int32)
-    mixture = mixed(distribution, np.ones(SIZE, np.float32), keys, words, replace(AdaptConfig(), flatness=0.0))
+    mixture = mixture_of(distribution, np.ones(SIZE, np.float32), keys, words, replace(AdaptConfig(), flatness=0.0))
     assert mixture[2] > mixture[1] > mixture[0]
