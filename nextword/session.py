@@ -23,7 +23,6 @@ from nextword.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 LONGEST_TAIL = 2_000  # characters of the text kept
 _MOST_UNDONE = 1_000
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
-_LONGEST_NEW_WORD = 64  # characters
 _AT_ONCE = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
 
 
@@ -54,8 +53,8 @@ class Moment(NamedTuple):
 def new_word(form: str, tokenizer: WordTokenizer) -> NewWord | None:
     """What a session remembers of a word as it is written; None where the vocabulary has it, or it is not one."""
     word = tokenizer.normalize(form)
-    fits = len(form) <= _LONGEST_NEW_WORD and form.isprintable()
-    return NewWord(word, form) if fits and tokenizer.is_word(word) and tokenizer.token_id(word) is None else None
+    learnable = tokenizer.is_learnable(word) and tokenizer.is_learnable(form)
+    return NewWord(word, form) if learnable and tokenizer.token_id(word) is None else None
 
 
 class Learned(NamedTuple):
