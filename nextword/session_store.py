@@ -46,6 +46,7 @@ FORMAT = "nextword-session/1"
 MOST_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
 _KIND = Kind(
     "session",
+    missing="Name another session, or begin one: nextword predict --session NAME TEXT",
     damaged="Remove the file, and begin the session anew.",
     unwritable="Make room, or see that the folder can be written.",
     mode=0o600,
