@@ -3,7 +3,8 @@
 For every word that a session reads, `Memory` keeps what the network's last layer showed just before it came. When
 the next word is wanted, each remembered word gets a weight: the more what was shown then is like what is shown now,
 the larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
-cache", equation 2). Words outside the vocabulary are remembered, too, so that a name typed once can be suggested
+cache", equation 2; here by the cosine, which means the same for every model), and larger where it followed the very
+word read last. Words outside the vocabulary are remembered, too, so that a name typed once can be suggested
 (Grave, Cisse and Joulin 2017, "Unbounded cache model for online language modeling with open vocabulary"). Nothing of
 the network changes, so forgetting is dropping what was remembered.
 
@@ -21,10 +22,12 @@ from numpy.typing import NDArray
 from nextword.config import AdaptConfig
 from nextword.lstm import Array
 
-Keys = NDArray[np.float16]  # what was shown, in half precision, so that a file holds exactly what was compared
+Keys = NDArray[np.int8]  # directions of what was shown: unit vectors times 127
 Ids = NDArray[np.int32]
 
 _LEAST_ROOM = 256
+_SCALE = 127.0
+_LEAST_NORM = 1e-12
 
 
 class Memory:
@@ -37,16 +40,16 @@ class Memory:
 
     def __init__(self, hidden_size: int, window: int) -> None:
         self.window = window
-        self._keys: Keys = np.empty((_LEAST_ROOM, hidden_size), np.float16)
+        self._keys: Keys = np.empty((_LEAST_ROOM, hidden_size), np.int8)
         self._words: Ids = np.empty(_LEAST_ROOM, np.int32)
         self._dropped = 0  # how many were remembered once and dropped since
 
-    def append(self, end: int, keys: Array | Keys, words: Ids) -> int:
+    def append(self, end: int, keys: Keys, words: Ids) -> int:
         """Remember words after the first `end`, in the place of what may have come after those.
 
         Args:
             end: How many words had been read.
-            keys: (m, H) what was shown before each.
+            keys: (m, H) `keys_of` what was shown before each.
             words: (m,) ids.
 
         Returns:
@@ -57,7 +60,7 @@ class Memory:
             keep = min(kept, self.window)
             room = max(_LEAST_ROOM, 2 * (keep + len(words)))
             old_keys, old_words = self._keys[kept - keep : kept], self._words[kept - keep : kept]
-            self._keys, self._words = np.empty((room, keys.shape[1]), np.float16), np.empty(room, np.int32)
+            self._keys, self._words = np.empty((room, keys.shape[1]), np.int8), np.empty(room, np.int32)
             self._keys[:keep], self._words[:keep] = old_keys, old_words
             self._dropped, kept = end - keep, keep
         self._keys[kept : kept + len(words)] = keys
@@ -65,19 +68,44 @@ class Memory:
         return end + len(words)
 
     def last(self, end: int) -> tuple[Keys, Ids]:
-        """What is remembered of the window that ends after `end` words: (m, H) what was shown before, and (m,) ids."""
+        """What is remembered of the window that ends after `end` words: (m, H) keys and (m,) ids."""
         first = max(0, end - self.window - self._dropped)
         stop = max(first, end - self._dropped)
         return self._keys[first:stop], self._words[first:stop]
 
 
-def mixed(distribution: Array, alike: Array, words: Ids, config: AdaptConfig) -> Array:
+def keys_of(shown: Array) -> Keys:
+    """What is kept of what the last layer shows at n places, (n, H): its directions, in a byte a number."""
+    norms = np.linalg.norm(shown, axis=1, keepdims=True)
+    keys: Keys = np.rint(_SCALE * shown / np.maximum(norms, _LEAST_NORM)).astype(np.int8)
+    return keys
+
+
+def alike(keys: Keys, shown: Array) -> Array:
+    """How like what is shown now each of the remembered contexts was: the cosine between them, from -1 to 1.
+
+    Args:
+        keys: (m, H) of the words remembered.
+        shown: (H,) what the last layer shows now, or (n, H).
+
+    Returns:
+        (m,) or (n, m).
+    """
+    norms = np.linalg.norm(shown, axis=-1, keepdims=True)
+    cosines: Array = (shown / (_SCALE * np.maximum(norms, _LEAST_NORM))) @ keys.astype(np.float32).T
+    return cosines
+
+
+def mixed(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) -> Array:
     """The model's distribution, and in it what is remembered.
+
+    A word remembered weighs exp(flatness x cosine), and exp(bigram) times as much where the word before it is the one
+    that was read last. With few words remembered their share is smaller.
 
     Args:
         distribution: (V + U,) the model's, 0 for the words outside its vocabulary.
-        alike: (m,) for each word remembered, the dot product of what was shown before it and what is shown now.
-        words: (m,) those words.
+        cosines: (m,) for each word remembered, how like the present context its own was.
+        words: (m,) those words in order, the one read last at the end.
         config: How much they count.
 
     Returns:
@@ -85,7 +113,10 @@ def mixed(distribution: Array, alike: Array, words: Ids, config: AdaptConfig) ->
     """
     if not len(words):
         return distribution
-    weights = np.exp(config.flatness * (alike - alike.max()))
-    recalled = np.bincount(words, weights, len(distribution)) / weights.sum()
-    mixture: Array = ((1 - config.weight) * distribution + config.weight * recalled).astype(np.float32)
+    exponents = config.flatness * cosines
+    exponents[1:] += config.bigram * (words[:-1] == words[-1])
+    weights = np.exp(exponents - exponents.max())
+    share = config.weight * len(words) / (len(words) + config.halfway)
+    recalled = np.bincount(words, weights * (share / weights.sum()), len(distribution))
+    mixture: Array = ((1 - share) * distribution + recalled).astype(np.float32)
     return mixture

@@ -10,7 +10,8 @@ The file is in the safetensors format: eight bytes of header length, a JSON head
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
     digest      SHA-256 of the whole file with these 64 characters set to '0'
 
-`write_container` and `read_container` are this format without the meaning; `resume.py` keeps its file in it, too.
+`write_container` and `read_container` are this format without the meaning; `resume.py` and `session_store.py` keep
+their files in it, too.
 Pickle is never read or written. Knows the format; knows neither torch nor what a prediction is.
 """
 
@@ -19,13 +20,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import safetensors
@@ -46,8 +48,28 @@ _STORED: dict[str, Any] = {
     "F64": np.float64,
     "I32": np.int32,
     "I64": np.int64,
+    "I8": np.int8,
     "U8": np.uint8,
 }
+
+
+class Kind(NamedTuple):
+    """What a kind of file in this format is called, and what is said and done about it."""
+
+    name: str
+    missing: str  # what mends that there is no such file, or none that can be read
+    damaged: str  # what mends a file that cannot be used
+    unwritable: str  # what mends a folder that cannot be written
+    mode: int = 0o666  # permissions of a new file, before the umask
+    largest: float = math.inf  # bytes that are read
+
+
+CHECKPOINT = Kind(
+    "checkpoint",
+    missing="Name a checkpoint file, or make one: nextword train",
+    damaged="Take another copy of it, or train it again: nextword train",
+    unwritable="Choose another folder with --out, or make room.",
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +110,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
     return write_container(path, {name: _halved(values) for name, values in checkpoint.tensors.items()}, metadata)
 
 
-def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> str:
+def write_container(
+    path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str], kind: Kind = CHECKPOINT
+) -> str:
     """Write named arrays and strings to `path`, with a digest over all of it, and return the digest.
 
     Raises:
@@ -97,7 +121,7 @@ def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict
     content = _serialise(tensors, {**metadata, "digest": _NO_DIGEST})
     digest = hashlib.sha256(content).hexdigest()
     content = content.replace(_digest_entry(_NO_DIGEST), _digest_entry(digest), 1)
-    write_atomically(path, content)
+    write_atomically(path, content, kind)
     return digest
 
 
@@ -121,7 +145,7 @@ def _serialise(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> by
     return len(encoded).to_bytes(8, "little") + encoded + plain[8 + length :]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, kind: Kind = CHECKPOINT) -> None:
     """Write a file so that a reader, or a power cut, sees the old content or the new and never a mix.
 
     Raises:
@@ -130,7 +154,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with contextlib.ExitStack() as undo:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(temporary, flags, kind.mode)
             undo.callback(temporary.unlink, missing_ok=True)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -141,7 +166,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         reason = f"{path} cannot be written ({len(content):,} bytes): {error.strerror}"
-        raise StorageError(reason, "Choose another folder with --out, or make room.") from error
+        raise StorageError(reason, kind.unwritable) from error
 
 
 def _sync_folder(folder: Path) -> None:
@@ -194,77 +219,104 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
 
 
-def read_container(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def read_container(
+    path: Path, file_format: str, kind: Kind = CHECKPOINT
+) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """The strings and the arrays of a file that `write_container` wrote, after its digest was verified.
 
     Args:
         path: The file.
         file_format: What its `format` string must be.
+        kind: What messages call it, and how large it may be.
 
     Raises:
         CheckpointError: The file is missing, not of this kind, damaged, or of a format this version cannot read.
     """
-    content = _read_regular_file(path)
-    metadata = _read_metadata(path, content)
+    content = _read_regular_file(path, kind)
+    metadata = _read_metadata(path, content, kind)
     if metadata.get("format") != file_format:
         raise CheckpointError(
             f"{path} has the format {metadata.get('format')!r}; this version reads {file_format!r}",
             "Upgrade nextword: pip install --upgrade nextword",
         )
-    _verify_digest(path, content, metadata.get("digest", ""))
-    with refusing_damage(path):
+    _verify_digest(path, content, metadata.get("digest", ""), kind)
+    with refusing_damage(path, kind):
         return metadata, _read_tensors(content)
 
 
 @contextlib.contextmanager
-def refusing_damage(path: Path) -> Iterator[None]:
+def refusing_damage(path: Path, kind: Kind = CHECKPOINT) -> Iterator[None]:
     """Whatever goes wrong when the parts of the file `path` are put together becomes a `CheckpointError`."""
     try:
         yield
     except (KeyError, TypeError, ValueError, RecursionError, NextwordError, safetensors.SafetensorError) as error:
-        _refuse(path, f"is not a whole checkpoint ({error})", error)
+        _refuse(path, f"is not a whole {kind.name} ({error})", kind, error)
 
 
-def _refuse(path: Path, reason: str, cause: BaseException | None = None) -> NoReturn:
-    raise CheckpointError(f"{path} {reason}", "Take another copy of it, or train it again: nextword train") from cause
+def _refuse(path: Path, reason: str, kind: Kind, cause: BaseException | None = None) -> NoReturn:
+    raise CheckpointError(f"{path} {reason}", kind.damaged) from cause
 
 
-def _read_regular_file(path: Path) -> bytes:
+def strict_json(text: str | bytes) -> Any:
+    """The value of a JSON text in which no name stands twice and every number is one, finite and not too long.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deep.
+    """
+    return json.loads(text, object_pairs_hook=_distinct, parse_constant=_finite, parse_float=_finite)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name stands twice")
+    return values
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
+
+
+def _read_regular_file(path: Path, kind: Kind) -> bytes:
     try:
         if not path.is_file():
-            raise CheckpointError(
-                f"{path} {'is not a regular file' if path.exists() else 'does not exist'}",
-                "Name a checkpoint file, or make one: nextword train",
-            )
+            reason = "is not a regular file" if path.exists() else "does not exist"
+            raise CheckpointError(f"{path} {reason}", kind.missing)
+        if path.stat().st_size > kind.largest:
+            _refuse(path, f"is too large for a {kind.name}", kind)
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
 
 
-def _read_metadata(path: Path, content: bytes) -> dict[str, str]:
+def _read_metadata(path: Path, content: bytes, kind: Kind) -> dict[str, str]:
     """The header's `__metadata__`, which must map strings to strings."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > min(len(content) - 8, _LARGEST_HEADER):
-        _refuse(path, "is not a checkpoint, or not all of one")
+        _refuse(path, f"is not a {kind.name}, or not all of one", kind)
     try:
-        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+        metadata = strict_json(content[8 : 8 + length])["__metadata__"]
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("metadata is not text")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        _refuse(path, "is not a checkpoint", error)
+        _refuse(path, f"is not a {kind.name}", kind, error)
     return dict(metadata)
 
 
-def _verify_digest(path: Path, content: bytes, digest: str) -> None:
+def _verify_digest(path: Path, content: bytes, digest: str, kind: Kind) -> None:
     entry = _digest_entry(digest)
     if len(digest) != len(_NO_DIGEST) or content.count(entry) != 1:
-        _refuse(path, "has no digest")
+        _refuse(path, "has no digest", kind)
     at = content.index(entry)
     blanked = hashlib.sha256(content[:at])
     blanked.update(_digest_entry(_NO_DIGEST))
     blanked.update(memoryview(content)[at + len(entry) :])
     if blanked.hexdigest() != digest:
-        _refuse(path, "is damaged: its digest does not match its content")
+        _refuse(path, "is damaged: its digest does not match its content", kind)
 
 
 def _read_tensors(content: bytes) -> dict[str, NDArray[Any]]:

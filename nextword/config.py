@@ -14,6 +14,8 @@ from typing import Any
 
 from nextword.errors import UsageError
 
+_LONGEST_NAME = 200  # bytes; file systems take 255, suffixes included
+
 
 def _setting(default: Any, help_text: str, low: float | None = None, high: float | None = None) -> Any:
     """A dataclass field with the sentence that explains it and its inclusive limits."""
@@ -114,7 +116,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_fields(self)
-        if self.name is not None and (not self.name or self.name.startswith(".") or set(self.name) & set("/\\\0")):
+        if self.name is not None and not is_file_name(self.name):
             raise UsageError(f"name is {self.name!r}, which cannot be a file name", "Name a word: --name diary")
 
     @property
@@ -133,12 +135,20 @@ class AdaptConfig:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
-    window: int = _setting(2_000, "How many of the words read last are remembered.", 0, 100_000)
-    weight: float = _setting(0.1, "Share of the probability that they get.", 0, 0.99)
-    flatness: float = _setting(0.6, "How much more a word counts whose context was like the present one.", 0, 100)
+    window: int = _setting(1_000, "How many of the words read last are remembered.", 0, 100_000)
+    weight: float = _setting(0.1, "Share of the probability that they get when they are many.", 0, 0.99)
+    halfway: float = _setting(30, "With how many of them they get half of it.", 0, 100_000)
+    flatness: float = _setting(8.0, "How much more a word counts whose context was like the present one.", 0, 100)
+    bigram: float = _setting(1.0, "How much more a word counts that followed the very word read last.", 0, 20)
 
     def __post_init__(self) -> None:
         _check_fields(self)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
+    fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+    return fits and not name.startswith(".") and not set(name) & set("/\\\0")
 
 
 def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterable[str]) -> str:

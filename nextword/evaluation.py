@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nextword.adaptation import mixed
+from nextword.adaptation import alike, keys_of, mixed
 from nextword.checkpoint import Checkpoint
 from nextword.config import AdaptConfig
 from nextword.data import TokenFile
@@ -218,27 +218,27 @@ def _measured_adapting(
     size, count = len(tokenizer), len(tokenizer) + len(new_words)
     keyboard = Keyboard(tokenizer, torch.device("cpu"), new_words)
     weight, bias = model.output.weight.detach().cpu(), model.output.bias.detach().cpu()
-    past: NDArray[np.float32] = np.empty((0, weight.shape[1]), np.float32)
+    past = keys_of(np.empty((0, weight.shape[1]), np.float32))  # of the window's words before the stretch
     done = 0
     for piece in _observed(model, ids, lambda shown, _: shown, on_progress, _ADAPTING_STRETCH):
         shown = piece.astype(np.float32)
-        keys = np.concatenate([past, shown.astype(np.float16).astype(np.float32)])
+        keys = np.concatenate([past, keys_of(shown)])
         for begin in range(0, len(shown), _ADAPTING_BLOCK):
             block = shown[begin : begin + _ADAPTING_BLOCK]
+            end = len(past) + begin + len(block)
             first = max(0, len(past) + begin - adapt.window)
-            alike = block @ keys[first : len(past) + begin + len(block)].T
-            probabilities = torch.addmm(bias, torch.from_numpy(block), weight.t()).softmax(1)
-            expected = torch.zeros(len(block), count)
-            expected[:, :size] = probabilities
+            cosines = alike(keys[first:end], block)
+            expected = np.zeros((len(block), count), np.float32)
+            expected[:, :size] = torch.addmm(bias, torch.from_numpy(block), weight.t()).softmax(1).numpy()
             for row in range(len(block)):
-                end = len(past) + begin + row
-                start = max(0, end - adapt.window)
-                remembered = words[done + start - len(past) : done + end - len(past)]
-                row_alike = alike[row, start - first : end - first]
-                expected[row] = torch.from_numpy(mixed(expected[row].numpy(), row_alike, remembered, adapt))
+                now = done + begin + row
+                start = max(0, now - adapt.window)
+                column = start - (done - len(past) + first)
+                near = cosines[row, column : column + now - start]
+                expected[row] = mixed(expected[row], near, words[start:now], adapt)
             here = slice(done + begin, done + begin + len(block))
-            came, tokens = (torch.from_numpy(array[here]).long() for array in (words, ids))
-            yield _figures_of(expected, came, tokens, size, keyboard)
+            came, tokens = (torch.from_numpy(array[here].astype(np.int64)) for array in (words, ids))
+            yield _figures_of(torch.from_numpy(expected), came, tokens, size, keyboard)
         done += len(shown)
         past = keys[max(0, len(keys) - adapt.window) :]
 

@@ -8,19 +8,22 @@ come again, new names among them. Knows no screen and no files.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from nextword.adaptation import Ids, Keys, Memory, mixed
+from nextword.adaptation import Ids, Keys, Memory, alike, keys_of, mixed
 from nextword.config import AdaptConfig
+from nextword.encoder import SURROGATE
 from nextword.lstm import Array, LSTMState
 from nextword.predictor import NewWord, Prediction, Predictor
-from nextword.tokenizer import END_ID, Encoded, SentencePosition
+from nextword.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 
-_TAIL = 2_000  # characters of the text kept
+LONGEST_TAIL = 2_000  # characters of the text kept
 _MOST_UNDONE = 1_000
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
+_AT_ONCE = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
 
 
 class Moment(NamedTuple):
@@ -45,6 +48,13 @@ class Moment(NamedTuple):
     tail: str = ""
     new_words: tuple[NewWord, ...] = ()
     forgotten: tuple[tuple[int, int], ...] = ()
+
+
+def new_word(form: str, tokenizer: WordTokenizer) -> NewWord | None:
+    """What a session remembers of a word as it is written; None where the vocabulary has it, or it is not one."""
+    word = tokenizer.normalize(form)
+    learnable = tokenizer.is_learnable(word) and tokenizer.is_learnable(form)
+    return NewWord(word, form) if learnable and tokenizer.token_id(word) is None else None
 
 
 class Learned(NamedTuple):
@@ -75,7 +85,20 @@ class Session:
 
     def _beginning(self) -> Moment:
         state = self._predictor.initial_state
-        return Moment(state, Memory(len(state.hidden[-1]), self.adapt.window if self.adapt else 0))
+        return Moment(state, *self.memory_of(keys_of(state.hidden[-1][None])[:0], np.empty(0, np.int32)))
+
+    def memory_of(self, keys: Keys, words: Ids) -> tuple[Memory, int]:
+        """A memory of (m,) words and of (m, H) what was shown before each, for a `Moment`; and m, its `end`.
+
+        A session that does not adapt keeps it as it is.
+        """
+        memory = Memory(keys.shape[1], self.adapt.window if self.adapt else len(words))
+        return memory, memory.append(0, keys, words)
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model that reads and suggests."""
+        return self._predictor
 
     @property
     def moment(self) -> Moment:
@@ -100,51 +123,63 @@ class Session:
         """
         encoded = self._predictor.tokenizer.encode(text)
         now = self._moment
+        tail = f"{now.tail} {text}" if now.tail else text
+        after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-LONGEST_TAIL:]))
+        places = range(len(encoded.ids))
+        for begin in places[::_AT_ONCE]:
+            after = self._after(after, encoded, places[begin : begin + _AT_ONCE])
         self._earlier.append(now)
-        after = now._replace(tail=(f"{now.tail} {text}" if now.tail else text)[-_TAIL:])
-        if encoded.ids:
-            shown, state = self._predictor.network.read(encoded.ids, now.state)
-            position = now.position
-            for token_id in encoded.ids:
-                position = position.after(self._predictor.tokenizer.words[token_id])
-            seen = now.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
-            after = after._replace(state=state, position=position, words_seen=seen)
-            if self.adapt:
-                before = np.concatenate([now.state.hidden[-1][None], shown[:-1]])
-                after = self._remembering(after, encoded, before)
         self._moment = after
         return encoded.unknown
 
-    def _remembering(self, moment: Moment, encoded: Encoded, before: Array) -> Moment:
-        """`moment` with the words just read, and (T, H) what was shown before each, remembered."""
+    def _after(self, moment: Moment, encoded: Encoded, places: range) -> Moment:
+        """The moment after `moment` and the tokens at some places of a text."""
+        ids = [encoded.ids[place] for place in places]
+        shown, state = self._predictor.network.read(ids, moment.state)
+        position = moment.position
+        for token_id in ids:
+            position = position.after(self._predictor.tokenizer.words[token_id])
+        seen = moment.words_seen + sum(token_id != END_ID for token_id in ids)
+        after = moment._replace(state=state, position=position, words_seen=seen)
+        if not self.adapt:
+            return after
+        before = np.concatenate([moment.state.hidden[-1][None], shown[:-1]])
+        return self._remembering(after, ids, [encoded.strange.get(place) for place in places], before)
+
+    def _remembering(self, moment: Moment, ids: Sequence[int], strange: Sequence[str | None], before: Array) -> Moment:
+        """`moment` with T words remembered.
+
+        Args:
+            moment: The one after they were read.
+            ids: T token ids.
+            strange: T times how the text has a word outside the vocabulary, None for every other.
+            before: (T, H) what was shown before each.
+        """
         tokenizer = self._predictor.tokenizer
-        if len(moment.new_words) > _MOST_NEW_WORDS:
-            moment = self._tidied(moment)
+        if len(moment.new_words) > max(_MOST_NEW_WORDS, 2 * moment.memory.window):
+            moment = self.tidied(moment)
         new_words = list(moment.new_words)
         numbers = {new.word: index for index, new in enumerate(new_words, len(tokenizer))}
-        ids = np.asarray(encoded.ids, np.int32)
-        for place, form in encoded.strange.items():
-            word = tokenizer.normalize(form)
-            if tokenizer.is_learnable(word):
-                if word not in numbers:
-                    numbers[word] = len(tokenizer) + len(new_words)
-                    new_words.append(NewWord(word, form))
-                ids[place] = numbers[word]
-        end = moment.memory.append(moment.end, before, ids)
+        words = np.asarray(ids, np.int32)
+        for place, form in enumerate(strange):
+            if form is not None and (new := new_word(form, tokenizer)):
+                if new.word not in numbers:
+                    numbers[new.word] = len(tokenizer) + len(new_words)
+                    new_words.append(new)
+                words[place] = numbers[new.word]
+        end = moment.memory.append(moment.end, keys_of(before), words)
         return moment._replace(end=end, new_words=tuple(new_words))
 
-    def _tidied(self, moment: Moment) -> Moment:
-        """`moment` without the new words that are no longer remembered, and with a memory of its own."""
+    def tidied(self, moment: Moment) -> Moment:
+        """`moment` with a memory of its own, in which is nothing that is forgotten or too far back."""
         keys, words = self._remembered(moment)
         size = len(self._predictor.tokenizer)
         kept = np.unique(words[words >= size])
         renumbered = words.copy()
         renumbered[words >= size] = size + np.searchsorted(kept, words[words >= size])
-        memory = Memory(keys.shape[1], moment.memory.window)
-        end = memory.append(0, keys, renumbered)
-        return moment._replace(
-            memory=memory, end=end, new_words=tuple(moment.new_words[number - size] for number in kept), forgotten=()
-        )
+        memory, end = self.memory_of(keys, renumbered)
+        new_words = tuple(moment.new_words[number - size] for number in kept)
+        return moment._replace(memory=memory, end=end, new_words=new_words, forgotten=())
 
     def _remembered(self, moment: Moment) -> tuple[Keys, Ids]:
         """What is remembered and not forgotten: (m, H) what was shown before each word, and (m,) the words."""
@@ -165,7 +200,7 @@ class Session:
             if self.adapt:
                 expected = np.concatenate([expected, np.zeros(len(now.new_words), np.float32)])
                 keys, words = self._remembered(now)
-                expected = mixed(expected, keys.astype(np.float32) @ now.state.hidden[-1], words, self.adapt)
+                expected = mixed(expected, alike(keys, now.state.hidden[-1]), words, self.adapt)
             self._expected = now, expected
         return self._expected[1]
 
@@ -181,7 +216,8 @@ class Session:
             UsageError: `k` is less than 1.
         """
         now = self._moment
-        return self._predictor.top(self.distribution(), k, now.position.at_start, punctuation, prefix, now.new_words)
+        new_words = now.new_words if self.adapt else ()
+        return self._predictor.top(self.distribution(), k, now.position.at_start, punctuation, prefix, new_words)
 
     def undo(self) -> bool:
         """Go back to before the last `feed`, `forget` or `reset`; False if there is nothing to take back."""
@@ -199,9 +235,11 @@ class Session:
         """Be where the session was at `moment`, as if nothing had come after it; `undo` does not lead back.
 
         What is read from there takes the place of what came after `moment` before, so that later moments of the same
-        text can no longer be gone to.
+        text can no longer be gone to, by `undo` either.
         """
         self._moment = moment
+        reachable = [one for one in self._earlier if one.memory is not moment.memory or one.end <= moment.end]
+        self._earlier = deque(reachable, maxlen=_MOST_UNDONE)
 
     def learned(self) -> list[Learned]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
@@ -217,7 +255,10 @@ class Session:
         return sorted(learned, key=lambda word: not word.new)
 
     def forget(self, word: str) -> bool:
-        """Forget that `word` was read, until it is read again; False if it is not remembered. `undo` brings it back."""
+        """Forget that `word` was read, until it is read again; False if it is not remembered. `undo` brings it back.
+
+        The text's tail begins after its last place then. What the LSTM's state holds of it fades with what is read.
+        """
         now, tokenizer = self._moment, self._predictor.tokenizer
         normalized = tokenizer.normalize(word)
         number = next(
@@ -228,5 +269,8 @@ class Session:
             return False
         self._earlier.append(now)
         others = tuple(entry for entry in now.forgotten if entry[0] != number)
-        self._moment = now._replace(forgotten=(*others, (number, now.end)))
+        pieces = now.tail.split(" ")
+        places = [place for place, piece in enumerate(pieces) if normalized in tokenizer.normalize(piece)]
+        tail = " ".join(pieces[places[-1] + 1 :] if places else pieces)
+        self._moment = now._replace(forgotten=(*others, (number, now.end)), tail=tail)
         return True
