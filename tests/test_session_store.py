@@ -249,6 +249,22 @@ def test_where_nothing_can_be_written_the_session_goes_on(
     session.feed("and on")
 
 
+def test_a_folder_that_cannot_be_read_is_a_storage_error(
+    store: SessionStore, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "listdir", refuse)
+        with pytest.raises(StorageError, match=r"kept.*Permission denied"):
+            store.names()
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "exists", refuse)
+        with pytest.raises(StorageError, match=r"one\.safetensors.*Permission denied"):
+            store.open("one", predictor)
+
+
 def test_a_failed_write_leaves_the_old_session(
     store: SessionStore, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
