@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from nextword import __version__, console
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import GenerateConfig, ModelConfig, PredictConfig, TrainConfig
 from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
@@ -73,7 +73,7 @@ def _root(
 
 
 def _config_options(
-    *configs: type[ModelConfig] | type[TrainConfig],
+    *configs: type[ModelConfig] | type[TrainConfig] | type[PredictConfig] | type[GenerateConfig],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
 
@@ -95,6 +95,7 @@ def _option(item: Field[Any], panel: str) -> inspect.Parameter:
     annotation: Any = Annotated[
         plain if item.default is not None else Optional[plain],  # noqa: UP045
         typer.Option(
+            *([f"-{item.name}"] if len(item.name) == 1 else []),
             help=item.metadata["help"],
             metavar="|".join(choices) if choices else None,
             show_default=item.default is not None,
@@ -176,6 +177,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 @app.command(epilog="Example: nextword predict 'The weather is'")
+@_config_options(PredictConfig)
 def predict(
     text: Annotated[
         Optional[str],  # noqa: UP045
@@ -183,32 +185,60 @@ def predict(
             help="What was written so far; '-', or none with a pipe: each line of stdin.", show_default=False
         ),
     ] = None,
-    k: CountOption = 5,
-    punctuation: Annotated[bool, typer.Option("--punctuation", help="Suggest punctuation marks, too.")] = False,
+    *,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
+    **settings: Any,
 ) -> None:
     """Say which words are likely to come next."""
+    config = PredictConfig(**settings)
     piped = text == "-" or (text is None and not sys.stdin.isatty())
     if text is None and not piped:
         raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
+    from nextword.answers import side_by_side
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
-    for line in console.input_lines(sys.stdin.buffer) if piped else [text or ""]:
-        session = predictor.session()
-        unknown = session.feed(line)
-        predictions = session.suggest(k, punctuation)
-        if json:
-            console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
-        else:
-            if unknown and not quiet:
-                console.note(f"not in the vocabulary: {', '.join(unknown)}")
-            if piped:
-                print(console.predictions_line(predictions), flush=True)
+    for lines in console.waiting_lines(sys.stdin.buffer) if piped else [[text or ""]]:
+        for line, predictions, unknown in side_by_side(predictor, lines, config):
+            if json:
+                console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
             else:
-                console.show_predictions(predictions)
+                if unknown and not quiet:
+                    console.note(f"not in the vocabulary: {', '.join(unknown)}")
+                if piped:
+                    print(console.predictions_line(predictions, "\t" if config.words > 1 else " "))
+                else:
+                    console.show_predictions(predictions)
+        sys.stdout.flush()
+
+
+@app.command(epilog="Example: nextword generate 'Once upon a time' --words 100 --seed 1")
+@_config_options(GenerateConfig)
+def generate(
+    text: Annotated[str, typer.Argument(help="What was written so far; '-': stdin.", show_default=False)] = "",
+    *,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Go on with a text, word after word drawn at random from the likely ones."""
+    config = GenerateConfig(**settings)
+    from nextword.generation import Sampler
+    from nextword.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint)
+    if text == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    sampler = Sampler(predictor, text, config)
+    if sampler.unknown and not quiet and not json:
+        console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
+    if json:
+        console.print_continuation_json(text, sampler, sampler.unknown, sampler.seed, predictor.checkpoint.path)
+    else:
+        console.print_continuation(text, sampler)
 
 
 @app.command(epilog="Example: nextword repl -k 3")

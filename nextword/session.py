@@ -19,6 +19,7 @@ from nextword.predictor import NewWord, Prediction, Predictor
 from nextword.tokenizer import END_ID, Encoded, SentencePosition
 
 _TAIL = 2_000  # characters of the text kept
+_PORTION = 4_096  # words read at once
 _MOST_UNDONE = 1_000
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
 _LONGEST_NEW_WORD = 64  # characters
@@ -103,18 +104,26 @@ class Session:
         now = self._moment
         self._earlier.append(now)
         after = now._replace(tail=(f"{now.tail} {text}" if now.tail else text)[-_TAIL:])
-        if encoded.ids:
-            shown, state = self._predictor.network.read(encoded.ids, now.state)
-            position = now.position
-            for token_id in encoded.ids:
-                position = position.after(self._predictor.tokenizer.words[token_id])
-            seen = now.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
-            after = after._replace(state=state, position=position, words_seen=seen)
-            if self.adapt:
-                before = np.concatenate([now.state.hidden[-1][None], shown[:-1]])
-                after = self._remembering(after, encoded, before)
+        for portion in encoded.portions(_PORTION):
+            after = self._after(after, portion)
         self._moment = after
         return encoded.unknown
+
+    def _after(self, moment: Moment, encoded: Encoded) -> Moment:
+        """`moment` with a portion of text read."""
+        if not encoded.ids:
+            return moment
+        shown, state = self._predictor.network.read(encoded.ids, moment.state)
+        words = self._predictor.tokenizer.words
+        after = moment._replace(
+            state=state,
+            position=moment.position.after_all(words[token_id] for token_id in encoded.ids),
+            words_seen=moment.words_seen + sum(token_id != END_ID for token_id in encoded.ids),
+        )
+        if self.adapt:
+            before = np.concatenate([moment.state.hidden[-1][None], shown[:-1]])
+            after = self._remembering(after, encoded, before)
+        return after
 
     def _remembering(self, moment: Moment, encoded: Encoded, before: Array) -> Moment:
         """`moment` with the words just read, and (T, H) what was shown before each, remembered."""
