@@ -58,8 +58,6 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
-_INSIDE_WORDS = "'-\u2018\u2019\u201b\u02bc\u2010\u2011\u2012\u2013"  # and what _FOLDED makes of those two
-_INSIDE_NUMBERS = ".,:"
 _CLOSING, _OPENING = frozenset((*".,;:!?)]", "...")), frozenset("([")  # no space before, no space after
 _STRETCH = 1 << 16  # characters of a typed text given to the library at once
 _SPACE = re.compile(f"[{SPACES}]")
@@ -323,13 +321,10 @@ class WordTokenizer:
 
         The second is empty where the text ends in white space or in punctuation.
         """
-        begin = len(text)
-        if self.scheme == "whitespace":
-            while begin and not text[begin - 1].isspace():
-                begin -= 1
-        else:
-            while begin and _continues_word(text, begin - 1):
-                begin -= 1
+        near = SURROGATE.sub("\ufffd", text[-_STRETCH:])
+        near = near[max(map(near.rfind, SPACES)) + 1 :]  # no token reaches across white space
+        encoding: Encoding = self._tokenizer.encode(near + "x")  # with another letter, the word is the last token
+        begin = len(text) - len(near) + encoding.offsets[-1][0]
         return text[:begin], text[begin:]
 
     def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
@@ -424,21 +419,6 @@ def _stretches(text: str) -> Iterator[str]:
         yield text[begin:end]
         begin = end
     yield text[begin:]
-
-
-def _continues_word(text: str, place: int) -> bool:
-    """Whether the character at `place` may belong to a word whose other letters, if any, end the text."""
-    character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
-    if character in _INSIDE_WORDS:
-        return _is_letter(before) and (not after or _is_letter(after))
-    if character in _INSIDE_NUMBERS:
-        return before.isnumeric() and after.isnumeric()
-    return _is_letter(character)
-
-
-def _is_letter(character: str) -> bool:
-    """Whether it is a letter, a digit or a mark on one, of any script."""
-    return character.isalnum() or (character != "" and unicodedata.category(character)[0] == "M")
 
 
 def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Written]:

@@ -195,21 +195,24 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.parametrize("options", [["--complete"], ["--words", "2"], ["--complete", "--words", "3", "-k", "2"]])
+@pytest.mark.parametrize(
+    ("options", "config"),
+    [
+        (["--complete"], PredictConfig(complete=True)),
+        (["--words", "2", "--temperature", "2"], PredictConfig(words=2, temperature=2.0)),
+        (["--complete", "--words", "3", "-k", "2"], PredictConfig(complete=True, words=3, k=2)),
+    ],
+)
 def test_predict_completes_words_and_finds_phrases(
-    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path, options: list[str]
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path, options: list[str], config: PredictConfig
 ) -> None:
-    config = {"complete": "--complete" in options, "words": 1, "k": 5}
-    for name in ("words", "k"):
-        flag = "-k" if name == "k" else f"--{name}"
-        if flag in options:
-            config[name] = int(options[options.index(flag) + 1])
-    texts = ["My mother-in-law and I w", "I don't know "]
-    expected = [answer.predictions for answer in side_by_side(predictor, texts, PredictConfig(**config))]
-    one = run_cli("predict", texts[0], *options, "-c", tiny_checkpoint, "--quiet")
-    assert (one.returncode, one.stdout, one.stderr) == (0, table(expected[0]), "")
+    (one,) = side_by_side(predictor, ["My mother-in-law and I w"], config)
+    done = run_cli("predict", one.text, *options, "-c", tiny_checkpoint, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, table(one.predictions), "")
+    texts = [one.text, "I don't know "]
+    expected = [answer.predictions for answer in side_by_side(predictor, texts, config)]
     lines = run_cli("predict", *options, "-c", tiny_checkpoint, "--quiet", stdin="\n".join(texts))
-    between = "\t" if config["words"] > 1 else " "
+    between = "\t" if config.words > 1 else " "
     assert lines.stdout.splitlines() == [between.join(p.word for p in predictions) for predictions in expected]
     records = run_cli("predict", *options, "-c", tiny_checkpoint, "--json", stdin="\n".join(texts))
     for line, text, predictions in zip(records.stdout.splitlines(), texts, expected, strict=True):

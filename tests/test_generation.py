@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -90,7 +91,7 @@ def test_what_is_drawn_is_written_as_detokenize_writes_it_and_never_the_unknown_
     assert UNKNOWN_ID not in ids
     assert END_ID in ids
     assert ids[0] != END_ID
-    assert (END_ID, END_ID) not in set(zip(ids, ids[1:], strict=False))
+    assert (END_ID, END_ID) not in set(itertools.pairwise(ids))
     assert mixed_up.tokenizer.detokenize(ids) == text
 
 
@@ -194,7 +195,7 @@ def start_of(predictor: Predictor, text: str) -> tuple[LSTMState, SentencePositi
 def test_phrases_are_what_comes_next_as_people_write_it(predictor: Predictor) -> None:
     best = phrases(predictor, *start_of(predictor, "My mother-in-law and I"), words=2, k=3)
     assert best[0].word == "went to"
-    assert all(one.probability >= other.probability for one, other in zip(best, best[1:], strict=False))
+    assert all(one.probability >= other.probability for one, other in itertools.pairwise(best))
     cities = phrases(predictor, *start_of(predictor, "I don't know Peter, but I know"), words=5, k=3)
     assert {phrase.word for phrase in cities} == {"Paris.", "London.", "Berlin."}
     inside = phrases(predictor, *start_of(predictor, "I don't know"), words=3, k=3)
