@@ -54,16 +54,11 @@ def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) ->
     for place, text in enumerate(texts):
         row = place % rows
         if row == 0:
-            expected = predictor.distribution(_rows(states, slice(place, place + rows)))
+            expected = predictor.distribution(states.rows(slice(place, place + rows)))
         position = SentencePosition().after_all(words[token_id] for token_id in encoded[place].ids)
         prefix = split[place][1]
-        predictions = _predictions(predictor, _rows(states, place), position, expected[row], prefix, config)
+        predictions = _predictions(predictor, states.rows(place), position, expected[row], prefix, config)
         yield Answer(text, predictions, encoded[place].unknown)
-
-
-def _rows(states: LSTMState, rows: slice | int) -> LSTMState:
-    """Some of the (B, H) states."""
-    return LSTMState(*(tuple(layer[rows] for layer in kind) for kind in states))
 
 
 def _split(predictor: Predictor, text: str, config: PredictConfig) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from nextword.tokenizer import END_ID, UNKNOWN_ID, Writer
 
 _MOST_TOKENS = 20  # for every word asked for: a text of nothing but marks ends, too
 _WIDTH = 32  # beginnings of phrases followed at least
+_MOST_SCORES = 1 << 23  # held at once: the vocabulary's length for each of them
 
 
 def nucleus(distribution: Array, top_p: float) -> NDArray[np.intp]:
@@ -110,7 +111,7 @@ def phrases(
     A phrase has `words` words, or fewer where its sentence ends: with a full stop or another mark, which it then
     shows, or with the paragraph; that the sentence ends there is part of its probability. Between words there may be
     a mark, which does not count as a word. The unknown word is in none. The search follows the 32 likeliest
-    beginnings (or 2k, if that is more), all of them with one matrix product a step.
+    beginnings (or 2k, if that is more and memory allows), all of them with one matrix product a step.
 
     Args:
         predictor: The model.
@@ -123,18 +124,19 @@ def phrases(
         temperature: Of all distributions; see `at_temperature`.
         first: (V,) or longer: probabilities of the first word, where they are not the model's own.
     """
-    search = _BeamSearch(predictor, words, temperature, width=max(_WIDTH, 2 * k))
+    width = min(max(_WIDTH, 2 * k), max(_WIDTH, _MOST_SCORES // len(predictor.tokenizer)))
+    search = _BeamSearch(predictor, words, temperature, width)
     if first is None:
         first = predictor.distribution(state)
     distribution = np.zeros((1, len(predictor.tokenizer)), np.float32)
     candidates = predictor.candidates(prefix, punctuation)
     distribution[0, candidates] = at_temperature(first, temperature)[candidates]
     search.extend([_Beginning((), 0, position, 0.0)], distribution)
-    states = LSTMState(*(tuple(layer[None] for layer in kind) for kind in state))
+    states = state.rows(None)
     while search.open and not search.is_settled(k):
         states = predictor.network.step(
             [beginning.ids[-1] for beginning in search.open],
-            LSTMState(*(tuple(layer[search.parents] for layer in kind) for kind in states)),
+            states.rows(search.parents),
         )
         search.extend(search.open, search.distributions(states))
     best = sorted(search.finished, key=lambda phrase: -phrase.log_probability)[:k]

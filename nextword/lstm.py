@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ class LSTMState(NamedTuple):
 
     hidden: tuple[Array, ...]
     cell: tuple[Array, ...]
+
+    def rows(self, which: Any) -> LSTMState:
+        """The states of some of the texts side by side, by whatever numpy takes for an index; None: of the one text."""
+        return LSTMState(*(tuple(layer[which] for layer in kind) for kind in self))
 
 
 def sigmoid(x: Array) -> Array:
@@ -178,7 +182,8 @@ class LSTMNetwork:
     def read_side_by_side(self, texts: Sequence[Sequence[int]], state: LSTMState) -> LSTMState:
         """Read B texts of any lengths, each from the same state: what `read` gives of each, many times as fast.
 
-        One matrix product serves a word of every text, and a word that stands in several places is projected once.
+        One matrix product serves a word of every text. What several texts begin with is read once, and a word that
+        stands in several places is projected once.
 
         Args:
             texts: Token ids of each.
@@ -187,24 +192,26 @@ class LSTMNetwork:
         Returns:
             (B, H) the state after each.
         """
-        order = sorted(range(len(texts)), key=lambda text: -len(texts[text]))  # those still read are always the first
-        lengths = [len(texts[text]) for text in order]
-        words, places = np.unique(
-            np.fromiter(chain.from_iterable(texts[text] for text in order), np.intp), return_inverse=True
-        )
-        begins = np.cumsum([0, *lengths[:-1]])
+        lengths = np.asarray([len(text) for text in texts], np.intp)
+        begins = np.cumsum(lengths) - lengths
+        ids = np.fromiter(chain.from_iterable(texts), np.intp, lengths.sum())
+        words, places = np.unique(ids, return_inverse=True)
         projected = self.layers[0].project(self.embedding[words])
         after = LSTMState(*(tuple(np.tile(layer, (len(texts), 1)) for layer in kind) for kind in state))
-        reading = len(texts)
-        for step in range(max(lengths, default=0)):
-            while lengths[reading - 1] <= step:
-                reading -= 1
-            before = LSTMState(*(tuple(layer[:reading] for layer in kind) for kind in after))
-            now = self._step(projected[places[begins[:reading] + step]], before)
-            for old, new in zip((*before.hidden, *before.cell), (*now.hidden, *now.cell), strict=True):
-                old[:] = new
-        original = np.argsort(order)
-        return LSTMState(*(tuple(layer[original] for layer in kind) for kind in after))
+        now = state.rows(None)  # of every beginning that differs from the others, as far as it is read
+        beginning = np.zeros(len(texts), np.intp)  # which of them each text has
+        for step in range(lengths.max(initial=0)):
+            reading = np.flatnonzero(lengths > step)
+            pairs = beginning[reading] * len(words) + places[begins[reading] + step]
+            different, beginning[reading] = np.unique(pairs, return_inverse=True)
+            before, word = np.divmod(different, len(words))
+            now = self._step(projected[word], now.rows(before))
+            ended = np.flatnonzero(lengths == step + 1)
+            if len(ended):
+                reached = now.rows(beginning[ended])
+                for all_texts, some in zip((*after.hidden, *after.cell), (*reached.hidden, *reached.cell), strict=True):
+                    all_texts[ended] = some
+        return after
 
     def logits(self, shown: Array) -> Array:
         """Scores of all words to come next, before the softmax.
