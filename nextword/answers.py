@@ -17,6 +17,7 @@ from nextword.sentences import SentencePosition
 from nextword.session import Session
 
 _MOST_TEXTS = 1024  # read side by side; their states are a few kilobytes each
+_LONGEST = 1 << 17  # characters of one text, some 25,000 words; of what came before them nothing is left in a memory
 _MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
@@ -40,13 +41,16 @@ def in_session(predictor: Predictor, session: Session, text: str, config: Predic
 
 
 def side_by_side(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
-    """Answer for each of `texts`, in order, as a fresh session that does not adapt would: to about 1e-7."""
+    """Answer for each of `texts`, in order, as a fresh session that does not adapt would: to about 1e-7.
+
+    Of a text of more than 131,072 characters only the last are read.
+    """
     for begin in range(0, len(texts), _MOST_TEXTS):
         yield from _batch(predictor, texts[begin : begin + _MOST_TEXTS], config)
 
 
 def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
-    split = [_split(predictor, text, config) for text in texts]
+    split = [_split(predictor, _end(text), config) for text in texts]
     encoded = predictor.tokenizer.encode_many([text_read for text_read, _ in split])
     states = predictor.network.read_side_by_side([text.ids for text in encoded], predictor.initial_state)
     words = predictor.tokenizer.words
@@ -59,6 +63,11 @@ def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) ->
         prefix = split[place][1]
         predictions = _predictions(predictor, states.rows(place), position, expected[row], prefix, config)
         yield Answer(text, predictions, encoded[place].unknown)
+
+
+def _end(text: str) -> str:
+    """The end of a very long text, from a space on."""
+    return text if len(text) <= _LONGEST else text[-_LONGEST:].partition(" ")[2] or text[-_LONGEST:]
 
 
 def _split(predictor: Predictor, text: str, config: PredictConfig) -> tuple[str, str]:

@@ -104,6 +104,21 @@ def test_a_very_long_text_among_short_ones_is_read_to_its_end(predictor: Predict
     same(found[2], in_session(predictor, predictor.session(), texts[2], PredictConfig(k=1)))
 
 
+def test_of_a_text_without_end_only_the_last_part_is_read_and_that_is_enough(predictor: Predictor) -> None:
+    end = "Anna lives in London. My mother-in-law and I went"
+    texts = [f"Zebra {'The cat sat on the mat. ' * 8_000}{end}", "x" * 10_000_000, f"{'The,cat' * 40_000} sat"]
+    assert len(texts[0]) > 150_000
+    known, giant, joined = side_by_side(predictor, texts, PredictConfig(k=4))
+    alone = in_session(predictor, predictor.session(), texts[0], PredictConfig(k=4))
+    assert [p.word for p in known.predictions] == [p.word for p in alone.predictions]
+    assert [p.probability for p in known.predictions] == pytest.approx(
+        [p.probability for p in alone.predictions], abs=1e-6
+    )
+    assert (alone.unknown, known.unknown) == (["Zebra"], [])
+    assert [known.text, giant.text, joined.text] == texts
+    assert len(giant.predictions) == len(joined.predictions) == 4
+
+
 def test_side_by_side_reads_what_reading_gives(predictor: Predictor) -> None:
     network, random = predictor.network, np.random.default_rng(0)
     texts = [random.integers(0, len(predictor.tokenizer), length).tolist() for length in (3, 0, 7, 1, 7, 20)]
