@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import Field, asdict, fields
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from nextword import __version__, console
-from nextword.config import AdaptConfig, ModelConfig, TrainConfig
+from nextword.config import AdaptConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
 from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
@@ -76,7 +76,7 @@ def _root(
 
 
 def _config_options(
-    *configs: type[ModelConfig] | type[TrainConfig],
+    *configs: type[ModelConfig] | type[TrainConfig] | type[PredictConfig] | type[GenerateConfig],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
 
@@ -98,6 +98,7 @@ def _option(item: Field[Any], panel: str) -> inspect.Parameter:
     annotation: Any = Annotated[
         plain if item.default is not None else Optional[plain],  # noqa: UP045
         typer.Option(
+            *([f"-{item.name}"] if len(item.name) == 1 else []),
             help=item.metadata["help"],
             metavar="|".join(choices) if choices else None,
             show_default=item.default is not None,
@@ -179,6 +180,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 @app.command(epilog="Example: nextword predict 'The weather is'")
+@_config_options(PredictConfig)
 def predict(
     text: Annotated[
         Optional[str],  # noqa: UP045
@@ -186,8 +188,7 @@ def predict(
             help="What was written so far; '-', or none with a pipe: each line of stdin.", show_default=False
         ),
     ] = None,
-    k: CountOption = 5,
-    punctuation: Annotated[bool, typer.Option("--punctuation", help="Suggest punctuation marks, too.")] = False,
+    *,
     session: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="NAME", help="Go on from what this session has read, and keep it.", show_default=False),
@@ -196,29 +197,36 @@ def predict(
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
+    **settings: Any,
 ) -> None:
     """Say which words are likely to come next."""
+    config = PredictConfig(**settings)
     piped = text == "-" or (text is None and not sys.stdin.isatty())
     if text is None and not piped:
         raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
+    from nextword.answers import Answer, in_session, side_by_side
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
     with ExitStack() as stack:
         kept = stack.enter_context(_kept_session(session, predictor, no_adapt)) if session is not None else None
-        for line in console.input_lines(sys.stdin.buffer) if piped else [text or ""]:
-            reader = kept or predictor.session()
-            unknown = reader.feed(line)
-            predictions = reader.suggest(k, punctuation)
-            if json:
-                console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
+        for lines in console.waiting_lines(sys.stdin.buffer) if piped else [[text or ""]]:
+            answers: Iterable[Answer]
+            if kept:
+                answers = (in_session(kept, line, config) for line in lines)
             else:
+                answers = side_by_side(predictor, lines, config)
+            for line, predictions, unknown in answers:
+                if json:
+                    console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
+                    continue
                 if unknown and not quiet:
                     console.note(f"not in the vocabulary: {', '.join(unknown)}")
                 if piped:
-                    print(console.predictions_line(predictions), flush=True)
+                    print(console.predictions_line(predictions, "\t" if config.words > 1 else " "))
                 else:
                     console.show_predictions(predictions)
+            sys.stdout.flush()
 
 
 def _kept_session(name: str, predictor: Predictor, no_adapt: bool) -> AbstractContextManager[Session]:
@@ -226,6 +234,33 @@ def _kept_session(name: str, predictor: Predictor, no_adapt: bool) -> AbstractCo
     from nextword.session_store import SessionStore
 
     return SessionStore().kept(name, predictor, None if no_adapt else AdaptConfig())
+
+
+@app.command(epilog="Example: nextword generate 'Once upon a time' --words 100 --seed 1")
+@_config_options(GenerateConfig)
+def generate(
+    text: Annotated[str, typer.Argument(help="What was written so far; '-': stdin.", show_default=False)] = "",
+    *,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Go on with a text, word after word drawn at random from the likely ones."""
+    config = GenerateConfig(**settings)
+    from nextword.generation import Sampler
+    from nextword.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint)
+    if text == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    sampler = Sampler(predictor, text, config)
+    if sampler.unknown and not quiet and not json:
+        console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
+    if json:
+        console.print_continuation_json(text, sampler, sampler.unknown, sampler.seed, predictor.checkpoint.path)
+    else:
+        console.print_continuation(text, sampler)
 
 
 @app.command(epilog="Example: nextword repl -k 3")

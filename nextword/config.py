@@ -145,6 +145,41 @@ class AdaptConfig:
         _check_fields(self)
 
 
+@dataclass(frozen=True)
+class PredictConfig:
+    """What `predict` is to suggest.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(5, "How many words (or phrases) to suggest.", 1, 2**31)
+    punctuation: bool = _setting(False, "Suggest punctuation marks, too.")
+    complete: bool = _setting(False, "Take the last word, if no space follows, for unfinished, and complete it.")
+    words: int = _setting(1, "Suggest phrases of up to so many words.", 1, 20)
+    temperature: float = _setting(1.0, "Below 1: more certain of the likely words; above 1: less.", 0.01, 100)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "predict")
+
+
+@dataclass(frozen=True)
+class GenerateConfig:
+    """How `generate` goes on with a text.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    words: int = _setting(50, "How many words to write.", 1, 10_000_000)
+    temperature: float = _setting(0.8, "Below 1: more of the likely words; above 1: more surprises.", 0.01, 100)
+    top_p: float = _setting(0.95, "Draw from the likeliest words that hold this share of the probability.", 0.001, 1)
+    seed: int | None = _setting(None, "Seed of the random numbers: the same seed, the same text.", 0, 2**63 - 1)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "generate")
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
@@ -160,7 +195,9 @@ def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterab
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
-def _check_fields(config: ModelConfig | TrainConfig | AdaptConfig) -> None:
+def _check_fields(
+    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig, command: str = "train"
+) -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):
         value = getattr(config, item.name)
@@ -177,4 +214,4 @@ def _check_fields(config: ModelConfig | TrainConfig | AdaptConfig) -> None:
             demand = f"from {low:,} to {high:,}"
         else:
             continue
-        raise UsageError(f"{item.name} is {value!r}; it must be {demand}", "All settings: nextword train --help")
+        raise UsageError(f"{item.name} is {value!r}; it must be {demand}", f"All settings: nextword {command} --help")

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from io import BufferedIOBase
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from nextword.chart import MARK, Curve, loss_chart
 from nextword.checkpoint import Checkpoint
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from nextword.evaluation import Score
 
 _BAR_WIDTH = 24
+_BLOCK = 1 << 16  # bytes
 _CHART_WIDTHS = (40, 72)  # characters: no chart where fewer fit, and no wider one where more do
 # Control characters (Cc), bidirectional and other format controls (Cf), line separators, lone surrogates: whatever a
 # terminal might obey instead of show.
@@ -106,9 +109,9 @@ def _bar(share: float) -> str:
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
-def predictions_line(predictions: Sequence[Prediction]) -> str:
-    """The words of `predictions`, with a space between them."""
-    return " ".join(visible(prediction.word) for prediction in predictions)
+def predictions_line(predictions: Sequence[Prediction], separator: str = " ") -> str:
+    """The words of `predictions` in one line; phrases want another separator than a space."""
+    return separator.join(visible(prediction.word) for prediction in predictions)
 
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:
@@ -136,7 +139,23 @@ def print_predictions_json(
         for prediction in predictions
     ]
     record = {"text": text, "predictions": words, "unknown": list(unknown), "checkpoint": str(checkpoint)}
-    print(json_line(record), flush=True)
+    print(json_line(record))
+
+
+def print_continuation(text: str, continuation: Iterable[str]) -> None:
+    """A text and what it goes on with, each piece as soon as it is there."""
+    for piece in chain([text], continuation):
+        sys.stdout.write("\n".join(map(visible, piece.split("\n"))))
+        sys.stdout.flush()
+    print()
+
+
+def print_continuation_json(
+    text: str, continuation: Iterable[str], unknown: Sequence[str], seed: int, checkpoint: Path
+) -> None:
+    """A text and what it goes on with as one line of JSON; put together they are the whole text."""
+    record = {"text": text, "continuation": "".join(continuation), "unknown": list(unknown), "seed": seed}
+    print(json_line({**record, "checkpoint": str(checkpoint)}))
 
 
 def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
@@ -231,8 +250,26 @@ def say_next(path: Path) -> None:
 
 def input_lines(stream: BinaryIO) -> Iterator[str]:
     """The lines of `stream` without their ends (LF or CR LF); bytes that are no UTF-8 become U+FFFD."""
-    for line in stream:
-        yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+    return map(_decoded, stream)
+
+
+def waiting_lines(stream: BinaryIO) -> Iterator[list[str]]:
+    """`input_lines`, as many at a time as can be read without waiting: one, where somebody waits for its answer."""
+    unfinished: list[bytes] = []
+    while block := cast(BufferedIOBase, stream).read1(_BLOCK):
+        *lines, rest = block.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*unfinished, lines[0]])
+            unfinished = []
+            yield [_decoded(line) for line in lines]
+        if rest:
+            unfinished.append(rest)
+    if unfinished:
+        yield [_decoded(b"".join(unfinished))]
+
+
+def _decoded(line: bytes) -> str:
+    return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _stdout() -> Console:

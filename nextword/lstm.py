@@ -17,13 +17,14 @@ torch stacks the four matrices of a layer into one, in the order i, f, g, o, and
 
 Knows arrays and the names of parameters; knows nothing of words, files or torch.
 
-Letters in shapes: T words, H a layer's hidden size, E embedding_dim, V words in the vocabulary.
+Letters in shapes: T words, B texts side by side, H a layer's hidden size, E embedding_dim, V words in the vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,17 @@ Array = NDArray[np.float32]
 
 
 class LSTMState(NamedTuple):
-    """The memory between two words: for every layer, first to last, a hidden and a cell state, each (H,)."""
+    """The memory between two words: for every layer, first to last, a hidden and a cell state.
+
+    Each is (H,), or (B, H) for texts read side by side.
+    """
 
     hidden: tuple[Array, ...]
     cell: tuple[Array, ...]
+
+    def rows(self, which: Any) -> LSTMState:
+        """The states of some of the texts side by side, by whatever numpy takes for an index; None: of the one text."""
+        return LSTMState(*(tuple(layer[which] for layer in kind) for kind in self))
 
 
 def sigmoid(x: Array) -> Array:
@@ -47,13 +55,17 @@ def sigmoid(x: Array) -> Array:
 def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array) -> tuple[Array, Array]:
     """One step of one layer: read one word, return the new hidden and cell state.
 
+    Or one word of each of B texts: then the first three have a row for each, (B, 4H) and (B, H), and so have the two
+    returned.
+
     Args:
         projected: (4H,) W x + b of the four gates for this word.
         hidden: (H,) hidden state after the word before.
         cell: (H,) cell state after the word before.
         recurrent: (4H, H) U of the four gates.
     """
-    input_gate, forget_gate, candidate, output_gate = np.split(projected + recurrent @ hidden, 4)
+    gates = projected + hidden @ recurrent.T
+    input_gate, forget_gate, candidate, output_gate = np.split(gates, 4, axis=-1)
     kept = sigmoid(forget_gate) * cell
     added = sigmoid(input_gate) * np.tanh(candidate)
     new_cell = kept + added
@@ -77,6 +89,11 @@ class LSTMLayer:
         self.bias = bias_ih + bias_hh
         self.hidden_size = weight_hh.shape[1]
 
+    def project(self, inputs: Array) -> Array:
+        """W x + b of the four gates: (T, inputs) to (T, 4H)."""
+        projected: Array = inputs @ self.input_weight.T + self.bias
+        return projected
+
     def read(self, inputs: Array, hidden: Array, cell: Array) -> tuple[Array, Array, Array]:
         """Read T words from the given state.
 
@@ -90,7 +107,7 @@ class LSTMLayer:
         Returns:
             (T, H) hidden states after each word, and the last hidden and cell state.
         """
-        projected = inputs @ self.input_weight.T + self.bias
+        projected = self.project(inputs)
         shown = np.empty((len(inputs), self.hidden_size), np.float32)
         for step, projection in enumerate(projected):
             hidden, cell = lstm_cell(projection, hidden, cell, self.recurrent_weight)
@@ -99,7 +116,7 @@ class LSTMLayer:
 
 
 class LSTMNetwork:
-    """Embedding, LSTM layers and output layer, for one text at a time.
+    """Embedding, LSTM layers and output layer, for one text or for many side by side.
 
     Args:
         parameters: The tensors of a checkpoint, by their names in torch's `state_dict`. Without `output.weight`
@@ -138,14 +155,72 @@ class LSTMNetwork:
             cell_states.append(cell)
         return shown, LSTMState(tuple(hidden_states), tuple(cell_states))
 
+    def step(self, ids: Sequence[int] | NDArray[np.intp], state: LSTMState) -> LSTMState:
+        """Read one word of each of B texts.
+
+        Args:
+            ids: B token ids.
+            state: (B, H) the states before them; they are not changed.
+
+        Returns:
+            (B, H) the states after them.
+        """
+        return self._step(self.layers[0].project(self.embedding[np.asarray(ids, np.intp)]), state)
+
+    def _step(self, projected: Array, state: LSTMState) -> LSTMState:
+        """`step`, from the (B, 4H) projections of the first layer's inputs on."""
+        hidden_states: list[Array] = []
+        cell_states = []
+        for layer, hidden, cell in zip(self.layers, state.hidden, state.cell, strict=True):
+            if hidden_states:
+                projected = layer.project(hidden_states[-1])
+            new_hidden, new_cell = lstm_cell(projected, hidden, cell, layer.recurrent_weight)
+            hidden_states.append(new_hidden)
+            cell_states.append(new_cell)
+        return LSTMState(tuple(hidden_states), tuple(cell_states))
+
+    def read_side_by_side(self, texts: Sequence[Sequence[int]], state: LSTMState) -> LSTMState:
+        """Read B texts of any lengths, each from the same state: what `read` gives of each, many times as fast.
+
+        One matrix product serves a word of every text. What several texts begin with is read once, and a word that
+        stands in several places is projected once.
+
+        Args:
+            texts: Token ids of each.
+            state: (H,) the state before all of them; it is not changed.
+
+        Returns:
+            (B, H) the state after each.
+        """
+        lengths = np.asarray([len(text) for text in texts], np.intp)
+        begins = np.cumsum(lengths) - lengths
+        ids = np.fromiter(chain.from_iterable(texts), np.intp, lengths.sum())
+        words, places = np.unique(ids, return_inverse=True)
+        projected = self.layers[0].project(self.embedding[words])
+        after = LSTMState(*(tuple(np.tile(layer, (len(texts), 1)) for layer in kind) for kind in state))
+        now = state.rows(None)  # of every beginning that differs from the others, as far as it is read
+        beginning = np.zeros(len(texts), np.intp)  # which of them each text has
+        for step in range(lengths.max(initial=0)):
+            reading = np.flatnonzero(lengths > step)
+            pairs = beginning[reading] * len(words) + places[begins[reading] + step]
+            different, beginning[reading] = np.unique(pairs, return_inverse=True)
+            before, word = np.divmod(different, len(words))
+            now = self._step(projected[word], now.rows(before))
+            ended = np.flatnonzero(lengths == step + 1)
+            if len(ended):
+                reached = now.rows(beginning[ended])
+                for all_texts, some in zip((*after.hidden, *after.cell), (*reached.hidden, *reached.cell), strict=True):
+                    all_texts[ended] = some
+        return after
+
     def logits(self, shown: Array) -> Array:
         """Scores of all words to come next, before the softmax.
 
         Args:
-            shown: (H,) or (T, H) what the last layer shows.
+            shown: (H,) or (T, H) or (B, H) what the last layer shows.
 
         Returns:
-            (V,) or (T, V).
+            (V,) or (T, V) or (B, V).
         """
         return shown @ self.output_weight.T + self.output_bias
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nextword.session import Session
 
 _LAST_CHARACTER = "\U0010ffff"
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,35 @@ class NewWord(NamedTuple):
 
     word: str  # normalised
     form: str  # as it was written
+
+
+def at_temperature(distribution: Array, temperature: float) -> Array:
+    """Probabilities p sharpened (temperature below 1) or flattened (above 1): p^(1/temperature), summing to one again.
+
+    Of a model's own distribution that is the softmax of its logits divided by the temperature.
+
+    Args:
+        distribution: (..., V); where the temperature is 1 it is returned as it is.
+        temperature: Above 0.
+    """
+    if temperature == 1:
+        return distribution
+    powers = (distribution / distribution.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    heated: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return heated
+
+
+def _near_largest(values: Array, k: int) -> NDArray[np.intp]:
+    """Places of the `k` largest of `values`, of what equals the least of them, and perhaps of a few more.
+
+    The k-th largest of the maxima of short blocks is no more than the k-th largest of all, and found much sooner.
+    """
+    block = len(values) // (2 * k)
+    if not block:
+        return np.arange(len(values), dtype=np.intp)
+    block = min(block, _BLOCK)
+    maxima = values[: len(values) // block * block].reshape(-1, block).max(axis=1)
+    return np.flatnonzero(values >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
 
 
 def check_count(k: int) -> None:
@@ -117,7 +147,10 @@ class Predictor:
         return self.network.read(ids, state)[1] if ids else state
 
     def distribution(self, state: LSTMState) -> Array:
-        """(V,) probability of every token of the vocabulary, by id, to come next; they sum to one."""
+        """(V,) probability of every token of the vocabulary, by id, to come next; they sum to one.
+
+        (B, V) after the states of texts side by side.
+        """
         return softmax(self.network.logits(state.hidden[-1]))
 
     def top(
@@ -146,7 +179,7 @@ class Predictor:
             UsageError: `k` is less than 1.
         """
         check_count(k)
-        candidates = self._candidates(prefix, punctuation)
+        candidates = self.candidates(prefix, punctuation)
         if new_words:
             start = self.tokenizer.normalize(prefix)
             more = [
@@ -156,14 +189,12 @@ class Predictor:
             ]
             candidates = np.concatenate([candidates, np.asarray(more, np.intp)])
         probabilities = distribution[candidates]
-        if k < len(candidates):
-            kth = np.partition(probabilities, len(candidates) - k)[len(candidates) - k]
-            kept = np.flatnonzero(probabilities >= kth)
-            candidates, probabilities = candidates[kept], probabilities[kept]
+        kept = _near_largest(probabilities, k)
+        candidates, probabilities = candidates[kept], probabilities[kept]
         order = np.lexsort((candidates, -probabilities))[:k]
         forms = (self._form(int(candidates[best]), at_start, new_words) for best in order)
         return [
-            Prediction(self._as_typed(form, prefix), probability)
+            Prediction(self.as_typed(form, prefix), probability)
             for form, probability in zip(forms, probabilities[order].tolist(), strict=True)
         ]
 
@@ -176,14 +207,14 @@ class Predictor:
             else self.tokenizer.placed(new_words[new].form, at_start)
         )
 
-    def _as_typed(self, form: str, prefix: str) -> str:
+    def as_typed(self, form: str, prefix: str) -> str:
         """`form` with the capitals that the letters typed have, where the model leaves case to the user."""
         if self.tokenizer.cased or not prefix[:1].isupper():
             return form
         return form.upper() if len(prefix) > 1 and prefix.isupper() else capitalized(form)
 
-    def _candidates(self, prefix: str, punctuation: bool) -> NDArray[np.intp]:
-        """Ids of what may be suggested after some letters of it."""
+    def candidates(self, prefix: str, punctuation: bool) -> NDArray[np.intp]:
+        """Ids of what may be suggested, `prefix` being the letters typed of it; a mark has none."""
         if not prefix:
             return self._tokens if punctuation else self._words
         words, ids = self._alphabet
@@ -199,6 +230,11 @@ class Predictor:
     def _words(self) -> NDArray[np.intp]:
         """Ids of the words among them, punctuation left out."""
         return np.flatnonzero([self.tokenizer.is_word(token) for token in self.tokenizer.words])
+
+    @cached_property
+    def marks(self) -> NDArray[np.intp]:
+        """Ids of all that is no word: `<unk>`, `<eos>`, punctuation."""
+        return np.setdiff1d(np.arange(len(self.tokenizer), dtype=np.intp), self._words)
 
     @cached_property
     def _alphabet(self) -> tuple[list[str], NDArray[np.intp]]:

@@ -6,7 +6,8 @@ a start gets one. Knows tokens and ids; nothing of how text becomes either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,15 @@ class SentencePosition(NamedTuple):
     at_start: bool = True  # the next word opens a sentence or a quotation
     quoted: bool = False  # a double quote is open
     previous: str = ""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last token ended a sentence."""
+        return self.at_start and (self.previous in _STOPS or self.previous == ".")
+
+    def after_all(self, tokens: Iterable[str]) -> SentencePosition:
+        """The position once all of `tokens` have been read."""
+        return reduce(SentencePosition.after, tokens, self)
 
     def after(self, token: str) -> SentencePosition:
         """The position once `token` (a normalised word) has been read."""

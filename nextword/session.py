@@ -8,7 +8,6 @@ come again, new names among them. Knows no screen and no files.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -125,44 +124,35 @@ class Session:
         now = self._moment
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-LONGEST_TAIL:]))
-        places = range(len(encoded.ids))
-        for begin in places[::_AT_ONCE]:
-            after = self._after(after, encoded, places[begin : begin + _AT_ONCE])
+        for portion in encoded.portions(_AT_ONCE):
+            after = self._after(after, portion)
         self._earlier.append(now)
         self._moment = after
         return encoded.unknown
 
-    def _after(self, moment: Moment, encoded: Encoded, places: range) -> Moment:
-        """The moment after `moment` and the tokens at some places of a text."""
-        ids = [encoded.ids[place] for place in places]
-        shown, state = self._predictor.network.read(ids, moment.state)
-        position = moment.position
-        for token_id in ids:
-            position = position.after(self._predictor.tokenizer.words[token_id])
-        seen = moment.words_seen + sum(token_id != END_ID for token_id in ids)
+    def _after(self, moment: Moment, encoded: Encoded) -> Moment:
+        """The moment after `moment` and a portion of text."""
+        if not encoded.ids:
+            return moment
+        shown, state = self._predictor.network.read(encoded.ids, moment.state)
+        words = self._predictor.tokenizer.words
+        position = moment.position.after_all(words[token_id] for token_id in encoded.ids)
+        seen = moment.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
         after = moment._replace(state=state, position=position, words_seen=seen)
         if not self.adapt:
             return after
-        before = np.concatenate([moment.state.hidden[-1][None], shown[:-1]])
-        return self._remembering(after, ids, [encoded.strange.get(place) for place in places], before)
+        return self._remembering(after, encoded, np.concatenate([moment.state.hidden[-1][None], shown[:-1]]))
 
-    def _remembering(self, moment: Moment, ids: Sequence[int], strange: Sequence[str | None], before: Array) -> Moment:
-        """`moment` with T words remembered.
-
-        Args:
-            moment: The one after they were read.
-            ids: T token ids.
-            strange: T times how the text has a word outside the vocabulary, None for every other.
-            before: (T, H) what was shown before each.
-        """
+    def _remembering(self, moment: Moment, encoded: Encoded, before: Array) -> Moment:
+        """`moment` with the T words just read remembered, and (T, H) what was shown before each."""
         tokenizer = self._predictor.tokenizer
         if len(moment.new_words) > max(_MOST_NEW_WORDS, 2 * moment.memory.window):
             moment = self.tidied(moment)
         new_words = list(moment.new_words)
         numbers = {new.word: index for index, new in enumerate(new_words, len(tokenizer))}
-        words = np.asarray(ids, np.int32)
-        for place, form in enumerate(strange):
-            if form is not None and (new := new_word(form, tokenizer)):
+        words = np.asarray(encoded.ids, np.int32)
+        for place, form in encoded.strange.items():
+            if new := new_word(form, tokenizer):
                 if new.word not in numbers:
                     numbers[new.word] = len(tokenizer) + len(new_words)
                     new_words.append(new)

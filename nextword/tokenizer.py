@@ -16,9 +16,10 @@ Two schemes:
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from nextword.data import TokenFile, read_ids, write_ids
-from nextword.encoder import LINE_END, PARAGRAPH_END, SURROGATE, Encoder, Text
+from nextword.encoder import LINE_END, PARAGRAPH_END, SPACES, SURROGATE, Encoder, Text
 from nextword.sentences import SentencePosition, SentenceStarts
 from nextword.vocabulary import END, END_ID, UNKNOWN, UNKNOWN_ID, FormCounts
 
@@ -41,6 +42,7 @@ __all__ = [
     "Learned",
     "SentencePosition",
     "WordTokenizer",
+    "Writer",
     "Written",
 ]
 
@@ -56,9 +58,10 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
-_INSIDE_WORDS = "'-\u2018\u2019\u201b\u02bc\u2010\u2011\u2012\u2013"  # and what _FOLDED makes of those two
-_INSIDE_NUMBERS = ".,:"
 _LONGEST_NEW_WORD = 64  # characters
+_CLOSING, _OPENING = frozenset((*".,;:!?)]", "...")), frozenset("([")  # no space before, no space after
+_STRETCH = 1 << 16  # characters of a typed text given to the library at once
+_SPACE = re.compile(f"[{SPACES}]")
 _BATCH = 2048  # paragraphs given to the library at once
 _FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
 _FOLD = normalizers.Sequence(_FOLDS)
@@ -74,6 +77,26 @@ class Encoded(NamedTuple):
     def unknown(self) -> list[str]:
         """The words outside the vocabulary, in order, each once."""
         return list(dict.fromkeys(self.strange.values()))
+
+    def append(self, text: str, encoding: Encoding) -> None:
+        """Add what the next stretch of the text became."""
+        ids = encoding.ids
+        if UNKNOWN_ID in ids:
+            begin = len(self.ids)
+            for place, (token, (first, end)) in enumerate(zip(ids, encoding.offsets, strict=True), begin):
+                if token == UNKNOWN_ID:
+                    self.strange[place] = text[first:end]
+        self.ids.extend(ids)
+
+    def portions(self, most: int) -> Iterator[Encoded]:
+        """The same in portions of at most `most` words; what is short is one of its own."""
+        if len(self.ids) <= most:
+            yield self
+            return
+        for begin in range(0, len(self.ids), most):
+            places = range(begin, min(begin + most, len(self.ids)))
+            strange = {place - begin: self.strange[place] for place in places if place in self.strange}
+            yield Encoded(self.ids[places.start : places.stop], strange)
 
 
 class Written(NamedTuple):
@@ -266,20 +289,37 @@ class WordTokenizer:
 
         The end of the text ends nothing, so a text may be fed in pieces.
         """
-        ids: list[int] = []
-        strange: dict[int, str] = {}
-        breaks = LINE_END if self.scheme == "whitespace" else PARAGRAPH_END
-        if self.scheme == "words":  # the library's offsets leave out accents that stand apart
-            text = unicodedata.normalize("NFC", text)
-        for index, piece in enumerate(breaks.split(SURROGATE.sub("\ufffd", text))):
+        encoded = Encoded([], {})
+        for index, piece in enumerate(self._breaks.split(self._typed(text))):
             if index:
-                ids.append(END_ID)
-            encoding: Encoding = self._tokenizer.encode(piece)
-            for place, (token, (begin, end)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True), len(ids)):
-                if token == UNKNOWN_ID:
-                    strange[place] = piece[begin:end]
-            ids += encoding.ids
-        return Encoded(ids, strange)
+                encoded.ids.append(END_ID)
+            for stretch in _stretches(piece):
+                encoded.append(stretch, self._tokenizer.encode(stretch))
+        return encoded
+
+    def encode_many(self, texts: Sequence[str]) -> list[Encoded]:
+        """`encode` for each of many texts, the short ones all together, which is faster."""
+        texts = [self._typed(text) for text in texts]
+        short = [text for text in texts if len(text) <= _STRETCH and not self._breaks.search(text)]
+        together = iter(self._tokenizer.encode_batch(short))
+        encoded = []
+        for text in texts:
+            if len(text) <= _STRETCH and not self._breaks.search(text):
+                encoded.append(Encoded([], {}))
+                encoded[-1].append(text, next(together))
+            else:
+                encoded.append(self.encode(text))
+        return encoded
+
+    def _typed(self, text: str) -> str:
+        """`text` as the `tokenizers` library can take it: its offsets leave out accents that stand apart."""
+        text = SURROGATE.sub("\ufffd", text)
+        return unicodedata.normalize("NFC", text) if self.scheme == "words" else text
+
+    @property
+    def _breaks(self) -> re.Pattern[str]:
+        """Where a typed text has its `<eos>`."""
+        return LINE_END if self.scheme == "whitespace" else PARAGRAPH_END
 
     def normalize(self, word: str) -> str:
         """A word as the vocabulary would have it: plain characters, and lower case unless cased."""
@@ -291,13 +331,10 @@ class WordTokenizer:
 
         The second is empty where the text ends in white space or in punctuation.
         """
-        begin = len(text)
-        if self.scheme == "whitespace":
-            while begin and not text[begin - 1].isspace():
-                begin -= 1
-        else:
-            while begin and _continues_word(text, begin - 1):
-                begin -= 1
+        near = SURROGATE.sub("\ufffd", text[-_STRETCH:])
+        near = near[max(map(near.rfind, SPACES)) + 1 :]  # no token reaches across white space
+        encoding: Encoding = self._tokenizer.encode(near + "x")  # with another letter, the word is the last token
+        begin = len(text) - len(near) + encoding.offsets[-1][0]
         return text[:begin], text[begin:]
 
     def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
@@ -344,37 +381,54 @@ class WordTokenizer:
 
         In `whitespace` the tokens joined by spaces, one line for each `<eos>`.
         """
-        text, position, glue = "", SentencePosition(), True
-        for token_id in ids:
-            token = self.words[token_id]
-            if token == END:
-                text, position, glue = (
-                    text.rstrip(" ") + ("\n" if self.scheme == "whitespace" else "\n\n"),
-                    position.after(token),
-                    True,
-                )
-                continue
-            closes = token == '"' and position.quoted
-            tight = self.scheme == "words" and (token in {".", ",", ";", ":", "!", "?", ")", "]", "..."} or closes)
-            text += ("" if glue or tight else " ") + self.surface(token_id, position.at_start)
-            glue = self.scheme == "words" and (token in {"(", "["} or (token == '"' and not closes))
-            position = position.after(token)
-        return text
+        writer = Writer(self)
+        return "".join(map(writer.add, ids))
 
 
-def _continues_word(text: str, place: int) -> bool:
-    """Whether the character at `place` may belong to a word whose other letters, if any, end the text."""
-    character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
-    if character in _INSIDE_WORDS:
-        return _is_letter(before) and (not after or _is_letter(after))
-    if character in _INSIDE_NUMBERS:
-        return before.isnumeric() and after.isnumeric()
-    return _is_letter(character)
+class Writer:
+    """Writes running text token by token; `WordTokenizer.detokenize` says how it looks.
+
+    Args:
+        tokenizer: The words.
+        position: Where in a sentence the text stands that is to be gone on with; None: at its beginning.
+        joined: Whether the next word follows without a space: the text is empty, or ends in one.
+
+    Attributes:
+        position: Where in a sentence the text stands now.
+    """
+
+    def __init__(self, tokenizer: WordTokenizer, position: SentencePosition | None = None, joined: bool = True) -> None:
+        self._tokenizer, self.position = tokenizer, position or SentencePosition()
+        self._plain = tokenizer.scheme == "whitespace"
+        self._joined = joined or self._opened()
+
+    def add(self, token_id: int) -> str:
+        """What is to be appended to the text so that it goes on with this token."""
+        token = self._tokenizer.words[token_id]
+        position, self.position = self.position, self.position.after(token)
+        if token == END:
+            self._joined = True
+            return "\n" if self._plain else "\n\n"
+        tight = not self._plain and (token in _CLOSING or (token == '"' and position.quoted))
+        space = "" if self._joined or tight else " "
+        self._joined = self._opened()
+        return space + self._tokenizer.surface(token_id, position.at_start)
+
+    def _opened(self) -> bool:
+        """Whether the last token is written to the next one: a bracket or a quotation mark that opens."""
+        previous, quoted = self.position.previous, self.position.quoted
+        return not self._plain and (previous in _OPENING or (previous == '"' and quoted))
 
 
-def _is_letter(character: str) -> bool:
-    """Whether it is a letter, a digit or a mark on one, of any script."""
-    return character.isalnum() or (character != "" and unicodedata.category(character)[0] == "M")
+def _stretches(text: str) -> Iterator[str]:
+    """The text cut at spaces, so that a long one takes little memory; where it has none it is cut all the same."""
+    begin = 0
+    while len(text) - begin > _STRETCH:
+        space = _SPACE.search(text, begin + _STRETCH // 2, begin + _STRETCH)
+        end = space.start() if space else begin + _STRETCH
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]
 
 
 def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Written]:

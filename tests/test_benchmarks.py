@@ -1,4 +1,4 @@
-"""The benchmark of training still runs and says what it measured: tiny sizes, one round, no opinion on the figures."""
+"""The benchmarks of training and of batches still run and say what they measured: tiny sizes, one round, no opinion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parent / "benchmarks" / "training.py"
+BENCHMARKS = Path(__file__).parent / "benchmarks"
 TINY = ["--rounds", "1", "--steps", "2", "--sizes", "16", "--words", "300", "--large-size", "8", "--large-words", "500"]
 TINY += ["--megabytes", "0.1", "--eval-tokens", "500"]
 
@@ -21,11 +21,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path, cli_environment: dict[str, str]) -> Run:
-    """Run the benchmark as a user does, with this checkout's nextword, in an empty folder."""
-    environment = {**cli_environment, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), *sys.path])}
+    """Run a benchmark as a user does, with this checkout's nextword, in an empty folder."""
+    environment = {**cli_environment, "PYTHONPATH": os.pathsep.join([str(BENCHMARKS.parents[1]), *sys.path])}
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(SCRIPT), *TINY, *map(str, arguments)]
+    def run(
+        *arguments: object, script: str = "training.py", sizes: list[str] = TINY
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(BENCHMARKS / script), *sizes, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
 
     return run
@@ -72,3 +74,19 @@ def test_a_text_of_ones_own_is_trained_on_for_the_minutes_asked_for_and_shown_in
 def test_a_part_that_is_not_there_or_lacks_its_text_is_refused(run: Run) -> None:
     assert "no part spede" in run("--only", "speed,spede").stderr
     assert "--text" in run("--only", "minutes").stderr
+
+
+def test_lines_a_second_are_measured_whole_in_parts_and_one_by_one(run: Run, tmp_path: Path) -> None:
+    tiny = ["--lines", "20", "--words", "4", "--vocabulary", "50", "--hidden", "8", "--layers", "2", "--rounds", "1"]
+    done = run(script="batch.py", sizes=tiny)
+    assert done.returncode == 0, done.stderr
+    title, *rates = done.stdout.splitlines()
+    assert title == "2 x 8, 50 words; 20 lines of 4 words"
+    assert all(float(line.split()[0].replace(",", "")) > 0 for line in rates[:3])
+    assert [line.rpartition(": ")[2] for line in rates[3:7]] == [
+        "cutting lines into words",
+        "the LSTM",
+        "scores of all words",
+        "all but printing",
+    ]
+    assert list(tmp_path.iterdir()) == []

@@ -17,9 +17,11 @@ from conftest import RunCLI
 from typer.testing import CliRunner
 
 import nextword
+from nextword.answers import side_by_side
 from nextword.checkpoint import load_checkpoint
 from nextword.cli import app
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import GenerateConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.generation import Sampler
 from nextword.predictor import Prediction, Predictor
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -45,15 +47,18 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_there_are_the_commands_a_user_is_told_of() -> None:
-    assert {"train", "predict", "repl", "eval", "score", "info"} <= COMMANDS.keys()
+    assert {"train", "predict", "generate", "repl", "eval", "score", "info"} <= COMMANDS.keys()
 
 
-@pytest.mark.parametrize("config", [ModelConfig, TrainConfig])
-def test_every_field_of_the_configs_is_an_option_of_train_with_its_default_and_help(config: Any) -> None:
-    options = {parameter.name: parameter for parameter in COMMANDS["train"].params}
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [("train", ModelConfig), ("train", TrainConfig), ("predict", PredictConfig), ("generate", GenerateConfig)],
+)
+def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:
+    options = {parameter.name: parameter for parameter in COMMANDS[command].params}
     for item in fields(config):
         option = options[item.name]
-        assert "--" + item.name.replace("_", "-") in option.opts
+        assert ("-" if len(item.name) == 1 else "--") + item.name.replace("_", "-") in option.opts
         assert option.default == item.default
         assert option.help == item.metadata["help"]
 
@@ -188,6 +193,80 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("options", "config"),
+    [
+        (["--complete"], PredictConfig(complete=True)),
+        (["--words", "2", "--temperature", "2"], PredictConfig(words=2, temperature=2.0)),
+        (["--complete", "--words", "3", "-k", "2"], PredictConfig(complete=True, words=3, k=2)),
+    ],
+)
+def test_predict_completes_words_and_finds_phrases(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path, options: list[str], config: PredictConfig
+) -> None:
+    (one,) = side_by_side(predictor, ["My mother-in-law and I w"], config)
+    done = run_cli("predict", one.text, *options, "-c", tiny_checkpoint, "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, table(one.predictions), "")
+    texts = [one.text, "I don't know "]
+    expected = [answer.predictions for answer in side_by_side(predictor, texts, config)]
+    lines = run_cli("predict", *options, "-c", tiny_checkpoint, "--quiet", stdin="\n".join(texts))
+    between = "\t" if config.words > 1 else " "
+    assert lines.stdout.splitlines() == [between.join(p.word for p in predictions) for predictions in expected]
+    records = run_cli("predict", *options, "-c", tiny_checkpoint, "--json", stdin="\n".join(texts))
+    for line, text, predictions in zip(records.stdout.splitlines(), texts, expected, strict=True):
+        record = json.loads(line)
+        assert record["text"] == text
+        assert [entry["word"] for entry in record["predictions"]] == [p.word for p in predictions]
+
+
+def test_thousands_of_lines_through_a_pipe_are_answered_in_order(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
+) -> None:
+    starts = ["Anna lives in", "The cat sat", "My mother-in-law and I went", "", "I don't know Anna, but I"]
+    lines = [f"{starts[number % 5]}{' the' * (number % 3)}" for number in range(3000)]
+    done = run_cli("predict", "-k", 1, "-c", tiny_checkpoint, stdin="\n".join(lines))
+    best = {line: words(predictor.predict(line, k=1)) for line in set(lines)}
+    assert done.stdout.splitlines() == [best[line] for line in lines]
+
+
+# -- generate --------------------------------------------------------------------------------------------------------
+
+
+def test_generate_goes_on_with_a_text_the_same_seed_the_same_way(
+    run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
+) -> None:
+    options = ["--words", "30", "--temperature", "1.2", "--top-p", "0.9", "--seed", "7", "-c", tiny_checkpoint]
+    config = GenerateConfig(words=30, temperature=1.2, top_p=0.9, seed=7)
+    expected = "".join(Sampler(predictor, "The Zeppelin", config))
+    done = run_cli("generate", "The Zeppelin", *options)
+    assert (done.returncode, done.stdout) == (0, f"The Zeppelin{expected}\n")
+    assert done.stderr == "Note: not in the vocabulary: Zeppelin\n"
+    piped = run_cli("generate", "-", *options, "--quiet", stdin="The Zeppelin\n")
+    assert (piped.stdout, piped.stderr) == (done.stdout, "")
+    record = json.loads(run_cli("generate", "The Zeppelin", *options, "--json").stdout)
+    assert record == {
+        "text": "The Zeppelin",
+        "continuation": expected,
+        "unknown": ["Zeppelin"],
+        "seed": 7,
+        "checkpoint": str(tiny_checkpoint),
+    }
+
+
+def test_generate_begins_from_nothing_and_says_with_which_seed(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    record = json.loads(run_cli("generate", "--words", 5, "--json", "-c", tiny_checkpoint).stdout)
+    again = run_cli("generate", "--words", 5, "--seed", record["seed"], "-c", tiny_checkpoint)
+    assert again.stdout == record["continuation"] + "\n"
+    assert record["continuation"][0].isupper() or record["continuation"][0] == '"'
+
+
+def test_generate_shows_a_hostile_text_escaped_and_its_lines_as_they_are(
+    run_cli: RunCLI, tiny_checkpoint: Path
+) -> None:
+    done = run_cli("generate", "-", "--words", 1, "-c", tiny_checkpoint, stdin=b"The cat\nsat \x1b[2J \xff on")
+    assert done.stdout.startswith("The cat\nsat \\x1b[2J \ufffd on")
 
 
 # -- repl, info ------------------------------------------------------------------------------------------------------
@@ -391,6 +470,8 @@ def failure(done: subprocess.CompletedProcess[str], code: int, *mentioned: str) 
 def test_a_command_line_that_makes_no_sense_is_exit_2(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
     failure(run_cli("predict", "The cat", "-k", 0, "-c", tiny_checkpoint), 2, "0")
     failure(run_cli("predict", "The cat", "-k", "many"), 2, "-k")
+    failure(run_cli("predict", "The cat", "--words", 0, "-c", tiny_checkpoint), 2, "words", "nextword predict --help")
+    failure(run_cli("generate", "--top-p", 1.5, "-c", tiny_checkpoint), 2, "top_p", "nextword generate --help")
     failure(run_cli("predict", "--sausages"), 2, "--sausages", "--help")
     failure(run_cli("sing"), 2, "sing")
     failure(run_cli("train", "x.txt", "--hidden-size", 0), 2, "hidden_size")

@@ -218,6 +218,32 @@ def test_input_lines_lose_their_ends_and_nothing_else() -> None:
     assert list(console.input_lines(io.BytesIO(b""))) == []
 
 
+class Dripping(io.BytesIO):
+    """A pipe that has so many bytes ready at a time."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        super().__init__(content)
+        self.drop = size
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return super().read1(self.drop)
+
+
+def test_waiting_lines_are_those_of_input_lines_however_they_come() -> None:
+    content = b"one \r\n\n two\xff\nf\xc3\xbcnf\r\n" + b"long" * 30_000 + b"\nlast\r"
+    expected = list(console.input_lines(io.BytesIO(content)))
+    for size in (1, 2, 3, 7, 1000, 10**6):
+        batches = list(console.waiting_lines(Dripping(content, size)))
+        assert [line for batch in batches for line in batch] == expected, size
+        assert all(batches)
+    assert list(console.waiting_lines(io.BytesIO(b""))) == []
+
+
+def test_lines_that_wait_together_come_together_and_a_lone_one_alone() -> None:
+    assert list(console.waiting_lines(Dripping(b"a\nb\nc\n", 100))) == [["a", "b", "c"]]
+    assert list(console.waiting_lines(Dripping(b"a\nb\nc\n", 2))) == [["a"], ["b"], ["c"]]
+
+
 def test_the_state_is_shown_as_the_norms_of_each_layer(capsys: pytest.CaptureFixture[str]) -> None:
     hidden = (np.array([3, 4], np.float32), np.array([0, 0.5], np.float32))
     cell = (np.array([6, 8], np.float32), np.array([0, 0.25], np.float32))

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextword.checkpoint import load_checkpoint
 from nextword.errors import CheckpointError, UsageError
-from nextword.predictor import Prediction, Predictor
+from nextword.lstm import softmax
+from nextword.predictor import Prediction, Predictor, _near_largest, at_temperature
 from nextword.tokenizer import END, UNKNOWN
 
 
@@ -126,3 +129,68 @@ def test_load_takes_the_checkpoint_that_the_command_line_takes(
 def test_a_checkpoint_need_not_come_from_a_file(predictor: Predictor) -> None:
     in_memory = Predictor(replace(predictor.checkpoint, path=Path(), digest=""))
     assert in_memory.predict("The cat", k=3) == predictor.predict("The cat", k=3)
+
+
+# -- half a word -----------------------------------------------------------------------------------------------------
+
+
+@given(
+    prefix=st.sampled_from(["", "a", "An", "the", "MOTHER", "Mc", "mother-in", "1", "'", "zz", "\u00c9"])
+    | st.text(max_size=3),
+    k=st.integers(1, 60),
+    punctuation=st.booleans(),
+    weights=st.lists(st.integers(0, 3), min_size=8, max_size=8),
+)
+def test_letters_find_what_a_scan_over_the_vocabulary_finds(
+    predictor: Predictor, prefix: str, k: int, punctuation: bool, weights: list[int]
+) -> None:
+    tokenizer = predictor.tokenizer
+    distribution = np.resize(np.asarray(weights, np.float32), len(tokenizer)) / 100
+    start = tokenizer.normalize(prefix)
+    allowed = [
+        token_id
+        for token_id, word in enumerate(tokenizer.words)
+        if word.startswith(start)
+        and (tokenizer.is_word(word) or (punctuation and not prefix and word not in (UNKNOWN, END)))
+    ]
+    best = sorted(allowed, key=lambda token_id: (-distribution[token_id], token_id))[:k]
+    found = predictor.top(distribution, k, punctuation=punctuation, prefix=prefix)
+    assert [prediction.probability for prediction in found] == [float(distribution[token_id]) for token_id in best]
+    expected = [tokenizer.surface(token_id) for token_id in best]
+    assert [prediction.word.lower() for prediction in found] == [word.lower() for word in expected]
+    if not prefix[:1].isupper():
+        assert words_of(found) == expected
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=3000), st.integers(1, 40))
+def test_the_largest_are_found_among_many(values: list[int], k: int) -> None:
+    places = _near_largest(np.asarray(values, np.float32), k)
+    kth = sorted(values, reverse=True)[min(k, len(values)) - 1]
+    assert set(places.tolist()) >= {place for place, value in enumerate(values) if value >= kth}
+
+
+def test_suggestions_have_the_capitals_of_the_letters_typed(predictor: Predictor) -> None:
+    even = np.full(len(predictor.tokenizer), 0.01, np.float32)
+
+    def suggested(prefix: str, at_start: bool = False) -> list[str]:
+        return words_of(predictor.top(even, 100, at_start, prefix=prefix))
+
+    assert "that" in suggested("th")
+    assert "That" in suggested("Th")
+    assert "That" in suggested("th", at_start=True)
+    assert "THAT" in suggested("TH")
+    assert "That" in suggested("T")
+    assert "McDonald" in suggested("m")
+    assert "MCDONALD" in suggested("MC")
+    assert "McDonald" in suggested("Mc")
+    assert "Mother-in-law" in suggested("Mother-")
+
+
+def test_a_temperature_sharpens_or_flattens_and_keeps_the_sum() -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (4, 50)).astype(np.float32)
+    for temperature in (0.3, 1.0, 2.5):
+        expected = softmax(logits / np.float32(temperature))
+        np.testing.assert_allclose(at_temperature(softmax(logits), temperature), expected, atol=1e-5)
+    coldest = at_temperature(softmax(logits[0]), 0.01)
+    assert coldest.sum() == pytest.approx(1)
+    assert coldest.argmax() == logits[0].argmax()

@@ -258,6 +258,98 @@ def test_damaged_json_is_a_value_error(words: WordTokenizer, part: int, damaged:
         WordTokenizer.from_json(*strings)
 
 
+# -- half a word -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("complete", "letters"),
+    [
+        ("", ""),
+        ("", "The"),
+        ("the ", "wea"),
+        ("the wea ", ""),
+        ("the wea\n", ""),
+        ("the end.", ""),
+        ("the (", "hou"),
+        ('He said, "', "the"),
+        ("I ", "don'"),
+        ("I ", "don\u2019t"),
+        ("my ", "mother-in-"),
+        ("well--", "the"),
+        ("well--", ""),
+        ("'", "tis"),
+        ("''", ""),
+        ("it is 3.", ""),
+        ("it is ", "3.1"),
+        ("at ", "10:3"),
+        ("a ", "cafe\u0301"),
+        ("\u0301", "a"),
+        ("in ", "Pa\u00adri"),
+        ("the\u00a0", "hou"),
+        ("the\ud800", "hou"),
+        ("wait\u2026", ""),
+    ],
+)
+def test_the_letters_at_the_end_are_the_word_being_typed(words: WordTokenizer, complete: str, letters: str) -> None:
+    assert words.split_unfinished(complete + letters) == (complete, letters)
+
+
+def test_in_whitespace_all_that_follows_the_last_space_is_being_typed(whitespace: WordTokenizer) -> None:
+    assert whitespace.split_unfinished("the Ca.t") == ("the ", "Ca.t")
+    assert whitespace.split_unfinished("the\n") == ("the\n", "")
+    assert whitespace.split_unfinished("a\x1fb") == ("", "a\x1fb")
+
+
+typed = st.text(
+    st.sampled_from("abA1 .,:'-\n\"(\u2019\u2014\u2026\u0301\u00ad\u4e94\u00b2") | st.characters(), max_size=12
+)
+
+
+@pytest.mark.parametrize("scheme", ["words", "whitespace"])
+@given(text=typed)
+def test_another_letter_belongs_to_the_unfinished_word_and_changes_nothing_before_it(
+    words: WordTokenizer, whitespace: WordTokenizer, scheme: str, text: str
+) -> None:
+    tokenizer = words if scheme == "words" else whitespace
+    complete, letters = tokenizer.split_unfinished(text)
+    assert complete + letters == text
+    longer, before, word = (tokenizer.encode(part) for part in (text + "x", complete, letters + "x"))
+    assert len(word.ids) == 1
+    assert longer.ids == [*before.ids, *word.ids]
+
+
+def test_an_unfinished_word_is_found_at_the_end_of_a_very_long_text(words: WordTokenizer) -> None:
+    for before in ("the house " * 20_000, "!" * 200_000, "the," * 50_000):
+        assert words.split_unfinished(before + "hou") == (before, "hou")
+
+
+# -- many texts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["words", "whitespace"])
+@given(texts=st.lists(any_text | st.text("aA \n.\u0301"), max_size=8))
+def test_many_texts_are_encoded_as_each_alone(
+    words: WordTokenizer, whitespace: WordTokenizer, scheme: str, texts: list[str]
+) -> None:
+    tokenizer = words if scheme == "words" else whitespace
+    assert tokenizer.encode_many(texts) == [tokenizer.encode(text) for text in texts]
+
+
+def test_a_long_text_has_the_ids_and_the_unknown_words_of_its_parts(words: WordTokenizer) -> None:
+    part = "the old Zebra, in Paris -- " * 4
+    encoded = words.encode(part * 2_000)
+    assert len(part) * 2_000 > 200_000
+    assert encoded.ids == words.encode(part).ids * 2_000
+    assert encoded.strange == {place: "Zebra" for place, token in enumerate(encoded.ids) if token == UNKNOWN_ID}
+    assert words.encode_many(["the", part * 2_000, "old"])[1] == encoded
+    for most in (1, 7, 10**6):
+        portions = list(encoded.portions(most))
+        assert [token for portion in portions for token in portion.ids] == encoded.ids
+        assert max(len(portion.ids) for portion in portions) <= max(most, 1)
+        assert sum(len(portion.strange) for portion in portions) == len(encoded.strange)
+        assert all(portion.ids[place] == UNKNOWN_ID for portion in portions for place in portion.strange)
+
+
 # -- where the tokens of a document stand ----------------------------------------------------------------------------
 
 
