@@ -147,7 +147,7 @@ class LivePrompt:
             return [("class:number", self._notice[:room])]
         if self._is_command:
             commands = self._commands()
-            listed = "  ".join(usage.partition(" ")[0] for usage in commands) or "no such command; /help lists them"
+            listed = " ".join(usage.partition(" ")[0] for usage in commands) or "no such command; /help lists them"
             if len(commands) == 1:
                 listed = f"{commands[0]}  {COMMANDS[commands[0]]}"
             return [("class:number", f"  {listed}"[:room])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -57,10 +58,9 @@ class Typist:
 
         def look(_: object) -> None:
             if not application.is_done and application.renderer.last_rendered_screen:
-                rows = application.renderer.last_rendered_screen.data_buffer
-                self.screen = [
-                    "".join(rows[row][column].char for column in sorted(rows[row])).rstrip() for row in sorted(rows)
-                ]
+                drawing = application.renderer.last_rendered_screen.data_buffer
+                rows = ["".join(drawing[row][column].char for column in sorted(drawing[row])) for row in range(24)]
+                self.screen = [row.rstrip() for row in rows if row.strip()]
             drawn.set()
 
         application.after_render += look
@@ -74,7 +74,7 @@ class Typist:
             while not line.done() and self.screen[-1:] == ["  reading ..."]:
                 await asyncio.sleep(0)
         application.after_render -= look
-        if not line.done():
+        if not application.is_done:
             application.exit(result=None)
         return await line
 
@@ -90,9 +90,11 @@ class Typist:
 
 @pytest.fixture
 def typist(predictor: Predictor) -> Iterator[Typist]:
-    yield from a_typist(predictor)
+    with a_typist(predictor) as someone:
+        yield someone
 
 
+@contextmanager
 def a_typist(predictor: Predictor, columns: int = 80, k: int = 3) -> Iterator[Typist]:
     repl = Repl(predictor, k, AdaptConfig(), live=True)
     with create_pipe_input() as keyboard:
@@ -100,7 +102,7 @@ def a_typist(predictor: Predictor, columns: int = 80, k: int = 3) -> Iterator[Ty
 
 
 def words(predictor: Predictor, text: str, prefix: str = "", k: int = 3) -> list[str]:
-    session = predictor.session()
+    session = predictor.session(AdaptConfig())
     session.feed(text)
     return [prediction.word for prediction in session.suggest(k, prefix=prefix)]
 
@@ -149,9 +151,7 @@ def test_lines_go_on_from_each_other_and_a_dropped_one_does_not_count(typist: Ty
     with pytest.raises(KeyboardInterrupt):
         typist.type("The horse was ", CTRL_C)
     typist.type()
-    session = predictor.session(AdaptConfig())
-    session.feed("Anna lives in Paris.")
-    assert typist.words == [prediction.word for prediction in session.suggest(3)]
+    assert typist.words == words(predictor, "Anna lives in Paris.")
     assert typist.repl.session.words_seen == 5
 
 
@@ -179,10 +179,10 @@ def test_commands_are_explained_and_completed(typist: Typist) -> None:
 
 
 def test_words_that_do_not_fit_are_left_out(predictor: Predictor) -> None:
-    (narrow,) = a_typist(predictor, columns=18)
-    narrow.type("The ")
-    assert 1 <= len(narrow.words) < 3
-    assert len(narrow.screen[-1]) < 18
+    with a_typist(predictor, columns=18) as narrow:
+        narrow.type("The ")
+        assert 1 <= len(narrow.words) < 3
+        assert len(narrow.screen[-1]) < 18
 
 
 def test_a_paste_of_paragraphs_is_one_line(typist: Typist) -> None:
@@ -194,9 +194,7 @@ def test_a_paste_of_paragraphs_is_one_line(typist: Typist) -> None:
 def test_a_long_paste_is_read_a_part_at_a_time_and_then_suggested_for(typist: Typist, predictor: Predictor) -> None:
     text = "The cat sat on the mat. " * 50
     typist.type(paste(text))
-    session = predictor.session(AdaptConfig())
-    session.feed(text)
-    assert typist.words == [prediction.word for prediction in session.suggest(3)]
+    assert typist.words == words(predictor, text)
 
 
 def test_a_paste_that_is_too_long_is_refused_and_the_line_stays(typist: Typist) -> None:
