@@ -7,6 +7,8 @@ means for the conversation `repl.py`'s.
 
 from __future__ import annotations
 
+import gc
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.layout.processors import BeforeInput, Processor, Transformation, TransformationInput
@@ -33,8 +36,9 @@ from nextword.repl import COMMANDS, Repl
 from nextword.typing_line import TypingLine
 
 LONGEST_LINE = 5_000  # characters
-_READ_AT_ONCE = 16  # words, between one look at the keyboard and the next
+_READ_AT_ONCE = 8  # words, between one look at the keyboard and the next
 _MOST_BY_KEY = 9
+_RUNS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{32,}|.", re.DOTALL)  # what nobody types between two looks at the keyboard
 _STYLE = Style.from_dict({"ghost": "ansibrightblack", "number": "ansibrightblack", "best": "bold"})
 
 
@@ -93,6 +97,9 @@ class LivePrompt:
         if hasattr(self.application.input, "vt100_parser"):
             parser = self.application.input.vt100_parser
             self.application.input.vt100_parser = _BoundedParser(parser.feed_key_callback)
+        # What is loaded by now stays; looking through all of it for garbage would hold up a key for some 25 ms.
+        gc.collect()
+        gc.freeze()
 
     def read_line(self) -> str:
         """The next line.
@@ -191,7 +198,8 @@ class LivePrompt:
             self._replace(self._before + self.ghost())
 
     def _typed(self, event: KeyPressEvent) -> None:
-        self._replace(self._line.typed(self._before, event.data))
+        room = LONGEST_LINE - len(self.buffer.text)
+        self._replace(self._line.typed(self._before, event.data[: max(room, 1)]))
 
     def _pasted(self, event: KeyPressEvent) -> None:
         self._replace(self._before + event.data.replace("\r\n", "\n").replace("\r", "\n"))
@@ -230,13 +238,26 @@ class _Visible(Processor):
 
 
 class _BoundedParser(Vt100Parser):
-    """Keeps of a paste no more than what shows that it is too long.
+    """Does little for a paste, however long it is and whether the terminal marks it as one or not.
 
-    prompt_toolkit's own collects all of it, and searches all of that for the end whenever a kilobyte comes.
+    prompt_toolkit's own collects all of a marked paste, and searches all of that for the end whenever a kilobyte comes;
+    of one that is not marked it makes a key press for every letter.
     """
 
+    _recent = ""
+
     def feed(self, data: str) -> None:
-        if self._in_bracketed_paste and len(self._paste_buffer) > 2 * LONGEST_LINE:
-            half_mark = self._paste_buffer[-len("\x1b[201~") :]
-            self._paste_buffer = self._paste_buffer[: LONGEST_LINE + 1] + half_mark
+        """Parse `data`: a long run of letters is one press of any key."""
+        if self._in_bracketed_paste:
+            if len(self._paste_buffer) > 2 * LONGEST_LINE:
+                half_mark = self._paste_buffer[-len("\x1b[201~") :]
+                self._paste_buffer = self._paste_buffer[: LONGEST_LINE + 1] + half_mark
+        elif "\x1b" not in self._recent + data:
+            for run in _RUNS.findall(data):
+                if len(run) > 1:
+                    self.feed_key_callback(KeyPress(Keys.Any, run))
+                else:
+                    super().feed(run)
+            return
+        self._recent = data[-len("\x1b[201~") :]
         super().feed(data)
