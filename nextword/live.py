@@ -55,7 +55,7 @@ def converse(repl: Repl, history: Path | None) -> None:
             lines = LineHistory(history)
         except NextwordError as error:
             console.note(f"{error.message}. {error.hint}")
-    print("Type some text: Tab takes the word suggested, Enter ends the line. /help: the rest.")
+    print("Type some text: Tab takes the word suggested, /help shows what else there is.")
     repl.run(LivePrompt(repl, lines).read_line)
 
 

@@ -42,7 +42,7 @@ _HELP = "\n".join(f"  {usage:<13} {meaning}" for usage, meaning in COMMANDS.item
 _LINE_HELP = "Type a line and press Enter: the next words are suggested, and all lines so far are remembered."
 _LIVE_HELP = """\
 Words are suggested at every key. Tab takes the first, and so does the right
-arrow at the end of the line; Alt-2 (or Esc, then 2) takes the second, and so on.
+arrow at the end of the line; Alt-2 (or Esc, then 2) the second, and so on.
 The space that comes with a word steps aside for a full stop or a comma.
 Enter ends the line; all lines so far are remembered."""
 _END_SHOWN = 60  # characters of the text, to show where it has got to

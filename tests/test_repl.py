@@ -132,6 +132,26 @@ def test_ctrl_c_drops_the_line_and_nothing_else(predictor: Predictor, capsys: py
     assert shown.err == ""
 
 
+def test_ctrl_c_while_a_line_is_read_or_a_list_is_shown_leaves_the_state_as_it_was(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repl = kept(predictor, tmp_path, "The cat")
+    before = repl.session.moment
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor.network, "read", interrupt)
+        patch.setattr("nextword.console.show_learned", interrupt)
+        repl.run(reader("sat on the mat", "/learned"))
+    assert repl.session.moment is before
+    repl.run(reader("sat"))
+    assert repl.session.words_seen == 3
+    assert repl.session.undo()
+    assert repl.session.moment is before
+
+
 def test_the_end_of_input_ends_the_conversation(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
     converse(predictor, EOFError, "The cat")
     assert capsys.readouterr() == ("", "")
