@@ -219,7 +219,7 @@ def repl(
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="NAME",
-            help="Go on with the conversation NAME, or begin it; saved with every line.",
+            help="Go on with the session NAME, or begin it; saved with every line.",
             show_default=False,
         ),
     ] = None,

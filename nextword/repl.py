@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 COMMANDS = {  # name and argument to what it does
     "/undo": "take the last line back",
     "/reset": "forget everything",
-    "/save NAME": "keep this conversation as NAME, from now on with every line",
-    "/load NAME": "go on with the conversation NAME",
-    "/sessions": "list the conversations kept",
+    "/save NAME": "keep this session as NAME, from now on with every line",
+    "/load NAME": "go on with the session NAME",
+    "/sessions": "list the sessions kept",
     "/learned": "list the words read, those new to the model first",
     "/forget WORD": "forget that WORD was read",
     "/top N": "suggest N words",
@@ -56,13 +56,13 @@ class Repl:
         predictor: The model.
         k: How many words to suggest.
         adapt: How the session learns from what it reads; None: not at all.
-        store: Where conversations are kept; None: nothing is.
-        name: What this one is called there: if there is one, it goes on; it is saved with every line. None: not kept.
+        store: Where sessions are kept; None: nothing is.
+        name: The session that goes on, or begins, and is saved with every line; None: one that is not kept.
         live: Whether words are suggested while a line is typed, so that it needs no answer.
 
     Raises:
-        UsageError: `k` is less than 1, or no conversation can have that name.
-        CheckpointError: The conversation's file is damaged, or of another model.
+        UsageError: `k` is less than 1, or no session can have that name.
+        CheckpointError: The session's file is damaged, or of another model.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class Repl:
             console.note("none is kept yet; /save NAME keeps this one")
 
     def _kept(self) -> SessionStore:
-        """Where conversations are kept."""
+        """Where sessions are kept."""
         if not self._store:
             raise UsageError("with --private nothing is kept on disk", "Leave, and start without: nextword repl")
         return self._store
