@@ -56,6 +56,7 @@ class Kind(NamedTuple):
     """What a kind of file in this format is called, and what is said and done about it."""
 
     name: str
+    missing: str  # what mends that there is no such file, or none that can be read
     damaged: str  # what mends a file that cannot be used
     unwritable: str  # what mends a folder that cannot be written
     mode: int = 0o666  # permissions of a new file, before the umask
@@ -64,6 +65,7 @@ class Kind(NamedTuple):
 
 CHECKPOINT = Kind(
     "checkpoint",
+    missing="Name a checkpoint file, or make one: nextword train",
     damaged="Take another copy of it, or train it again: nextword train",
     unwritable="Choose another folder with --out, or make room.",
 )
@@ -281,10 +283,8 @@ def _finite(text: str) -> float:
 def _read_regular_file(path: Path, kind: Kind) -> bytes:
     try:
         if not path.is_file():
-            raise CheckpointError(
-                f"{path} {'is not a regular file' if path.exists() else 'does not exist'}",
-                "Name a checkpoint file, or make one: nextword train",
-            )
+            reason = "is not a regular file" if path.exists() else "does not exist"
+            raise CheckpointError(f"{path} {reason}", kind.missing)
         if path.stat().st_size > kind.largest:
             _refuse(path, f"is too large for a {kind.name}", kind)
         return path.read_bytes()

@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from nextword import __version__, console
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import AdaptConfig, ModelConfig, TrainConfig
 from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
 if TYPE_CHECKING:
     from nextword.corpus import Passage
+    from nextword.predictor import Predictor
+    from nextword.session import Session
 
 app = typer.Typer(
     name="nextword",
@@ -52,6 +54,7 @@ PathsArgument = Annotated[
 ]
 EncodingOption = Annotated[str, typer.Option(help="Character encoding of the text files.")]
 DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
+NoAdaptOption = Annotated[bool, typer.Option("--no-adapt", help="Do not learn from what is read.")]
 CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.")]
 
 
@@ -185,6 +188,11 @@ def predict(
     ] = None,
     k: CountOption = 5,
     punctuation: Annotated[bool, typer.Option("--punctuation", help="Suggest punctuation marks, too.")] = False,
+    session: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="Go on from what this session has read, and keep it.", show_default=False),
+    ] = None,
+    no_adapt: NoAdaptOption = False,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -196,19 +204,28 @@ def predict(
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
-    for line in console.input_lines(sys.stdin.buffer) if piped else [text or ""]:
-        session = predictor.session()
-        unknown = session.feed(line)
-        predictions = session.suggest(k, punctuation)
-        if json:
-            console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
-        else:
-            if unknown and not quiet:
-                console.note(f"not in the vocabulary: {', '.join(unknown)}")
-            if piped:
-                print(console.predictions_line(predictions), flush=True)
+    with ExitStack() as stack:
+        kept = stack.enter_context(_kept_session(session, predictor, no_adapt)) if session is not None else None
+        for line in console.input_lines(sys.stdin.buffer) if piped else [text or ""]:
+            reader = kept or predictor.session()
+            unknown = reader.feed(line)
+            predictions = reader.suggest(k, punctuation)
+            if json:
+                console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
             else:
-                console.show_predictions(predictions)
+                if unknown and not quiet:
+                    console.note(f"not in the vocabulary: {', '.join(unknown)}")
+                if piped:
+                    print(console.predictions_line(predictions), flush=True)
+                else:
+                    console.show_predictions(predictions)
+
+
+def _kept_session(name: str, predictor: Predictor, no_adapt: bool) -> AbstractContextManager[Session]:
+    """The session `name`, read from the disk and written back in the end."""
+    from nextword.session_store import SessionStore
+
+    return SessionStore().kept(name, predictor, None if no_adapt else AdaptConfig())
 
 
 @app.command(epilog="Example: nextword repl --session diary")
@@ -223,7 +240,7 @@ def repl(
             show_default=False,
         ),
     ] = None,
-    no_adapt: Annotated[bool, typer.Option("--no-adapt", help="Do not learn from what is typed.")] = False,
+    no_adapt: NoAdaptOption = False,
     private: Annotated[bool, typer.Option("--private", help="Keep nothing on disk: no history, no sessions.")] = False,
 ) -> None:
     """Type with suggestions at every key; all lines so far are remembered."""
@@ -231,7 +248,6 @@ def repl(
         raise UsageError("--private keeps nothing on disk, and --session does", "Leave one of them out")
     from nextword import repl as room
     from nextword.checkpoint import user_data_folder
-    from nextword.config import AdaptConfig
     from nextword.predictor import Predictor
     from nextword.session_store import SessionStore
 

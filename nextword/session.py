@@ -23,7 +23,6 @@ from nextword.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 LONGEST_TAIL = 2_000  # characters of the text kept
 _MOST_UNDONE = 1_000
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
-_LONGEST_NEW_WORD = 64  # characters
 _AT_ONCE = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
 
 
@@ -54,8 +53,8 @@ class Moment(NamedTuple):
 def new_word(form: str, tokenizer: WordTokenizer) -> NewWord | None:
     """What a session remembers of a word as it is written; None where the vocabulary has it, or it is not one."""
     word = tokenizer.normalize(form)
-    fits = len(form) <= _LONGEST_NEW_WORD and form.isprintable()
-    return NewWord(word, form) if fits and tokenizer.is_word(word) and tokenizer.token_id(word) is None else None
+    learnable = tokenizer.is_learnable(word) and tokenizer.is_learnable(form)
+    return NewWord(word, form) if learnable and tokenizer.token_id(word) is None else None
 
 
 class Learned(NamedTuple):
@@ -236,9 +235,11 @@ class Session:
         """Be where the session was at `moment`, as if nothing had come after it; `undo` does not lead back.
 
         What is read from there takes the place of what came after `moment` before, so that later moments of the same
-        text can no longer be gone to.
+        text can no longer be gone to, by `undo` either.
         """
         self._moment = moment
+        reachable = [one for one in self._earlier if one.memory is not moment.memory or one.end <= moment.end]
+        self._earlier = deque(reachable, maxlen=_MOST_UNDONE)
 
     def learned(self) -> list[Learned]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
@@ -254,7 +255,10 @@ class Session:
         return sorted(learned, key=lambda word: not word.new)
 
     def forget(self, word: str) -> bool:
-        """Forget that `word` was read, until it is read again; False if it is not remembered. `undo` brings it back."""
+        """Forget that `word` was read, until it is read again; False if it is not remembered. `undo` brings it back.
+
+        The text's tail begins after its last place then. What the LSTM's state holds of it fades with what is read.
+        """
         now, tokenizer = self._moment, self._predictor.tokenizer
         normalized = tokenizer.normalize(word)
         number = next(
@@ -265,5 +269,8 @@ class Session:
             return False
         self._earlier.append(now)
         others = tuple(entry for entry in now.forgotten if entry[0] != number)
-        self._moment = now._replace(forgotten=(*others, (number, now.end)))
+        pieces = now.tail.split(" ")
+        places = [place for place, piece in enumerate(pieces) if normalized in tokenizer.normalize(piece)]
+        tail = " ".join(pieces[places[-1] + 1 :] if places else pieces)
+        self._moment = now._replace(forgotten=(*others, (number, now.end)), tail=tail)
         return True

@@ -46,6 +46,7 @@ FORMAT = "nextword-session/1"
 MOST_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
 _KIND = Kind(
     "session",
+    missing="Name another session, or begin one: nextword predict --session NAME TEXT",
     damaged="Remove the file, and begin the session anew.",
     unwritable="Make room, or see that the folder can be written.",
     mode=0o600,
@@ -86,7 +87,7 @@ class SessionStore:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StorageError(f"{self.folder} cannot be read: {error.strerror}", "Check its permissions.") from error
+            raise _unreadable(self.folder, error) from error
         return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX) and file[0] != ".")
 
     def save(self, name: str, session: Session) -> Path:
@@ -133,11 +134,12 @@ class SessionStore:
 
         Raises:
             UsageError: There is no such session; the hint lists those there are.
+            StorageError: The folder cannot be read.
             CheckpointError: It was made with another checkpoint, or the file is damaged; the message names it.
         """
         path = self.path(name)
-        names = self.names()
-        if name not in names:
+        if not _is_there(path):
+            names = self.names()
             there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
             raise UsageError(f"there is no session {name!r} in {self.folder}", there)
         session = predictor.session(adapt)
@@ -158,7 +160,7 @@ class SessionStore:
 
     def open(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
         """The session `name`, or a fresh one where there is none. Raises what `load` does, for one that is there."""
-        return self.load(name, predictor, adapt) if self.path(name).exists() else predictor.session(adapt)
+        return self.load(name, predictor, adapt) if _is_there(self.path(name)) else predictor.session(adapt)
 
     @contextmanager
     def kept(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Iterator[Session]:
@@ -170,6 +172,18 @@ class SessionStore:
             self.save(name, session)
             raise
         self.save(name, session)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; asked of the system, to some of which upper and lower case are the same."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
 
 
 def _state_tensors(state: LSTMState) -> dict[str, NDArray[Any]]:

@@ -58,6 +58,7 @@ _FOLDED = {
 }
 _INSIDE_WORDS = "'-\u2018\u2019\u201b\u02bc\u2010\u2011\u2012\u2013"  # and what _FOLDED makes of those two
 _INSIDE_NUMBERS = ".,:"
+_LONGEST_NEW_WORD = 64  # characters
 _BATCH = 2048  # paragraphs given to the library at once
 _FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
 _FOLD = normalizers.Sequence(_FOLDS)
@@ -245,6 +246,10 @@ class WordTokenizer:
         """Whether `token` is a word to suggest: neither a special token nor only punctuation."""
         return token not in (UNKNOWN, END) and any(map(str.isalnum, token))
 
+    def is_learnable(self, word: str) -> bool:
+        """Whether a normalised word outside the vocabulary is one to remember and suggest."""
+        return len(word) <= _LONGEST_NEW_WORD and word.isprintable() and self.is_word(word)
+
     def surface(self, token_id: int, at_start: bool = False) -> str:
         """The word as people write it, with a capital where a sentence starts."""
         word = self.words[token_id]
@@ -264,6 +269,8 @@ class WordTokenizer:
         ids: list[int] = []
         strange: dict[int, str] = {}
         breaks = LINE_END if self.scheme == "whitespace" else PARAGRAPH_END
+        if self.scheme == "words":  # the library's offsets leave out accents that stand apart
+            text = unicodedata.normalize("NFC", text)
         for index, piece in enumerate(breaks.split(SURROGATE.sub("\ufffd", text))):
             if index:
                 ids.append(END_ID)

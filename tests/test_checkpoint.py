@@ -10,7 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.checkpoint import FORMAT, SUFFIX, Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from nextword.checkpoint import (
+    FORMAT,
+    SUFFIX,
+    Checkpoint,
+    find_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    strict_json,
+)
 from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, StorageError
 from nextword.tokenizer import WordTokenizer
@@ -151,6 +159,29 @@ def test_what_is_no_checkpoint_at_all_is_refused(tmp_path: Path) -> None:
     refused(text, "not a checkpoint")
     text.write_bytes((2).to_bytes(8, "little") + b"{}")
     refused(text, "not a checkpoint")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 1}', '[{"a": {"b": 1, "b": 2}}]', "NaN", "-Infinity", "1e999", "{", ""]
+)
+def test_json_that_python_would_take_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"twice|finite|Expecting"):
+        strict_json(text)
+
+
+def test_plain_json_is_read() -> None:
+    assert strict_json('{"a": [1, 2.5, "x", null, true], "b": {"a": -1e3}}') == {
+        "a": [1, 2.5, "x", None, True],
+        "b": {"a": -1000.0},
+    }
+
+
+def test_a_header_in_which_a_name_stands_twice_is_refused(content: bytes, tmp_path: Path) -> None:
+    length = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + length].replace(b'{"__metadata__":', b'{"__metadata__":{},"__metadata__":', 1)
+    path = tmp_path / "twice.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + length :])
+    refused(path, "not a checkpoint")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(

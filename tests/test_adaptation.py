@@ -1,0 +1,119 @@
+"""The memory of the words read, against a plain list; what it recalls, mixed with what the model expects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.adaptation import Ids, Keys, Memory, mixed
+from nextword.config import AdaptConfig
+from nextword.lstm import Array
+
+SIZE = 3
+
+
+def entries(first: int, count: int) -> tuple[Keys, Ids]:
+    """`count` words from number `first` on, and a key of its own for each."""
+    words = np.arange(first, first + count, dtype=np.int32)
+    return (words[:, None] % 1_000 + np.arange(SIZE) / 4).astype(np.float16), words
+
+
+@given(
+    window=st.integers(0, 300),
+    # how many words are read, and how many of those read before are taken back first
+    steps=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 60)), max_size=12),
+)
+@settings(max_examples=200)
+def test_a_memory_is_a_list_that_is_cut_at_its_end(window: int, steps: list[tuple[int, int]]) -> None:
+    memory, model, end = Memory(SIZE, window), [], 0
+    lowest = 0  # what is certain to be there still: `window` words before every end there was
+    for number, (count, back) in enumerate(steps):
+        end = max(lowest, end - back)
+        keys, words = entries(1_000 * number, count)
+        model = model[:end] + words.tolist()
+        assert memory.append(end, keys, words) == len(model)
+        lowest = max(lowest, end - window, 0)
+        end = len(model)
+        kept_keys, kept_words = memory.last(end)
+        certain = min(window, end - lowest)
+        assert kept_words.tolist() == model[end - len(kept_words) :]
+        assert min(certain, window) <= len(kept_words) <= window
+        assert kept_keys.shape == (len(kept_words), SIZE)
+        np.testing.assert_array_equal(kept_keys[:, 0], kept_words % 1_000)
+
+
+def test_what_is_recalled_at_an_earlier_end_is_what_was_there() -> None:
+    memory = Memory(SIZE, 4)
+    end = memory.append(0, *entries(0, 10))
+    memory.append(end, *entries(100, 5))
+    assert memory.last(end)[1].tolist() == [6, 7, 8, 9]
+    assert memory.append(8, *entries(200, 1)) == 9
+    assert memory.last(9)[1].tolist() == [5, 6, 7, 200]
+
+
+def test_a_window_of_none_remembers_nothing() -> None:
+    memory = Memory(SIZE, 0)
+    assert memory.append(0, *entries(0, 1_000)) == 1_000
+    keys, words = memory.last(1_000)
+    assert (keys.shape, words.shape) == ((0, SIZE), (0,))
+
+
+def test_keys_are_kept_in_half_precision() -> None:
+    memory = Memory(SIZE, 10)
+    keys = np.full((1, SIZE), 0.1, np.float32)
+    end = memory.append(0, keys, np.zeros(1, np.int32))
+    assert memory.last(end)[0].dtype == np.float16
+    np.testing.assert_array_equal(memory.last(end)[0], keys.astype(np.float16))
+
+
+def mixture_of(distribution: Array, shown: Array, keys: Keys, words: Ids, config: AdaptConfig) -> Array:
+    """What is expected after (H,) `shown`, where (m, H) `keys` were shown before the (m,) words remembered."""
+    return mixed(distribution, shown, keys, words, config)
+
+
+configs = st.builds(
+    AdaptConfig, weight=st.floats(0, 0.99), flatness=st.floats(0, 100), window=st.just(AdaptConfig.window)
+)
+
+
+@given(config=configs, seed=st.integers(0, 2**32 - 1), remembered=st.integers(1, 50), new=st.integers(0, 5))
+def test_a_mixture_is_a_distribution(config: AdaptConfig, seed: int, remembered: int, new: int) -> None:
+    chance = np.random.default_rng(seed)
+    known = chance.dirichlet(np.full(20, 0.1)).astype(np.float32)
+    distribution = np.concatenate([known, np.zeros(new, np.float32)])
+    shown = chance.uniform(-1, 1, SIZE).astype(np.float32)
+    keys = chance.uniform(-1, 1, (remembered, SIZE)).astype(np.float16)
+    words = chance.integers(0, 20 + new, remembered).astype(np.int32)
+    mixture = mixture_of(distribution, shown, keys, words, config)
+    assert mixture.shape == distribution.shape
+    assert mixture.dtype == np.float32
+    assert mixture.min() >= 0
+    assert float(mixture.sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_nothing_remembered_changes_nothing() -> None:
+    distribution = np.asarray([0.5, 0.3, 0.2], np.float32)
+    mixture = mixture_of(distribution, np.ones(SIZE, np.float32), *entries(0, 0), AdaptConfig())
+    np.testing.assert_array_equal(mixture, distribution)
+
+
+def test_what_came_after_the_most_similar_context_gains_most() -> None:
+    distribution = np.full(4, 0.25, np.float32)
+    keys = np.asarray([[1, 0, 0], [0, 1, 0], [-1, 0, 0]], np.float16)
+    words = np.asarray([1, 2, 3], np.int32)
+    mixture = mixture_of(distribution, np.asarray([1, 0.1, 0], np.float32), keys, words, AdaptConfig())
+    assert mixture[1] > mixture[2] > mixture[3]
+    assert mixture[1] > distribution[1]
+    assert mixture[0] < distribution[0]
+
+
+def test_a_word_read_more_often_gains_more() -> None:
+    distribution = np.full(3, 1 / 3, np.float32)
+    keys = np.ones((5, SIZE), np.float16)
+    words = np.asarray([2, 1, 2, 1, 2], np.int32)
+    mixture = mixture_of(distribution, np.ones(SIZE, np.float32), keys, words, replace(AdaptConfig(), flatness=0.0))
+    assert mixture[2] > mixture[1] > mixture[0]
