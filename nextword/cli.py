@@ -263,17 +263,39 @@ def generate(
         console.print_continuation(text, sampler)
 
 
-@app.command(epilog="Example: nextword repl -k 3")
-def repl(k: CountOption = 5, checkpoint: CheckpointOption = None) -> None:
-    """Type line after line and see what may come next; all lines so far are remembered."""
+@app.command(epilog="Example: nextword repl --session diary")
+def repl(
+    k: CountOption = 5,
+    checkpoint: CheckpointOption = None,
+    session: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME",
+            help="Go on with the session NAME, or begin it; saved with every line.",
+            show_default=False,
+        ),
+    ] = None,
+    no_adapt: NoAdaptOption = False,
+    private: Annotated[bool, typer.Option("--private", help="Keep nothing on disk: no history, no sessions.")] = False,
+) -> None:
+    """Type with suggestions at every key; all lines so far are remembered."""
+    if private and session is not None:
+        raise UsageError("--private keeps nothing on disk, and --session does", "Leave one of them out")
     from nextword import repl as room
+    from nextword.checkpoint import user_data_folder
     from nextword.predictor import Predictor
+    from nextword.session_store import SessionStore
 
-    predictor = Predictor.load(checkpoint)
-    if console.is_terminal(sys.stdin) and console.is_terminal(sys.stdout):
-        room.run_on_terminal(predictor, k)
+    live = console.is_terminal(sys.stdin) and console.is_terminal(sys.stdout)
+    store = None if private else SessionStore()
+    adapt = None if no_adapt else AdaptConfig()
+    conversation = room.Repl(Predictor.load(checkpoint), k, adapt, store, session, live)
+    if live:
+        from nextword.live import converse
+
+        converse(conversation, None if private else user_data_folder() / "history")
     else:
-        room.run_on_pipe(predictor, k)
+        room.run_on_pipe(conversation)
 
 
 @app.command("eval", epilog="Example: nextword eval letters/ -c checkpoints/everyday.safetensors")

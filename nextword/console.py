@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from nextword.evaluation import Score
+    from nextword.session import Learned
 
 _BAR_WIDTH = 24
 _BLOCK = 1 << 16  # bytes
@@ -52,6 +53,11 @@ def visible(text: str) -> str:
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def masked(text: str) -> str:
+    """`text` with U+FFFD for each of those characters but the line end, so that all others keep their places."""
+    return _COMMANDING.sub(lambda match: "\n" if match.group() == "\n" else "\ufffd", text)
 
 
 def json_line(value: Any) -> str:
@@ -128,6 +134,14 @@ def show_state(state: LSTMState, words_seen: int) -> None:
         norms = (math.sqrt(float(values @ values)) for values in (hidden, cell))
         rows.append((f"layer {layer}", "hidden state |h| = {:.3f}   cell state |c| = {:.3f}".format(*norms)))
     show_facts(rows)
+
+
+def show_learned(words: Sequence[Learned], left_out: int) -> None:
+    """Words that a session has learned: how often each was read, and which are new to the model."""
+    for word in words:
+        print(f"{word.times:>6,}  {visible(word.word)}{'  (new)' if word.new else ''}")
+    if left_out:
+        note(f"and {left_out:,} more")
 
 
 def print_predictions_json(

@@ -7,13 +7,17 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import RunCLI
 
+from nextword.config import AdaptConfig
 from nextword.predictor import Predictor
-from nextword.repl import Repl
+from nextword.repl import COMMANDS, Repl
+from nextword.session_store import SessionStore
 
 
 def reader(*lines: str | type[BaseException]) -> Callable[[], str]:
@@ -102,7 +106,8 @@ def test_state_shows_every_layer_and_the_words_seen(predictor: Predictor, capsys
 def test_help_names_every_command(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
     converse(predictor, "/help")
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("/top", "/state", "/undo", "/reset", "/help", "/quit"))
+    assert all(usage in shown and meaning in shown for usage, meaning in COMMANDS.items())
+    assert max(map(len, shown.splitlines())) < 100
 
 
 def test_quit_leaves_and_reads_no_further(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,53 +132,259 @@ def test_ctrl_c_drops_the_line_and_nothing_else(predictor: Predictor, capsys: py
     assert shown.err == ""
 
 
+def test_ctrl_c_while_a_line_is_read_or_a_list_is_shown_leaves_the_state_as_it_was(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repl = kept(predictor, tmp_path, "The cat")
+    before = repl.session.moment
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor.network, "read", interrupt)
+        patch.setattr("nextword.console.show_learned", interrupt)
+        repl.run(reader("sat on the mat", "/learned"))
+    assert repl.session.moment is before
+    repl.run(reader("sat"))
+    assert repl.session.words_seen == 3
+    assert repl.session.undo()
+    assert repl.session.moment is before
+
+
 def test_the_end_of_input_ends_the_conversation(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
     converse(predictor, EOFError, "The cat")
     assert capsys.readouterr() == ("", "")
 
 
-def test_on_a_terminal_a_prompt_appears_a_line_is_answered_and_ctrl_d_leaves(
+def kept(predictor: Predictor, folder: Path, *lines: str | type[BaseException], name: str | None = None) -> Repl:
+    """A conversation that adapts and may be kept in `folder`."""
+    repl = Repl(predictor, 2, AdaptConfig(), SessionStore(folder), name)
+    repl.run(reader(*lines))
+    return repl
+
+
+def test_a_named_conversation_is_saved_with_every_line_and_goes_on_in_the_next(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    store = SessionStore(tmp_path)
+    repl = Repl(predictor, 2, AdaptConfig(), store, "diary")
+    repl.answer("Zoltan lives in Paris.")
+    assert store.load("diary", predictor, AdaptConfig()).words_seen == 5  # without leaving: a kill loses nothing
+    repl.answer("The cat")
+    later = kept(predictor, tmp_path, name="diary")
+    whole = predictor.session(AdaptConfig())
+    whole.feed("Zoltan lives in Paris. The cat")
+    assert later.session.suggest(1000) == [
+        type(p)(p.word, pytest.approx(p.probability, abs=1e-5)) for p in whole.suggest(1000)
+    ]
+    repl.answer("/undo")
+    assert store.load("diary", predictor, AdaptConfig()).words_seen == 5
+
+
+def test_save_load_and_sessions(predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept(predictor, tmp_path, "/sessions", "The cat sat", "/save one", "on the mat", "/reset", "/save two", "/sessions")
+    shown = capsys.readouterr()
+    assert shown.out.endswith("one\ntwo (this one)\n")
+    assert "none is kept yet" in shown.err
+    repl = kept(predictor, tmp_path, "The dog", "/load one", "/load two")
+    assert repl.session.words_seen == 0
+    repl = kept(predictor, tmp_path, "/load one")
+    assert repl.session.words_seen == 0  # /reset came while it was "one"
+    assert (tmp_path / "one.safetensors").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_conversation_that_is_not_there_is_named_and_the_present_one_goes_on(
+    predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repl = kept(predictor, tmp_path, "The cat", "/load diary", "/save ../x", "/save", "/load", "sat")
+    shown = capsys.readouterr()
+    assert repl.session.words_seen == 3
+    assert [line.split(":")[0] for line in shown.err.splitlines()] == ["Error", "Hint", "Error", "Hint", "Note", "Note"]
+    assert "'diary'" in shown.err
+    assert "'../x'" in shown.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_line_that_cannot_be_saved_is_answered_all_the_same(
+    predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    repl = kept(predictor, tmp_path / "file" / "folder", "/forget cat", "The cat")
+    capsys.readouterr()
+    store = SessionStore(tmp_path / "sessions")
+    repl = Repl(predictor, 2, None, store, "diary")
+    store.folder = tmp_path / "file"
+    repl.run(reader("The cat", "sat"))
+    shown = capsys.readouterr()
+    assert shown.out == answer(predictor, "The cat") + answer(predictor, "The cat sat")
+    assert shown.err.count("Error:") == 2
+    assert str(tmp_path / "file") in shown.err
+    assert repl.session.words_seen == 3
+
+
+def test_private_conversations_are_not_kept(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
+    converse(predictor, "/save diary", "/load diary", "/sessions")
+    assert capsys.readouterr().err.count("Error: with --private nothing is kept on disk") == 3
+
+
+def test_learned_shows_new_words_first_and_forget_takes_them_away(
+    predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(predictor, tmp_path, "/learned", "The cat, the cat and Zoltan", "/learned", "/forget zoltan", "/learned")
+    shown = capsys.readouterr()
+    lists = [line.split() for line in shown.out.splitlines() if "\t" not in line]
+    assert lists == [
+        *(["1", "Zoltan", "(new)"], ["2", "the"], ["2", "cat"], ["1", "and"]),
+        *(["2", "the"], ["2", "cat"], ["1", "and"]),
+    ]
+    assert "nothing was read yet" in shown.err
+    assert "zoltan is forgotten" in shown.err
+    kept(predictor, tmp_path, "/forget zoltan", "/forget")
+    assert capsys.readouterr().err.splitlines() == [
+        "Note: zoltan is not among the words learned; /learned lists them",
+        "Note: which word? /learned lists them",
+    ]
+    converse(predictor, "The cat", "/learned")
+    assert "--no-adapt" in capsys.readouterr().err
+
+
+def test_a_long_list_of_learned_words_is_cut(
+    predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(predictor, tmp_path, " ".join(f"zz{number}zz" for number in range(50)), "/learned")
+    shown = capsys.readouterr()
+    assert shown.out.count("(new)") == 20
+    assert shown.err.endswith("Note: and 30 more\n")
+
+
+def test_a_live_conversation_shows_where_the_text_is_and_no_list(
+    predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repl = Repl(predictor, 2, AdaptConfig(), SessionStore(tmp_path), "diary", live=True)
+    repl.run(reader("Zoltan sat", "on \x1b[2J the mat", "", "/undo", "/undo", "/undo"))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == [
+        "Note: the text ends: Zoltan sat",
+        "Note: the text is empty",
+        "Note: there is nothing to take back",
+    ]
+    Repl(predictor, 2, AdaptConfig(), SessionStore(tmp_path), "diary", live=True).run(
+        reader("The cat sat on the mat. " * 5, "/load diary")
+    )
+    assert capsys.readouterr().err.endswith("on the mat. The cat sat on the mat.\n")
+
+
+class Terminal:
+    """`nextword repl` on a terminal of its own."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
+        self.master, slave = pty.openpty()
+        self.before = termios.tcgetattr(self.master)
+        self.shown = b""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nextword", "repl", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            cwd=folder,
+            start_new_session=True,
+        )
+        self._slave = slave
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._slave)
+        os.close(self.master)
+
+    def type(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def wait_for(self, expected: str) -> str:
+        """Everything shown up to `expected`, which is then taken off."""
+        wanted = expected.encode()
+        while wanted not in self.shown:
+            readable, _, _ = select.select([self.master], [], [], 60)
+            assert readable, f"no {expected!r} in {self.shown!r}"
+            self.shown += os.read(self.master, 4096)
+        before, _, self.shown = self.shown.partition(wanted)
+        return before.decode()
+
+    def leave(self) -> str:
+        """Wait for the end, with the terminal as it was; all that was still shown."""
+        while self.process.poll() is None or select.select([self.master], [], [], 0)[0]:
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.shown += os.read(self.master, 4096)
+        assert termios.tcgetattr(self.master) == self.before
+        assert b"Traceback" not in self.shown
+        return self.shown.decode()
+
+
+def test_on_a_terminal_words_are_suggested_and_taken_and_ctrl_d_leaves_it_as_it_was(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nextword", "repl", "-k", "1", "-c", str(tiny_checkpoint)],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env={**cli_environment, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"},
-        cwd=tmp_path,
-        start_new_session=True,
-    )
-    os.close(slave)
-    shown = b""
+    with Terminal(["-k", "1", "-c", str(tiny_checkpoint)], cli_environment, tmp_path) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("My mother-in-l\t")
+        terminal.wait_for("mother-in-law")
+        terminal.type("and I went ")
+        terminal.wait_for("to")
+        terminal.type("\x03")
+        terminal.type("Anna lives in Paris.\r/state\r")
+        assert "3 words" not in terminal.wait_for("words seen  5")
+        terminal.type("\x04")
+        terminal.leave()
+        assert terminal.process.wait(60) == 0
+    history = Path(os.environ["XDG_DATA_HOME"], "nextword", "history")
+    assert history.stat().st_mode & 0o777 == 0o600
+    lines = [line for line in history.read_text("utf-8").splitlines() if line.startswith("+")]
+    assert lines == ["+Anna lives in Paris.", "+/state"]
 
-    def wait_for(expected: bytes) -> bytes:
-        """Everything shown up to `expected`, which is then taken off."""
-        nonlocal shown
-        while expected not in shown:
-            readable, _, _ = select.select([master], [], [], 60)
-            assert readable, f"no {expected!r} in {shown!r}"
-            shown += os.read(master, 4096)
-        before, _, shown = shown.partition(expected)
-        return before
 
-    try:
-        wait_for(b">")
-        os.write(master, b"My mother-in-law and I went\r")
-        assert b"to" in wait_for(b"%").rpartition(b"went")[2]
-        wait_for(b">")
-        os.write(master, b"\x04")
-        while True:
-            try:
-                rest = os.read(master, 4096)
-            except OSError:  # Linux says so when the other end is closed
-                break
-            if not rest:
-                break
-            assert b"Traceback" not in rest
-        assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
+@pytest.mark.parametrize("plain", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
+def test_a_terminal_that_wants_plain_text_gets_no_prompt_and_no_escape_sequence(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, plain: dict[str, str]
+) -> None:
+    with Terminal(["-k", "1", "-c", str(tiny_checkpoint)], {**cli_environment, **plain}, tmp_path) as terminal:
+        terminal.type("My mother-in-law and I went\n")
+        shown = terminal.wait_for("to\t")
+        terminal.type("\x04")
+        shown += terminal.leave()
+        assert terminal.process.wait(60) == 0
+    assert "\x1b" not in shown
+    assert ">" not in shown
+
+
+def test_private_leaves_nothing_on_the_disk(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
+) -> None:
+    with Terminal(["--private", "-c", str(tiny_checkpoint)], cli_environment, tmp_path) as terminal:
+        terminal.wait_for("> ")
+        terminal.type("The password is xyzzy\r/quit\r")
+        terminal.leave()
+        assert terminal.process.wait(60) == 0
+    assert list(tmp_path.iterdir()) == []
+    refused = run_cli("repl", "--private", "--session", "diary", "-c", tiny_checkpoint)
+    assert refused.returncode == 2
+    assert "--private" in refused.stderr
+
+
+def test_a_conversation_on_a_pipe_goes_on_in_the_next_process(tiny_checkpoint: Path, run_cli: RunCLI) -> None:
+    arguments = ("repl", "--session", "diary", "-k", "1", "-c", tiny_checkpoint)
+    assert run_cli(*arguments, stdin="Zoltan lives in\n").returncode == 0
+    later = run_cli(*arguments, stdin="Paris\n/state\n/learned\n")
+    assert later.stdout.splitlines()[1].split() == ["words", "seen", "4"]
+    assert "1  Zoltan  (new)" in later.stdout
+    assert run_cli("repl", "--session", "a/b", "-c", tiny_checkpoint).returncode == 2
+
+
+def test_no_adapt_learns_nothing(tiny_checkpoint: Path, run_cli: RunCLI) -> None:
+    done = run_cli("repl", "--no-adapt", "-c", tiny_checkpoint, stdin="Zoltan\n/learned\n")
+    assert done.returncode == 0
+    assert "nothing is learned with --no-adapt" in done.stderr
