@@ -74,13 +74,12 @@ class Memory:
         return self._keys[start:stop], self._words[start:stop]
 
 
-def mixed(distribution: Array, shown: Array, keys: Keys, words: Ids, config: AdaptConfig) -> Array:
+def mixed(distribution: Array, alike: Array, words: Ids, config: AdaptConfig) -> Array:
     """The model's distribution, and in it what is remembered.
 
     Args:
         distribution: (V + U,) the model's, 0 for the words outside its vocabulary.
-        shown: (H,) what the last layer shows now.
-        keys: (m, H) what it showed before each word remembered.
+        alike: (m,) for each word remembered, the dot product of what was shown before it and what is shown now.
         words: (m,) those words.
         config: How much they count.
 
@@ -89,7 +88,6 @@ def mixed(distribution: Array, shown: Array, keys: Keys, words: Ids, config: Ada
     """
     if not len(words):
         return distribution
-    alike = keys.astype(np.float32) @ shown
     weights = np.exp(config.flatness * (alike - alike.max()))
     recalled = np.bincount(words, weights, len(distribution)) / weights.sum()
     mixture: Array = ((1 - config.weight) * distribution + config.weight * recalled).astype(np.float32)

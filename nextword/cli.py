@@ -249,6 +249,9 @@ def evaluate(
     quiet: QuietOption = False,
     device: DeviceOption = TrainConfig.device,
     encoding: EncodingOption = TrainConfig.encoding,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Learn from the text while reading it, as a session does.")
+    ] = False,
 ) -> None:
     """Say how well a model predicts a text: perplexity, accuracy, keystrokes saved.
 
@@ -270,7 +273,8 @@ def evaluate(
         from nextword.evaluation import load_model
 
         with console.progress(shown=not quiet) as on_progress:
-            evaluation = run(load_model(loaded, device), loaded.tokenizer, texts, on_progress)
+            adaptation = AdaptConfig() if adapt else None
+            evaluation = run(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
     console.show_evaluation(asdict(evaluation), as_json=json)
 
 

@@ -28,7 +28,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nextword.adaptation import mixed
 from nextword.checkpoint import Checkpoint
+from nextword.config import AdaptConfig
 from nextword.data import TokenFile
 from nextword.encoder import Text
 from nextword.errors import CorpusError, UsageError
@@ -38,12 +40,16 @@ from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer, Written
 
 Progress = Callable[[int, int], None]  # tokens read so far, tokens in all
 Measure = Callable[[Tensor, Tensor], Tensor]  # (n, V) scores and (n,) ids of the words that came -> (n, K) figures
+Observe = Callable[[Tensor, Tensor], Tensor]  # (n, H) what the last layer shows and the same ids -> (n, K) figures
 
 _WARM_UP = 512  # words read before a part that does not begin the text
 _LEAST_PART = 4 * _WARM_UP  # with shorter parts, too much of the work would be warming up
 _MOST_STREAMS = 32
 _STRETCH = 2**17  # tokens whose figures are held at one time
 _WINDOW = 2048  # words, of all streams together, read at once: the result does not depend on it, the memory does
+_ADAPTING_STRETCH = 2**14  # as _STRETCH, where all that the last layer shows is held
+_ADAPTING_BLOCK = 128  # words whose distributions are held at one time
+_LEAST_PROBABILITY = 1e-38
 _SCORES = 2**22  # scores, words times vocabulary, held at one time
 
 
@@ -114,31 +120,35 @@ def _quiet(done: int, total: int) -> None:
 
 
 def evaluate(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], on_progress: Progress = _quiet
+    model: LSTMLanguageModel,
+    tokenizer: WordTokenizer,
+    texts: Iterable[Text],
+    on_progress: Progress = _quiet,
+    adapt: AdaptConfig | None = None,
 ) -> Evaluation:
     """Predict every token of `texts` and say how well that went.
 
     Args:
         model: Any model, on any device.
         tokenizer: Its words.
-        texts: The documents, as strings or in portions (iterated over twice).
+        texts: The documents, as strings or in portions (iterated over several times).
         on_progress: Called now and then.
+        adapt: How the model learns from the text while it reads it, as a session does; None: not at all. Words outside
+            the vocabulary that it learns count for the keystrokes; for all else they are `<unk>` as ever.
 
     Raises:
         CorpusError: There is no token in the texts.
     """
     began = time.perf_counter()
     ids = _encode(tokenizer, texts)
-    keyboard = Keyboard(tokenizer, model.output.bias.device)
-
-    def measure(scores: Tensor, targets: Tensor) -> Tensor:
-        likelier = _likelier(scores, targets)
-        typed = keyboard.letters_typed(likelier, targets)
-        return torch.cat([surprisal(scores, targets), _rank(likelier), typed[:, None]], 1)
-
     written = _written(tokenizer, texts)
     nats, hits, needed, used = 0.0, np.zeros(4), 0, 0
-    for figures in measured(model, ids, measure, on_progress):
+    if adapt:
+        new_words, targets = _with_new_words(tokenizer, texts, ids)
+        pieces = _measured_adapting(model, tokenizer, ids, targets, new_words, adapt, on_progress)
+    else:
+        pieces = measured(model, ids, _measure(Keyboard(tokenizer, model.output.bias.device)), on_progress)
+    for figures in pieces:
         surprisals, ranks, letters = figures.T
         nats += float(surprisals.sum())
         hits += [np.count_nonzero(ranks <= k) for k in (1, 3, 5, 10)]
@@ -160,6 +170,95 @@ def evaluate(
         seconds=seconds,
         tokens_per_second=len(ids) / seconds,
     )
+
+
+def _measure(keyboard: Keyboard) -> Measure:
+    """What `evaluate` wants to know of each token: surprisal in nats, rank, letters typed before it is suggested."""
+
+    def measure(scores: Tensor, targets: Tensor) -> Tensor:
+        likelier = _likelier(scores, targets)
+        typed = keyboard.letters_typed(likelier, targets)
+        return torch.cat([surprisal(scores, targets), _rank(likelier), typed[:, None]], 1)
+
+    return measure
+
+
+def _with_new_words(
+    tokenizer: WordTokenizer, texts: Iterable[Text], ids: NDArray[np.int32]
+) -> tuple[list[str], NDArray[np.int32]]:
+    """The words outside the vocabulary that a session would learn, and `ids` with theirs, counted on from its last."""
+    numbers: dict[str, int] = {}
+    extended = ids.copy()
+    for place, token in enumerate(_written(tokenizer, texts)):
+        if token.token_id == UNKNOWN_ID and tokenizer.is_learnable(word := tokenizer.normalize(token.word)):
+            extended[place] = numbers.setdefault(word, len(tokenizer) + len(numbers))
+    return list(numbers), extended
+
+
+def _measured_adapting(
+    model: LSTMLanguageModel,
+    tokenizer: WordTokenizer,
+    ids: NDArray[np.int32],
+    words: NDArray[np.int32],
+    new_words: list[str],
+    adapt: AdaptConfig,
+    on_progress: Progress,
+) -> Iterator[NDArray[np.float64]]:
+    """`_measure`'s figures with what was read before mixed into the model's distributions, place after place.
+
+    Args:
+        model: Any model, on any device.
+        tokenizer: Its words.
+        ids: (N,) the text.
+        words: (N,) the same, with ids of their own for `new_words`.
+        new_words: U words outside the vocabulary.
+        adapt: How much what was read counts.
+        on_progress: Called now and then.
+    """
+    size, count = len(tokenizer), len(tokenizer) + len(new_words)
+    keyboard = Keyboard(tokenizer, torch.device("cpu"), new_words)
+    weight, bias = model.output.weight.detach().cpu(), model.output.bias.detach().cpu()
+    past: NDArray[np.float32] = np.empty((0, weight.shape[1]), np.float32)
+    done = 0
+    for piece in _observed(model, ids, lambda shown, _: shown, on_progress, _ADAPTING_STRETCH):
+        shown = piece.astype(np.float32)
+        keys = np.concatenate([past, shown.astype(np.float16).astype(np.float32)])
+        for begin in range(0, len(shown), _ADAPTING_BLOCK):
+            block = shown[begin : begin + _ADAPTING_BLOCK]
+            first = max(0, len(past) + begin - adapt.window)
+            alike = block @ keys[first : len(past) + begin + len(block)].T
+            probabilities = torch.addmm(bias, torch.from_numpy(block), weight.t()).softmax(1)
+            expected = torch.zeros(len(block), count)
+            expected[:, :size] = probabilities
+            for row in range(len(block)):
+                end = len(past) + begin + row
+                start = max(0, end - adapt.window)
+                remembered = words[done + start - len(past) : done + end - len(past)]
+                row_alike = alike[row, start - first : end - first]
+                expected[row] = torch.from_numpy(mixed(expected[row].numpy(), row_alike, remembered, adapt))
+            here = slice(done + begin, done + begin + len(block))
+            came, tokens = (torch.from_numpy(array[here]).long() for array in (words, ids))
+            yield _figures_of(expected, came, tokens, size, keyboard)
+        done += len(shown)
+        past = keys[max(0, len(keys) - adapt.window) :]
+
+
+def _figures_of(expected: Tensor, words: Tensor, ids: Tensor, size: int, keyboard: Keyboard) -> NDArray[np.float64]:
+    """(n, 3) surprisal in nats, rank and letters typed, from distributions over the vocabulary and new words.
+
+    Args:
+        expected: (n, V + U) probabilities.
+        words: (n,) what came, new words by ids of their own.
+        ids: (n,) the same, those as `<unk>`.
+        size: V.
+        keyboard: For V + U words.
+    """
+    typed = keyboard.letters_typed(_likelier(expected, words), words)
+    typed[expected.gather(1, words[:, None])[:, 0] == 0] = torch.inf  # a new word not met before
+    vocabulary = expected[:, :size].clone()
+    vocabulary[:, UNKNOWN_ID] += expected[:, size:].sum(1)
+    nats = -vocabulary.gather(1, ids[:, None]).clamp(min=_LEAST_PROBABILITY).log()
+    return torch.cat([nats, _rank(_likelier(vocabulary, ids)), typed[:, None]], 1).double().numpy()
 
 
 def score(
@@ -266,7 +365,30 @@ def measured(
     Yields:
         (n, K) figures of the next n tokens, in the order of the text, over and over until all N are done.
     """
-    stretches = -(-len(ids) // _STRETCH)
+    weight, bias = model.output.weight, model.output.bias
+    length = max(64, _SCORES // len(bias))
+
+    def observe(shown: Tensor, targets: Tensor) -> Tensor:
+        """`measure` of a few places at a time, so that the scores of only a few exist at once."""
+        chunks = zip(torch.split(shown, length), torch.split(targets, length), strict=True)
+        return torch.cat([measure(torch.addmm(bias, places, weight.t()), came) for places, came in chunks])
+
+    return _observed(model, ids, observe, on_progress, _STRETCH)
+
+
+def _observed(
+    model: LSTMLanguageModel, ids: NDArray[np.int32], observe: Observe, on_progress: Progress, stretch: int
+) -> Iterator[NDArray[np.float64]]:
+    """Read a text and tell what `observe` makes of each token; see `measured`.
+
+    Args:
+        model: Any model, on any device; its training or evaluation mode is left as it was.
+        ids: (N,) token ids, one or more.
+        observe: Called with what the last layer shows at some places, in no particular order, and the ids that came.
+        on_progress: Called now and then.
+        stretch: How many tokens, about, are yielded at a time.
+    """
+    stretches = -(-len(ids) // stretch)
     streams = max(1, min(_MOST_STREAMS, len(ids) // max(1, stretches) // _LEAST_PART))
     # A multiple of the streams: then only the last stretch has a stream that ends before the others do.
     length = -(-len(ids) // max(1, stretches * streams)) * streams
@@ -283,7 +405,7 @@ def measured(
         model.eval()
         try:
             with torch.inference_mode():
-                figures, state = _read_stretch(model, text, state, streams, measure, advance)
+                figures, state = _read_stretch(model, text, state, streams, observe, advance)
         finally:
             model.train(training)
         before = int(text[-1])
@@ -295,7 +417,7 @@ def _read_stretch(
     text: NDArray[np.int64],
     state: list[LayerState],
     streams: int,
-    measure: Measure,
+    observe: Observe,
     advance: Callable[[int], None],
 ) -> tuple[NDArray[np.float64], list[LayerState]]:
     """Read one stretch of a text as parts side by side.
@@ -305,7 +427,7 @@ def _read_stretch(
         text: (n + 1,) the token before the stretch and the stretch.
         state: The state of one stream, before the first of them is read.
         streams: The number of parts B.
-        measure: As in `measured`.
+        observe: As in `_observed`.
         advance: Called with the number of tokens read since the last call.
 
     Returns:
@@ -330,7 +452,7 @@ def _read_stretch(
         places = starts + np.arange(begin, end + 1)[:, None]
         columns = torch.from_numpy(padded[places]).to(device)  # (T + 1, B)
         shown, state = model(columns[:-1], state)
-        figures = torch.cat(list(_each_chunk(model, shown.flatten(0, 1), columns[1:].flatten(), measure)))
+        figures = observe(shown.flatten(0, 1), columns[1:].flatten())
         pieces.append(figures.reshape(end - begin, streams, -1).cpu())  # (T, B, K)
         advance(int(np.count_nonzero(places[1:] <= count)))
     table = torch.cat(pieces).transpose(0, 1).flatten(0, 1)[:count]  # part after part: the order of the text
@@ -342,19 +464,3 @@ def _windows(begin: int, end: int, streams: int) -> Iterator[tuple[int, int]]:
     length = max(1, _WINDOW // streams)
     for first in range(begin, end, length):
         yield first, min(first + length, end)
-
-
-def _each_chunk(model: LSTMLanguageModel, shown: Tensor, targets: Tensor, measure: Measure) -> Iterator[Tensor]:
-    """`measure` of a few places at a time, so that the scores of only a few exist at once.
-
-    Args:
-        model: Its output layer makes the scores.
-        shown: (n, H) what the last layer shows.
-        targets: (n,) ids of the words that came.
-        measure: As in `measured`.
-    """
-    weight, bias = model.output.weight, model.output.bias
-    length = max(64, _SCORES // len(bias))
-    for begin in range(0, len(shown), length):
-        scores = torch.addmm(bias, shown[begin : begin + length], weight.t())
-        yield measure(scores, targets[begin : begin + length])

@@ -50,10 +50,11 @@ class Keyboard:
     Args:
         tokenizer: The vocabulary.
         device: Where the distributions will be.
+        new_words: Normalised words outside the vocabulary that have a place in the distributions after it.
     """
 
-    def __init__(self, tokenizer: WordTokenizer, device: torch.device) -> None:
-        words = tokenizer.words
+    def __init__(self, tokenizer: WordTokenizer, device: torch.device, new_words: Sequence[str] = ()) -> None:
+        words = [*tokenizer.words, *new_words]
         order = sorted((i for i, word in enumerate(words) if tokenizer.is_word(word)), key=words.__getitem__)
         alphabetical = [words[index] for index in order]
         firsts = _first_with_prefix(alphabetical)

@@ -205,7 +205,8 @@ class Session:
             expected = self._predictor.distribution(now.state)
             if self.adapt:
                 expected = np.concatenate([expected, np.zeros(len(now.new_words), np.float32)])
-                expected = mixed(expected, now.state.hidden[-1], *self._remembered(now), self.adapt)
+                keys, words = self._remembered(now)
+                expected = mixed(expected, keys.astype(np.float32) @ now.state.hidden[-1], words, self.adapt)
             self._expected = now, expected
         return self._expected[1]
 

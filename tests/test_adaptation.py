@@ -76,7 +76,7 @@ def test_keys_are_kept_in_half_precision() -> None:
 
 def mixture_of(distribution: Array, shown: Array, keys: Keys, words: Ids, config: AdaptConfig) -> Array:
     """What is expected after (H,) `shown`, where (m, H) `keys` were shown before the (m,) words remembered."""
-    return mixed(distribution, shown, keys, words, config)
+    return mixed(distribution, keys.astype(np.float32) @ shown, words, config)
 
 
 configs = st.builds(
