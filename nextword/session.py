@@ -23,7 +23,7 @@ from nextword.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 LONGEST_TAIL = 2_000  # characters of the text kept
 _MOST_UNDONE, _MOST_WORDS_UNDONE = 1_000, 20_000  # texts and words that `undo` takes back, at least the last text
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
-_AT_ONCE = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
+_PORTION = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
 
 
 class Moment(NamedTuple):
@@ -126,9 +126,9 @@ class Session:
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-LONGEST_TAIL:]))
         places = range(len(encoded.ids))
-        for begin in places[::_AT_ONCE]:
-            after = self._after(after, encoded, places[begin : begin + _AT_ONCE])
         self._leave(now)
+        for begin in places[::_PORTION]:
+            after = self._after(after, encoded, places[begin : begin + _PORTION])
         self._moment = after
         return encoded.unknown
 

@@ -216,7 +216,7 @@ def test_a_long_text_is_read_in_parts_as_if_at_once(predictor: Predictor, monkey
     text = f"Zoltan saw McTavish. {TEXT} Zoltan"
     whole = predictor.session(ADAPT)
     whole.feed(text)
-    monkeypatch.setattr(room, "_AT_ONCE", 3)
+    monkeypatch.setattr(room, "_PORTION", 3)
     session = predictor.session(ADAPT)
     assert session.feed(text) == ["Zoltan", "saw", "McTavish"]
     assert (session.learned(), session.words_seen) == (whole.learned(), whole.words_seen)
