@@ -126,9 +126,9 @@ class Session:
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-LONGEST_TAIL:]))
         places = range(len(encoded.ids))
-        self._leave(now)
         for begin in places[::_PORTION]:
             after = self._after(after, encoded, places[begin : begin + _PORTION])
+        self._leave(now)
         self._moment = after
         return encoded.unknown
 
