@@ -33,18 +33,23 @@ _LEAST_NORM = 1e-12
 class Memory:
     """The words read and what was shown before each, in order; grows at its end, and can be cut there.
 
+    Where it is full, a new one goes on from its end, and this one stays as it is: whoever still holds it finds what
+    was there.
+
     Args:
         hidden_size: H.
-        window: How many are wanted at a time; those further back are dropped sooner or later.
+        window: How many are wanted at a time.
+        room: How many it can hold.
+        first: How many were read before the first of them.
     """
 
-    def __init__(self, hidden_size: int, window: int) -> None:
+    def __init__(self, hidden_size: int, window: int, room: int = _LEAST_ROOM, first: int = 0) -> None:
         self.window = window
-        self._keys: Keys = np.empty((_LEAST_ROOM, hidden_size), np.int8)
-        self._words: Ids = np.empty(_LEAST_ROOM, np.int32)
-        self._dropped = 0  # how many were remembered once and dropped since
+        self._keys: Keys = np.empty((room, hidden_size), np.int8)
+        self._words: Ids = np.empty(room, np.int32)
+        self._first = first
 
-    def append(self, end: int, keys: Keys, words: Ids) -> int:
+    def append(self, end: int, keys: Keys, words: Ids) -> tuple[Memory, int]:
         """Remember words after the first `end`, in the place of what may have come after those.
 
         Args:
@@ -53,25 +58,23 @@ class Memory:
             words: (m,) ids.
 
         Returns:
-            How many have been read now.
+            The memory that holds them, and how many have been read now.
         """
-        kept = max(0, end - self._dropped)
-        if kept + len(words) > len(self._words):
-            keep = min(kept, self.window)
-            room = max(_LEAST_ROOM, 2 * (keep + len(words)))
-            old_keys, old_words = self._keys[kept - keep : kept], self._words[kept - keep : kept]
-            self._keys, self._words = np.empty((room, keys.shape[1]), np.int8), np.empty(room, np.int32)
-            self._keys[:keep], self._words[:keep] = old_keys, old_words
-            self._dropped, kept = end - keep, keep
-        self._keys[kept : kept + len(words)] = keys
-        self._words[kept : kept + len(words)] = words
-        return end + len(words)
+        memory, begin = self, end - self._first
+        if begin + len(words) > len(self._words):
+            old_keys, old_words = self.last(end)
+            begin = len(old_words)
+            memory = Memory(keys.shape[1], self.window, max(_LEAST_ROOM, 2 * (begin + len(words))), end - begin)
+            memory._keys[:begin], memory._words[:begin] = old_keys, old_words
+        memory._keys[begin : begin + len(words)] = keys
+        memory._words[begin : begin + len(words)] = words
+        return memory, end + len(words)
 
     def last(self, end: int) -> tuple[Keys, Ids]:
         """What is remembered of the window that ends after `end` words: (m, H) keys and (m,) ids."""
-        first = max(0, end - self.window - self._dropped)
-        stop = max(first, end - self._dropped)
-        return self._keys[first:stop], self._words[first:stop]
+        stop = end - self._first
+        start = max(0, stop - self.window)
+        return self._keys[start:stop], self._words[start:stop]
 
 
 def keys_of(shown: Array) -> Keys:

@@ -20,9 +20,9 @@ from nextword.predictor import NewWord, Prediction, Predictor
 from nextword.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 
 LONGEST_TAIL = 2_000  # characters of the text kept
-_MOST_UNDONE = 1_000
+_MOST_UNDONE, _MOST_WORDS_UNDONE = 1_000, 20_000  # texts and words that `undo` takes back, at least the last text
 _MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
-_AT_ONCE = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
+_PORTION = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
 
 
 class Moment(NamedTuple):
@@ -91,8 +91,7 @@ class Session:
 
         A session that does not adapt keeps it as it is.
         """
-        memory = Memory(keys.shape[1], self.adapt.window if self.adapt else len(words))
-        return memory, memory.append(0, keys, words)
+        return Memory(keys.shape[1], self.adapt.window if self.adapt else len(words)).append(0, keys, words)
 
     @property
     def predictor(self) -> Predictor:
@@ -124,11 +123,17 @@ class Session:
         now = self._moment
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-LONGEST_TAIL:]))
-        for portion in encoded.portions(_AT_ONCE):
+        for portion in encoded.portions(_PORTION):
             after = self._after(after, portion)
-        self._earlier.append(now)
+        self._leave(now)
         self._moment = after
         return encoded.unknown
+
+    def _leave(self, moment: Moment) -> None:
+        """Let `undo` lead back to `moment`; what is many thousands of words back is given up, with its memory."""
+        self._earlier.append(moment)
+        while self._earlier[-1].end - self._earlier[0].end > _MOST_WORDS_UNDONE:
+            self._earlier.popleft()
 
     def _after(self, moment: Moment, encoded: Encoded) -> Moment:
         """The moment after `moment` and a portion of text."""
@@ -157,8 +162,8 @@ class Session:
                     numbers[new.word] = len(tokenizer) + len(new_words)
                     new_words.append(new)
                 words[place] = numbers[new.word]
-        end = moment.memory.append(moment.end, keys_of(before), words)
-        return moment._replace(end=end, new_words=tuple(new_words))
+        memory, end = moment.memory.append(moment.end, keys_of(before), words)
+        return moment._replace(memory=memory, end=end, new_words=tuple(new_words))
 
     def tidied(self, moment: Moment) -> Moment:
         """`moment` with a memory of its own, in which is nothing that is forgotten or too far back."""
@@ -218,7 +223,7 @@ class Session:
 
     def reset(self) -> None:
         """Forget everything read; `undo` brings it back."""
-        self._earlier.append(self._moment)
+        self._leave(self._moment)
         self._moment = self._beginning()
 
     def go_to(self, moment: Moment) -> None:
@@ -257,7 +262,7 @@ class Session:
         )
         if number is None or number not in self._remembered(now)[1]:
             return False
-        self._earlier.append(now)
+        self._leave(now)
         others = tuple(entry for entry in now.forgotten if entry[0] != number)
         pieces = now.tail.split(" ")
         places = [place for place, piece in enumerate(pieces) if normalized in tokenizer.normalize(piece)]

@@ -24,41 +24,46 @@ def entries(first: int, count: int) -> tuple[Keys, Ids]:
 
 @given(
     window=st.integers(0, 300),
-    # how many words are read, and how many of those read before are taken back first
-    steps=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 60)), max_size=12),
+    steps=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 9)), max_size=12),  # words read after which moment
 )
 @settings(max_examples=200)
 def test_a_memory_is_a_list_that_is_cut_at_its_end(window: int, steps: list[tuple[int, int]]) -> None:
-    memory, model, end = Memory(SIZE, window), [], 0
-    lowest = 0  # what is certain to be there still: `window` words before every end there was
-    for number, (count, back) in enumerate(steps):
-        end = max(lowest, end - back)
+    moments: list[tuple[Memory, int, list[int]]] = [(Memory(SIZE, window), 0, [])]
+    for number, (count, which) in enumerate(steps):
+        memory, end, model = moments[which % len(moments)]
         keys, words = entries(1_000 * number, count)
-        model = model[:end] + words.tolist()
-        assert memory.append(end, keys, words) == len(model)
-        lowest = max(lowest, end - window, 0)
-        end = len(model)
-        kept_keys, kept_words = memory.last(end)
-        certain = min(window, end - lowest)
-        assert kept_words.tolist() == model[end - len(kept_words) :]
-        assert min(certain, window) <= len(kept_words) <= window
-        assert kept_keys.shape == (len(kept_words), SIZE)
-        np.testing.assert_array_equal(kept_keys[:, 0], kept_words % 100)
+        after = memory.append(end, keys, words)
+        # What is appended takes the place of what came after `end` in the same memory, and changes nothing else.
+        moments = [one for one in moments if one[0] is not after[0] or one[1] <= end]
+        moments.append((*after, [*model, *words.tolist()]))
+        for known, length, expected in moments:
+            assert length == len(expected)
+            kept_keys, kept_words = known.last(length)
+            assert kept_words.tolist() == expected[max(0, length - window) :]
+            np.testing.assert_array_equal(kept_keys[:, 0], kept_words % 100)
+            assert kept_keys.shape[1] == SIZE
+
+
+def test_a_memory_holds_no_more_than_it_may_need() -> None:
+    memory, end = Memory(SIZE, 100), 0
+    for number in range(1_000):
+        memory, end = memory.append(end, *entries(number, 50))
+        assert len(memory._words) <= 2 * (100 + 256)
+    assert end == 50_000
 
 
 def test_what_is_recalled_at_an_earlier_end_is_what_was_there() -> None:
-    memory = Memory(SIZE, 4)
-    end = memory.append(0, *entries(0, 10))
+    memory, end = Memory(SIZE, 4).append(0, *entries(0, 10))
     memory.append(end, *entries(100, 5))
     assert memory.last(end)[1].tolist() == [6, 7, 8, 9]
-    assert memory.append(8, *entries(200, 1)) == 9
+    assert memory.append(8, *entries(200, 1)) == (memory, 9)
     assert memory.last(9)[1].tolist() == [5, 6, 7, 200]
 
 
 def test_a_window_of_none_remembers_nothing() -> None:
     memory = Memory(SIZE, 0)
-    assert memory.append(0, *entries(0, 1_000)) == 1_000
-    keys, words = memory.last(1_000)
+    memory, end = memory.append(0, *entries(0, 1_000))
+    keys, words = memory.last(end)
     assert (keys.shape, words.shape) == ((0, SIZE), (0,))
 
 

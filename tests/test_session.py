@@ -216,7 +216,7 @@ def test_a_long_text_is_read_in_parts_as_if_at_once(predictor: Predictor, monkey
     text = f"Zoltan saw McTavish. {TEXT} Zoltan"
     whole = predictor.session(ADAPT)
     whole.feed(text)
-    monkeypatch.setattr(room, "_AT_ONCE", 3)
+    monkeypatch.setattr(room, "_PORTION", 3)
     session = predictor.session(ADAPT)
     assert session.feed(text) == ["Zoltan", "saw", "McTavish"]
     assert (session.learned(), session.words_seen) == (whole.learned(), whole.words_seen)
@@ -279,6 +279,44 @@ def test_going_back_and_on_gives_what_a_fresh_session_gives(predictor: Predictor
         fresh.feed(typed)
         assert session.suggest(20) == fresh.suggest(20)
         assert session.learned() == fresh.learned()
+
+
+def test_a_long_text_read_ahead_and_dropped_leaves_no_trace(predictor: Predictor) -> None:
+    adapt = AdaptConfig(window=50)
+    session, ahead, fresh = (predictor.session(adapt) for _ in range(3))
+    session.feed("Anna met Zoltan. The")
+    ahead.go_to(session.moment)
+    for _ in range(9):
+        ahead.feed("zzz and " * 100)
+    session.feed("McTavish and")
+    for text in ("Anna met Zoltan. The", "McTavish and"):
+        fresh.feed(text)
+    assert session.learned() == fresh.learned()
+    assert session.suggest(20) == fresh.suggest(20)
+
+
+def test_undo_takes_long_texts_back_with_all_that_was_learned(predictor: Predictor) -> None:
+    session = predictor.session(AdaptConfig(window=50))
+    session.feed("Anna met Zoltan. The")
+    expected = session.suggest(20), session.learned()
+    for _ in range(3):
+        session.feed("zzz and " * 500)
+    for _ in range(3):
+        assert session.undo() is True
+    assert (session.suggest(20), session.learned()) == expected
+
+
+def test_undo_is_bounded_in_words_but_always_takes_back_the_last_text(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_MOST_WORDS_UNDONE", 10)
+    session = predictor.session(ADAPT)
+    for _ in range(9):
+        session.feed("the cat sat and")
+    assert [session.undo() for _ in range(4)] == [True, True, True, False]
+    session.feed("the " * 100)
+    assert session.undo() is True
+    assert session.words_seen == 24
 
 
 def test_undo_leads_to_nothing_that_was_overwritten_since(predictor: Predictor) -> None:
