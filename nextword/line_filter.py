@@ -48,7 +48,7 @@ _LONGEST_LINE = 1_000_000  # bytes
 _MOST_CHARACTERS = 8_000  # of a request are looked at, its last
 _CUT_WINDOW = 1_000  # vscode-nextword sends so many characters, the first of them often from inside a word
 _MOST_WORDS = 500  # of a request are read, its last
-_MOST_KEPT = 1_200  # words of the document, each with its moment
+_MOST_KEPT = 800  # words of the document, each with its moment
 _BLOCK = 16  # words read at once where many are new
 _FIRST_WORD = re.compile(r"\S+")
 _LEAST_SHARED = 3  # words that a request must share with earlier text to be taken for it
@@ -145,7 +145,7 @@ class Document:
             words: The words of the line.
             unfinished: Letters of a word at its end, which is not read.
         """
-        begin = self._start if self._is_same_line(words, unfinished) else self._found(words)
+        begin = self._place(words, unfinished)
         if begin is None:
             if self._vocabulary.token_id(self._vocabulary.normalize(self._unfinished)) is not None:
                 self._read([self._unfinished])  # the line was left, so its last word is whole
@@ -155,18 +155,18 @@ class Document:
         self._read(self._go_back(begin + shared) + words[shared:])
         self._drop_oldest()
 
-    def _is_same_line(self, words: list[str], unfinished: str) -> bool:
-        """Whether a request is the present line, grown or changed."""
+    def _place(self, words: list[str], unfinished: str) -> int | None:
+        """Where a request begins in what was read; None if it is a new line."""
         known = self._words[self._start :]
         before = _shared(known, words)
-        if before == len(known):
-            return bool(known) or len(words) <= 1
-        if before == len(
-            words
-        ):  # all of it was read: the line became shorter, unless it is the first word of a new one
-            return known[before].startswith(unfinished) if words else len(known) == 1
+        if before == len(known) and (known or len(words) <= 1):
+            return self._start
+        if before == len(words) and (known[before].startswith(unfinished) if words else len(known) == 1):
+            return self._start  # it became shorter, and did not just begin with a word that the next line begins with
+        if (found := self._found(words)) is not None:
+            return found
         after = _shared(known[before:][::-1], words[before:][::-1])
-        return 2 * (before + after) > max(len(known), len(words))
+        return self._start if 2 * (before + after) > max(len(known), len(words)) else None
 
     def _found(self, words: list[str]) -> int | None:
         """Where a request begins in what was read, if most of it, or all that was read from there, is the same."""

@@ -72,3 +72,15 @@ def test_a_text_of_ones_own_is_trained_on_for_the_minutes_asked_for_and_shown_in
 def test_a_part_that_is_not_there_or_lacks_its_text_is_refused(run: Run) -> None:
     assert "no part spede" in run("--only", "speed,spede").stderr
     assert "--text" in run("--only", "minutes").stderr
+
+
+def test_the_filters_benchmark_measures_keys_requests_and_processes(
+    cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment = {**cli_environment, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), *sys.path])}
+    command = [sys.executable, str(SCRIPT.with_name("filter.py"))]
+    command += ["--requests", "60", "--rounds", "1", "--words", "500", "--hidden-size", "16"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "60 requests: 60 replies" in done.stdout
+    assert "import torch" in done.stdout

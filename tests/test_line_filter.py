@@ -229,7 +229,7 @@ def test_a_window_that_moves_on_keeps_what_was_before_it(predictor: Predictor, s
     ask(answering, " ".join(lines[:3]))
     steps.clear()
     assert ask(answering, " ".join([*lines[1:], ""])) == fresh(predictor, " ".join([*lines, ""]))
-    assert steps[0] == len(predictor.tokenizer.cut(lines[3]))
+    assert steps[0] == len(predictor.tokenizer.cut(f". {lines[3]}"))  # the full stop might have grown, too
 
 
 def test_a_window_of_characters_costs_no_more_than_a_line(predictor: Predictor, steps: list[int]) -> None:
