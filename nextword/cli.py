@@ -226,7 +226,7 @@ def repl(k: CountOption = 5, checkpoint: CheckpointOption = None) -> None:
 
 @app.command(
     "filter",
-    epilog="Example: printf 'The weather is ' | nextword filter -n 5",
+    epilog="Example: nextword filter -n 5 < lines.txt",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
 )
 def answer_lines(
