@@ -336,7 +336,7 @@ def run(arguments: Sequence[str]) -> int:
         if flags.h or flags.v:
             print(f"nextword version {__version__}" if flags.v else HELP, file=sys.stderr)
         elif sys.stdin:
-            serve(flags, given, sys.stdin.buffer, sys.stdout.fileno())
+            serve(flags, given, sys.stdin.buffer, output=1)
         return 0
     except NextwordError as error:
         if os.environ.get("NEXTWORD_DEBUG") == "1":
