@@ -197,11 +197,16 @@ def find_checkpoint(path: str | Path | None = None) -> Path:
     named = path or os.environ.get("NEXTWORD_CHECKPOINT")
     if named:
         return Path(named)
-    for folder in (Path("checkpoints"), user_data_folder()):
-        found = [file for file in folder.glob("*" + SUFFIX) if not file.name.endswith(".resume" + SUFFIX)]
-        if found:
-            return max(found, key=lambda file: (file.stat().st_mtime, file.name))
-    raise CheckpointError("there is no checkpoint in ./checkpoints", "Make one: nextword train")
+    found = newest_checkpoint(Path("checkpoints")) or newest_checkpoint(user_data_folder())
+    if not found:
+        raise CheckpointError("there is no checkpoint in ./checkpoints", "Make one: nextword train")
+    return found
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint in `folder` that was written last; None if there is none."""
+    found = [file for file in folder.glob("*" + SUFFIX) if not file.name.endswith(".resume" + SUFFIX)]
+    return max(found, key=lambda file: (file.stat().st_mtime, file.name), default=None)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

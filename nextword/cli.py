@@ -298,6 +298,28 @@ def repl(
         room.run_on_pipe(conversation)
 
 
+@app.command(
+    "filter",
+    epilog="Example: nextword filter -n 5 < lines.txt",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
+)
+def answer_lines(
+    arguments: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[-n INT] [-c INT] [-g] [-d DIR] [--checkpoint PATH] [--no-adapt] [-v]"),
+    ] = None,
+) -> None:
+    """Answer every line of stdin with a line of words, as the completion plug-ins of editors want it.
+
+    A line that ends in a space asks for the next word; otherwise the replies begin with its last word. -n or -c: most
+    words in a reply (10). -g: as many as possible. -d: a folder with a checkpoint (unset: $NEXTWORD_DATA_PATH). Flags
+    are read as Go reads them: -n 5, -n=5, --n 5. Without a command, a nextword whose stdin is a pipe does the same.
+    """
+    from nextword import line_filter
+
+    raise typer.Exit(line_filter.run(arguments or []))
+
+
 @app.command("eval", epilog="Example: nextword eval letters/ -c checkpoints/everyday.safetensors")
 def evaluate(
     paths: PathsArgument = None,

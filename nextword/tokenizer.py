@@ -321,6 +321,13 @@ class WordTokenizer:
         """Where a typed text has its `<eos>`."""
         return LINE_END if self.scheme == "whitespace" else PARAGRAPH_END
 
+    def cut(self, text: str) -> list[str]:
+        """The words and marks of a text as they are written there; none of its line ends counts."""
+        text = SURROGATE.sub("\ufffd", text)
+        if self.scheme == "words":  # the offsets of the `tokenizers` library leave out accents that stand apart
+            text = unicodedata.normalize("NFC", text)
+        return [text[begin:end] for begin, end in self._tokenizer.encode(text).offsets]
+
     def normalize(self, word: str) -> str:
         """A word as the vocabulary would have it: plain characters, and lower case unless cased."""
         normalizer = self._tokenizer.normalizer
