@@ -331,13 +331,12 @@ def test_on_a_terminal_words_are_suggested_and_taken_and_ctrl_d_leaves_it_as_it_
 ) -> None:
     with Terminal(["-k", "1", "-c", str(tiny_checkpoint)], cli_environment, tmp_path) as terminal:
         terminal.wait_for("> ")
-        terminal.type("My mother-in-l\t")
-        terminal.wait_for("mother-in-law")
-        terminal.type("and I went ")
-        terminal.wait_for("to")
-        terminal.type("\x03")
-        terminal.type("Anna lives in Paris.\r/state\r")
-        assert "3 words" not in terminal.wait_for("words seen  5")
+        terminal.wait_for("  1 ")
+        terminal.type("The dog sat\x03")
+        terminal.wait_for("  1 ")
+        terminal.type("Anna lives in Par\t.\r/state\r")
+        terminal.wait_for("words seen  5")
+        terminal.wait_for("  1 ")  # from here on the keys are the prompt's, not the terminal's
         terminal.type("\x04")
         terminal.leave()
         assert terminal.process.wait(60) == 0
