@@ -92,13 +92,9 @@ def test_lines_a_second_are_measured_whole_in_parts_and_one_by_one(run: Run, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_filters_benchmark_measures_keys_requests_and_processes(
-    cli_environment: dict[str, str], tmp_path: Path
-) -> None:
-    environment = {**cli_environment, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), *sys.path])}
-    command = [sys.executable, str(SCRIPT.with_name("filter.py"))]
-    command += ["--requests", "60", "--rounds", "1", "--words", "500", "--hidden-size", "16"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+def test_the_filters_benchmark_measures_keys_requests_and_processes(run: Run) -> None:
+    tiny = ["--requests", "60", "--rounds", "1", "--words", "500", "--hidden-size", "16"]
+    done = run(script="filter.py", sizes=tiny)
     assert done.returncode == 0, done.stderr
     assert "60 requests: 60 replies" in done.stdout
     assert "import torch" in done.stdout
