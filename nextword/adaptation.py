@@ -3,10 +3,10 @@
 For every word that a session reads, `Memory` keeps what the network's last layer showed just before it came. When
 the next word is wanted, each remembered word gets a weight: the more what was shown then is like what is shown now,
 the larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
-cache", equation 2; here by the cosine, which means the same for every model), and larger where it followed the very
-word read last. Words outside the vocabulary are remembered, too, so that a name typed once can be suggested
-(Grave, Cisse and Joulin 2017, "Unbounded cache model for online language modeling with open vocabulary"). Nothing of
-the network changes, so forgetting is dropping what was remembered.
+cache", equation 2; here by the cosine, which means the same for every model). Words that followed the very word read
+last get a share of their own. Words outside the vocabulary are remembered, too, so that a name typed once can be
+suggested (Grave, Cisse and Joulin 2017, "Unbounded cache model for online language modeling with open vocabulary").
+Nothing of the network changes, so forgetting is dropping what was remembered.
 
 Knows arrays and ids; nothing of text, files or sessions.
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.config import AdaptConfig
-from nextword.lstm import Array
+from nextword.lstm import Array, softmax
 
 Keys = NDArray[np.int8]  # directions of what was shown: unit vectors times 127
 Ids = NDArray[np.int32]
@@ -102,8 +102,8 @@ def alike(keys: Keys, shown: Array) -> Array:
 def mixed(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) -> Array:
     """The model's distribution, and in it what is remembered.
 
-    A word remembered weighs exp(flatness x cosine), and exp(bigram) times as much where the word before it is the one
-    that was read last. With few words remembered their share is smaller.
+    A word remembered weighs exp(flatness x cosine). `weight` of the probability goes to all of them, less while they
+    are few; `bigram` of it to those that followed the very word read last, less where these are few.
 
     Args:
         distribution: (V + U,) the model's, 0 for the words outside its vocabulary.
@@ -116,10 +116,17 @@ def mixed(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) 
     """
     if not len(words):
         return distribution
-    exponents = config.flatness * cosines
-    exponents[1:] += config.bigram * (words[:-1] == words[-1])
-    weights = np.exp(exponents - exponents.max())
     share = config.weight * len(words) / (len(words) + config.halfway)
-    recalled = np.bincount(words, weights * (share / weights.sum()), len(distribution))
-    mixture: Array = ((1 - share) * distribution + recalled).astype(np.float32)
+    weights = _shared(share, config.flatness * cosines)
+    followers = 1 + np.flatnonzero(words[:-1] == words[-1])
+    if len(followers):
+        bigram_share = config.bigram * len(followers) / (len(followers) + 1)
+        weights[followers] += _shared(bigram_share, config.flatness * cosines[followers])
+        share += bigram_share
+    mixture: Array = ((1 - share) * distribution + np.bincount(words, weights, len(distribution))).astype(np.float32)
     return mixture
+
+
+def _shared(share: float, exponents: Array) -> Array:
+    """`share`, given out in proportion to the exponentials of (m,) numbers."""
+    return np.float32(share) * softmax(exponents)

@@ -136,10 +136,10 @@ class AdaptConfig:
     """
 
     window: int = _setting(1_000, "How many of the words read last are remembered.", 0, 100_000)
-    weight: float = _setting(0.1, "Share of the probability that they get when they are many.", 0, 0.99)
+    weight: float = _setting(0.08, "Share of the probability that they get when they are many.", 0, 0.49)
     halfway: float = _setting(30, "With how many of them they get half of it.", 0, 100_000)
-    flatness: float = _setting(8.0, "How much more a word counts whose context was like the present one.", 0, 100)
-    bigram: float = _setting(1.0, "How much more a word counts that followed the very word read last.", 0, 20)
+    flatness: float = _setting(9.0, "How much more a word counts whose context was like the present one.", 0, 100)
+    bigram: float = _setting(0.1, "Share of those that followed the very word read last, when they are many.", 0, 0.49)
 
     def __post_init__(self) -> None:
         _check_fields(self)

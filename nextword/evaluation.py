@@ -36,6 +36,8 @@ from nextword.encoder import Text
 from nextword.errors import CorpusError, UsageError
 from nextword.keystrokes import Keyboard, keys_needed, keys_used
 from nextword.model import LayerState, LSTMLanguageModel
+from nextword.predictor import RARE_SHARE
+from nextword.session import new_word
 from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer, Written
 
 Progress = Callable[[int, int], None]  # tokens read so far, tokens in all
@@ -134,20 +136,22 @@ def evaluate(
         texts: The documents, as strings or in portions (iterated over several times).
         on_progress: Called now and then.
         adapt: How the model learns from the text while it reads it, as a session does; None: not at all. Words outside
-            the vocabulary that it learns count for the keystrokes; for all else they are `<unk>` as ever.
+            the vocabulary that it learns count for the keystrokes, as the rare ones of the tokenizer do in any case;
+            for all else they are `<unk>` as ever.
 
     Raises:
         CorpusError: There is no token in the texts.
     """
     began = time.perf_counter()
     ids = _encode(tokenizer, texts)
+    more, words = _beyond_vocabulary(tokenizer, texts, ids, learn=adapt is not None)
+    keyboard = Keyboard(tokenizer, torch.device("cpu") if adapt else model.output.bias.device, more)
+    if adapt:
+        pieces = _measured_adapting(model, tokenizer, words, len(more), keyboard, adapt, on_progress)
+    else:
+        pieces = measured(model, words, _measure(keyboard, len(tokenizer), len(more)), on_progress)
     written = _written(tokenizer, texts)
     nats, hits, needed, used = 0.0, np.zeros(4), 0, 0
-    if adapt:
-        new_words, targets = _with_new_words(tokenizer, texts, ids)
-        pieces = _measured_adapting(model, tokenizer, ids, targets, new_words, adapt, on_progress)
-    else:
-        pieces = measured(model, ids, _measure(Keyboard(tokenizer, model.output.bias.device)), on_progress)
     for figures in pieces:
         surprisals, ranks, letters = figures.T
         nats += float(surprisals.sum())
@@ -172,35 +176,60 @@ def evaluate(
     )
 
 
-def _measure(keyboard: Keyboard) -> Measure:
-    """What `evaluate` wants to know of each token: surprisal in nats, rank, letters typed before it is suggested."""
+def _measure(keyboard: Keyboard, size: int, rare: int) -> Measure:
+    """What `evaluate` wants to know of each token: surprisal in nats, rank, letters typed before it is suggested.
 
-    def measure(scores: Tensor, targets: Tensor) -> Tensor:
-        likelier = _likelier(scores, targets)
-        typed = keyboard.letters_typed(likelier, targets)
-        return torch.cat([surprisal(scores, targets), _rank(likelier), typed[:, None]], 1)
+    Args:
+        keyboard: For the vocabulary and the rare words after it.
+        size: V.
+        rare: How many of those there are.
+    """
+
+    def measure(scores: Tensor, words: Tensor) -> Tensor:
+        tokens = _known(words, size)
+        ranks = _rank(_likelier(scores, tokens))
+        share = math.log(RARE_SHARE / max(1, rare))
+        more = (scores[:, UNKNOWN_ID, None] + share).expand(-1, rare)
+        typed = keyboard.letters_typed(_likelier(torch.cat([scores, more], 1), words), words)
+        return torch.cat([surprisal(scores, tokens), ranks, typed[:, None]], 1)
 
     return measure
 
 
-def _with_new_words(
-    tokenizer: WordTokenizer, texts: Iterable[Text], ids: NDArray[np.int32]
+def _known(words: Tensor, size: int) -> Tensor:
+    """Ids with `<unk>` for every word outside a vocabulary of `size`."""
+    return words.masked_fill(words >= size, UNKNOWN_ID)
+
+
+def _beyond_vocabulary(
+    tokenizer: WordTokenizer, texts: Iterable[Text], ids: NDArray[np.int32], learn: bool
 ) -> tuple[list[str], NDArray[np.int32]]:
-    """The words outside the vocabulary that a session would learn, and `ids` with theirs, counted on from its last."""
-    numbers: dict[str, int] = {}
-    extended = ids.copy()
-    for place, token in enumerate(_written(tokenizer, texts)):
-        if token.token_id == UNKNOWN_ID and tokenizer.is_learnable(word := tokenizer.normalize(token.word)):
-            extended[place] = numbers.setdefault(word, len(tokenizer) + len(numbers))
-    return list(numbers), extended
+    """The words outside the vocabulary that may be suggested, and `ids` with theirs, counted on from its last.
+
+    Args:
+        tokenizer: Knows the words too rare for the vocabulary.
+        texts: What `ids` are of.
+        ids: (N,) the text.
+        learn: Whether words of the text that a session would learn are among them, after the rare ones.
+    """
+    size = len(tokenizer)
+    numbers = {tokenizer.normalize(form): size + index for index, form in enumerate(tokenizer.rare)}
+    words = ids.copy()
+    for place, token in enumerate(_written(tokenizer, texts) if numbers or learn else ()):
+        if token.token_id == UNKNOWN_ID:
+            word = tokenizer.normalize(token.word)
+            if learn and new_word(token.word, tokenizer):
+                numbers.setdefault(word, size + len(numbers))
+            words[place] = numbers.get(word, UNKNOWN_ID)
+    return list(numbers), words
 
 
 def _measured_adapting(
     model: LSTMLanguageModel,
     tokenizer: WordTokenizer,
-    ids: NDArray[np.int32],
     words: NDArray[np.int32],
-    new_words: list[str],
+    more: int,
+    keyboard: Keyboard,
     adapt: AdaptConfig,
     on_progress: Progress,
 ) -> Iterator[NDArray[np.float64]]:
@@ -208,19 +237,18 @@ def _measured_adapting(
 
     Args:
         model: Any model, on any device.
-        tokenizer: Its words.
-        ids: (N,) the text.
-        words: (N,) the same, with ids of their own for `new_words`.
-        new_words: U words outside the vocabulary.
+        tokenizer: Its V words.
+        words: (N,) the text, as `_beyond_vocabulary` gives it.
+        more: How many words it gives.
+        keyboard: For all of them.
         adapt: How much what was read counts.
         on_progress: Called now and then.
     """
-    size, count = len(tokenizer), len(tokenizer) + len(new_words)
-    keyboard = Keyboard(tokenizer, torch.device("cpu"), new_words)
+    size, rare = len(tokenizer), len(tokenizer.rare)
     weight, bias = model.output.weight.detach().cpu(), model.output.bias.detach().cpu()
     past = keys_of(np.empty((0, weight.shape[1]), np.float32))  # of the window's words before the stretch
     done = 0
-    for piece in _observed(model, ids, lambda shown, _: shown, on_progress, _ADAPTING_STRETCH):
+    for piece in _observed(model, words, lambda shown, _: shown, on_progress, _ADAPTING_STRETCH):
         shown = piece.astype(np.float32)
         keys = np.concatenate([past, keys_of(shown)])
         for begin in range(0, len(shown), _ADAPTING_BLOCK):
@@ -228,28 +256,29 @@ def _measured_adapting(
             end = len(past) + begin + len(block)
             first = max(0, len(past) + begin - adapt.window)
             cosines = alike(keys[first:end], block)
-            expected = np.zeros((len(block), count), np.float32)
+            expected = np.zeros((len(block), size + more), np.float32)
             expected[:, :size] = torch.addmm(bias, torch.from_numpy(block), weight.t()).softmax(1).numpy()
+            rare_share = RARE_SHARE * expected[:, UNKNOWN_ID] if rare else np.zeros(len(block), np.float32)
+            expected[:, size : size + rare] = rare_share[:, None] / max(1, rare)
+            expected[:, UNKNOWN_ID] -= rare_share
             for row in range(len(block)):
                 now = done + begin + row
                 start = max(0, now - adapt.window)
                 column = start - (done - len(past) + first)
                 near = cosines[row, column : column + now - start]
                 expected[row] = mixed(expected[row], near, words[start:now], adapt)
-            here = slice(done + begin, done + begin + len(block))
-            came, tokens = (torch.from_numpy(array[here].astype(np.int64)) for array in (words, ids))
-            yield _figures_of(torch.from_numpy(expected), came, tokens, size, keyboard)
+            came = torch.from_numpy(words[done + begin : done + begin + len(block)].astype(np.int64))
+            yield _figures_of(torch.from_numpy(expected), came, size, keyboard)
         done += len(shown)
         past = keys[max(0, len(keys) - adapt.window) :]
 
 
-def _figures_of(expected: Tensor, words: Tensor, ids: Tensor, size: int, keyboard: Keyboard) -> NDArray[np.float64]:
-    """(n, 3) surprisal in nats, rank and letters typed, from distributions over the vocabulary and new words.
+def _figures_of(expected: Tensor, words: Tensor, size: int, keyboard: Keyboard) -> NDArray[np.float64]:
+    """(n, 3) surprisal in nats, rank and letters typed, from distributions over the vocabulary and words beyond it.
 
     Args:
         expected: (n, V + U) probabilities.
-        words: (n,) what came, new words by ids of their own.
-        ids: (n,) the same, those as `<unk>`.
+        words: (n,) what came.
         size: V.
         keyboard: For V + U words.
     """
@@ -257,8 +286,9 @@ def _figures_of(expected: Tensor, words: Tensor, ids: Tensor, size: int, keyboar
     typed[expected.gather(1, words[:, None])[:, 0] == 0] = torch.inf  # a new word not met before
     vocabulary = expected[:, :size].clone()
     vocabulary[:, UNKNOWN_ID] += expected[:, size:].sum(1)
-    nats = -vocabulary.gather(1, ids[:, None]).clamp(min=_LEAST_PROBABILITY).log()
-    return torch.cat([nats, _rank(_likelier(vocabulary, ids)), typed[:, None]], 1).double().numpy()
+    tokens = _known(words, size)
+    nats = -vocabulary.gather(1, tokens[:, None]).clamp(min=_LEAST_PROBABILITY).log()
+    return torch.cat([nats, _rank(_likelier(vocabulary, tokens)), typed[:, None]], 1).double().numpy()
 
 
 def score(
@@ -358,7 +388,7 @@ def measured(
 
     Args:
         model: Any model, on any device; its training or evaluation mode is left as it was.
-        ids: (N,) token ids, one or more.
+        ids: (N,) token ids, one or more; those beyond the vocabulary are read as `<unk>`.
         measure: Called with the scores at some places, in no particular order, and the ids that came there.
         on_progress: Called now and then.
 
@@ -383,7 +413,7 @@ def _observed(
 
     Args:
         model: Any model, on any device; its training or evaluation mode is left as it was.
-        ids: (N,) token ids, one or more.
+        ids: (N,) token ids, one or more; those beyond the vocabulary are read as `<unk>`.
         observe: Called with what the last layer shows at some places, in no particular order, and the ids that came.
         on_progress: Called now and then.
         stretch: How many tokens, about, are yielded at a time.
@@ -424,7 +454,7 @@ def _read_stretch(
 
     Args:
         model: In evaluation mode.
-        text: (n + 1,) the token before the stretch and the stretch.
+        text: (n + 1,) the token before the stretch and the stretch; ids beyond the vocabulary are read as `<unk>`.
         state: The state of one stream, before the first of them is read.
         streams: The number of parts B.
         observe: As in `_observed`.
@@ -433,7 +463,7 @@ def _read_stretch(
     Returns:
         (n, K) figures; the state of one stream after the last token but one, if all parts are equally long.
     """
-    device = model.output.bias.device
+    device, size = model.output.bias.device, len(model.output.bias)
     count = len(text) - 1
     part = -(-count // streams)
     starts = np.arange(streams) * part
@@ -442,7 +472,7 @@ def _read_stretch(
         warm = model.initial_state(streams - 1)
         for begin, end in _windows(-_WARM_UP, 0, streams):
             columns = padded[starts[1:] + np.arange(begin, end)[:, None]]
-            _, warm = model(torch.from_numpy(columns).to(device), warm)
+            _, warm = model(_known(torch.from_numpy(columns), size).to(device), warm)
         state = [
             (torch.cat([first[0], others[0]], 1), torch.cat([first[1], others[1]], 1))
             for first, others in zip(state, warm, strict=True)
@@ -451,7 +481,7 @@ def _read_stretch(
     for begin, end in _windows(0, part, streams):
         places = starts + np.arange(begin, end + 1)[:, None]
         columns = torch.from_numpy(padded[places]).to(device)  # (T + 1, B)
-        shown, state = model(columns[:-1], state)
+        shown, state = model(_known(columns[:-1], size), state)
         figures = observe(shown.flatten(0, 1), columns[1:].flatten())
         pieces.append(figures.reshape(end - begin, streams, -1).cpu())  # (T, B, K)
         advance(int(np.count_nonzero(places[1:] <= count)))

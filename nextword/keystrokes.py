@@ -1,8 +1,8 @@
 """How many keys the suggestions save someone who types a text.
 
 The typist sees three suggestions, refreshed at every key: the likeliest words that begin with the letters typed so
-far, in the order of the model's distribution, as `predict` would list them (no punctuation, no `<unk>`). Keys are
-counted so:
+far and have more of them, in the order of the model's distribution, as `predict --complete` would list them (no
+punctuation, no `<unk>`; words too rare for the vocabulary once a letter is typed). Keys are counted so:
 
 - Without help every character is a key: the letters of each word, every punctuation mark, one space between two words
   (a line end inside a paragraph is such a space, a run of white space is one), and one key for the end of a paragraph
@@ -11,7 +11,7 @@ counted so:
   keys and its space, if one follows, comes with it. Where none follows (a comma, the end of a line) the suggestion's
   space steps aside, as on a phone, and saves nothing. A suggestion that costs more than typing on is left alone.
 - A suggestion is right if it is the word in the vocabulary, without regard to case unless the model is cased.
-- A word outside the vocabulary is typed in full, with its space, and so are punctuation and the ends of paragraphs.
+- A word that is never suggested is typed in full, with its space, and so are punctuation and the ends of paragraphs.
 
 Savings = 1 - keys used / keys needed without help (Trnka and McCoy 2008, "Evaluating word prediction: framing keystroke
 savings", section 2).
@@ -62,6 +62,13 @@ class Keyboard:
         lasts = [[len(order) - index for index in row] for row in _first_with_prefix(alphabetical[::-1])[::-1]]
         self._order = torch.tensor(order, dtype=torch.long, device=device)  # (W,)
         self._first = torch.tensor([index for row in firsts for index in row], dtype=torch.long, device=device)
+        # The word that is itself the prefix, if there is one, is the first of those that begin with it.
+        whole = [
+            order[index] if alphabetical[index] == word[:length] else -1
+            for word, row in zip(alphabetical, firsts, strict=True)
+            for length, index in enumerate(row)
+        ]
+        self._whole = torch.tensor(whole, dtype=torch.long, device=device)
         self._end = torch.tensor([index for row in lasts for index in row], dtype=torch.long, device=device)
         lengths = torch.tensor([len(word) for word in alphabetical], dtype=torch.long, device=device)
         self._letters = torch.zeros(len(words), dtype=torch.long, device=device)  # (V,) 0 for what is never suggested
@@ -84,6 +91,8 @@ class Keyboard:
         offset = self._prefixes[targets] - (letters.cumsum(0) - letters)
         prefix = torch.arange(len(place), device=targets.device) + offset.repeat_interleave(letters)
         rivals = before[place, self._end[prefix]] - before[place, self._first[prefix]]
+        whole = self._whole[prefix]
+        rivals -= (likelier[place, whole] & (whole >= 0)).int()
         # The longer the prefix, the fewer the rivals: the prefixes that still have too many are the first ones.
         typed = torch.zeros(len(targets), device=targets.device)
         typed.index_add_(0, place, (rivals >= SUGGESTIONS).float())

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,12 +22,13 @@ from numpy.typing import NDArray
 from nextword.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from nextword.errors import UsageError
 from nextword.lstm import Array, LSTMNetwork, LSTMState, softmax
-from nextword.tokenizer import END_ID, capitalized
+from nextword.tokenizer import END_ID, UNKNOWN_ID, capitalized
 
 if TYPE_CHECKING:
     from nextword.config import AdaptConfig
     from nextword.session import Session
 
+RARE_SHARE = 0.5  # of the unknown word's probability, for the words too rare for the vocabulary
 _LAST_CHARACTER = "\U0010ffff"
 _BLOCK = 64
 
@@ -164,7 +166,9 @@ class Predictor:
     ) -> list[Prediction]:
         """The `k` most likely words of a distribution, the likeliest first; equals in order of their ids.
 
-        The unknown word and `<eos>` are never among them.
+        The unknown word and `<eos>` are never among them. Half of the unknown word's probability is that of the words
+        that were too rare for the vocabulary, to equal shares; they are suggested where letters of them are typed. A
+        word that is typed already is not suggested.
 
         Args:
             distribution: (V + U,) probabilities of the vocabulary and of `new_words`.
@@ -180,32 +184,51 @@ class Predictor:
         """
         check_count(k)
         candidates = self.candidates(prefix, punctuation)
-        if new_words:
-            start = self.tokenizer.normalize(prefix)
-            more = [
-                index
-                for index, new in enumerate(new_words, len(self.tokenizer))
-                if distribution[index] > 0 and new.word.startswith(start)
-            ]
-            candidates = np.concatenate([candidates, np.asarray(more, np.intp)])
         probabilities = distribution[candidates]
-        kept = _near_largest(probabilities, k)
-        candidates, probabilities = candidates[kept], probabilities[kept]
-        order = np.lexsort((candidates, -probabilities))[:k]
-        forms = (self._form(int(candidates[best]), at_start, new_words) for best in order)
-        return [
-            Prediction(self.as_typed(form, prefix), probability)
-            for form, probability in zip(forms, probabilities[order].tolist(), strict=True)
+        kept = _near_largest(probabilities, k + bool(prefix))
+        found = [
+            (-probability, index, self.tokenizer.surface(index, at_start))
+            for index, probability in zip(candidates[kept].tolist(), probabilities[kept].tolist(), strict=True)
         ]
+        if new_words or prefix:
+            start, size, rare = (
+                self.tokenizer.normalize(prefix),
+                len(self.tokenizer),
+                self.rare_probability(distribution),
+            )
+            met = {
+                new.word: (-float(probability), index, new.form)
+                for index, (new, probability) in enumerate(zip(new_words, distribution[size:], strict=True), size)
+                if probability > 0 and new.word.startswith(start)
+            }
+            for index in self._rare_from(start)[: k + 1 + len(met)] if prefix else []:
+                word, form = self._rare[index]
+                probability, place, form = met.get(word, (0.0, size + len(new_words) + index, form))
+                met[word] = probability - rare, place, form
+            found += [(rank, index, self.tokenizer.placed(form, at_start)) for rank, index, form in met.values()]
+        shown = ((self.as_typed(form, prefix), -negative) for negative, _, form in sorted(found))
+        fitting = (Prediction(word, probability) for word, probability in shown if word != prefix)
+        return list(islice(fitting, k))
 
-    def _form(self, token_id: int, at_start: bool, new_words: Sequence[NewWord]) -> str:
-        """How a word is written here, the new ones counted on from the vocabulary's last."""
-        new = token_id - len(self.tokenizer)
-        return (
-            self.tokenizer.surface(token_id, at_start)
-            if new < 0
-            else self.tokenizer.placed(new_words[new].form, at_start)
-        )
+    def rare_probability(self, distribution: Array) -> float:
+        """The probability of each of the words that were too rare for the vocabulary, from (V,) or more of all."""
+        return RARE_SHARE * float(distribution[UNKNOWN_ID]) / max(1, len(self.tokenizer.rare))
+
+    @cached_property
+    def _rare(self) -> list[NewWord]:
+        """The words too rare for the vocabulary, the most frequent first."""
+        return [NewWord(self.tokenizer.normalize(form), form) for form in self.tokenizer.rare]
+
+    def _rare_from(self, start: str) -> list[int]:
+        """Places in `_rare` of the words that begin with some letters, in order."""
+        words, places = self._rare_alphabet
+        return sorted(places[bisect_left(words, start) : bisect_left(words, start + _LAST_CHARACTER)])
+
+    @cached_property
+    def _rare_alphabet(self) -> tuple[list[str], list[int]]:
+        """The rare words in alphabetical order, and their places in `_rare`."""
+        places = sorted(range(len(self._rare)), key=lambda index: self._rare[index].word)
+        return [self._rare[index].word for index in places], places
 
     def as_typed(self, form: str, prefix: str) -> str:
         """`form` with the capitals that the letters typed have, where the model leaves case to the user."""

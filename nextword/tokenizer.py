@@ -59,6 +59,7 @@ _FOLDED = {
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
 _LONGEST_NEW_WORD = 64  # characters
+_MOST_RARE = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
 _CLOSING, _OPENING = frozenset((*".,;:!?)]", "...")), frozenset("([")  # no space before, no space after
 _STRETCH = 1 << 16  # characters of a typed text given to the library at once
 _SPACE = re.compile(f"[{SPACES}]")
@@ -127,13 +128,23 @@ class WordTokenizer:
         scheme: `words` or `whitespace`.
         cased: Whether upper and lower case are different words.
         surface_forms: Normalised word to the form it is usually written in, where the two differ.
+        rare: Words of the training text that were too rare for the vocabulary, as they are written, the most frequent
+            first. They are read as unknown, and suggested where their first letters are typed.
     """
 
-    def __init__(self, tokenizer: Tokenizer, scheme: str, cased: bool, surface_forms: dict[str, str]) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        scheme: str,
+        cased: bool,
+        surface_forms: dict[str, str],
+        rare: Sequence[str] = (),
+    ) -> None:
         self._tokenizer = tokenizer
         self.scheme = scheme
         self.cased = cased
         self.surface_forms = surface_forms
+        self.rare = list(rare)
 
     # -- making one ----------------------------------------------------------------------------------------------
 
@@ -194,9 +205,10 @@ class WordTokenizer:
                 if counts.count(numbers):
                     encoder.forget()
             del encoder
-            words = counts.vocabulary(vocab_size, min_count)
-            resolve = counts.resolver(words)
-            forms = None if cased else _FormsByPlace(words, len(resolve))
+            words, rare = counts.vocabulary(vocab_size, min_count, _MOST_RARE)
+            rare = [word for word in rare if _is_learnable(word)]
+            resolve = counts.resolver([*words, *rare])
+            forms = None if cased else _FormsByPlace([*words, *rare], len(resolve))
 
             def ids() -> Iterator[NDArray[np.int32]]:
                 done = 0
@@ -207,12 +219,14 @@ class WordTokenizer:
                     done += len(numbers)
                     if on_progress:
                         on_progress(done, counts.tokens)
+                    resolved[resolved >= len(words)] = UNKNOWN_ID
                     yield resolved
 
             file = TokenFile(ids())
         pipeline.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
         surface_forms = forms.most_frequent(counts) if forms else {}
-        return Learned(cls(pipeline, scheme, cased, surface_forms), file, counts.missed)
+        rare_forms = [surface_forms.pop(word, word) for word in rare]
+        return Learned(cls(pipeline, scheme, cased, surface_forms, rare_forms), file, counts.missed)
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
@@ -229,7 +243,9 @@ class WordTokenizer:
         content["model"]["vocab"] = {word: index for index, word in enumerate([*self.words, *new])}
         forms = {word: learned.surface_forms[word] for word in new if word in learned.surface_forms}
         tokenizer = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
-        return WordTokenizer(tokenizer, self.scheme, self.cased, self.surface_forms | forms)
+        rare = {self.normalize(form): form for form in [*learned.rare, *self.rare]}
+        left = [form for word, form in rare.items() if tokenizer.token_to_id(word) is None]
+        return WordTokenizer(tokenizer, self.scheme, self.cased, self.surface_forms | forms, left[:_MOST_RARE])
 
     @classmethod
     def from_json(cls, tokenizer: str, vocabulary: str) -> WordTokenizer:
@@ -240,13 +256,15 @@ class WordTokenizer:
         """
         try:
             facts = json.loads(vocabulary)
-            return cls(Tokenizer.from_str(tokenizer), facts["scheme"], facts["cased"], facts["surface_forms"])
+            learned = facts["surface_forms"], facts.get("rare", [])
+            return cls(Tokenizer.from_str(tokenizer), facts["scheme"], facts["cased"], *learned)
         except Exception as error:  # the tokenizers library raises bare Exception for damaged JSON
             raise ValueError(f"not a tokenizer: {error}") from error
 
     def to_json(self) -> tuple[str, str]:
         """(the `tokenizers` JSON, what nextword adds to it as JSON); `from_json` takes both."""
         facts = {"scheme": self.scheme, "cased": self.cased, "surface_forms": self.surface_forms}
+        facts["rare"] = self.rare
         return self._tokenizer.to_str(), json.dumps(facts, ensure_ascii=False)
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
@@ -267,11 +285,11 @@ class WordTokenizer:
 
     def is_word(self, token: str) -> bool:
         """Whether `token` is a word to suggest: neither a special token nor only punctuation."""
-        return token not in (UNKNOWN, END) and any(map(str.isalnum, token))
+        return _is_word(token)
 
     def is_learnable(self, word: str) -> bool:
         """Whether a normalised word outside the vocabulary is one to remember and suggest."""
-        return len(word) <= _LONGEST_NEW_WORD and word.isprintable() and self.is_word(word)
+        return _is_learnable(word)
 
     def surface(self, token_id: int, at_start: bool = False) -> str:
         """The word as people write it, with a capital where a sentence starts."""
@@ -485,6 +503,14 @@ class _FormsByPlace:
             for word, (chosen, _, form) in best.items()
             if form and form != word and (chosen or form != word.capitalize())
         }
+
+
+def _is_word(token: str) -> bool:
+    return token not in (UNKNOWN, END) and any(map(str.isalnum, token))
+
+
+def _is_learnable(word: str) -> bool:
+    return len(word) <= _LONGEST_NEW_WORD and word.isprintable() and _is_word(word)
 
 
 def capitalized(form: str) -> str:

@@ -86,20 +86,25 @@ class FormCounts:
         self.missed += threshold
         return True
 
-    def vocabulary(self, size: int, min_count: int) -> list[str]:
-        """The special tokens, and the words from the most to the least frequent, alphabetical where they tie.
+    def vocabulary(self, size: int, min_count: int, most_rare: int = 0) -> tuple[list[str], list[str]]:
+        """The vocabulary, and of the words left out the most frequent.
+
+        Both from the most to the least frequent, alphabetical where they tie; the special tokens first.
 
         Args:
-            size: Most of them, the special tokens included.
+            size: Most words of the vocabulary, the special tokens included.
             min_count: Words counted less often are left out.
+            most_rare: How many of those left out are told.
         """
         counts = self._counts.tolist()
         totals: Counter[str] = Counter()
         for key, number in self._numbers.items():
             totals[key.partition("\n")[0]] += counts[number]
         del totals[UNKNOWN], totals[END]
-        order = sorted((-count, word) for word, count in totals.items() if count >= min_count)
-        return [UNKNOWN, END, *(word for _, word in order[: size - 2])]
+        order = sorted((-count, word) for word, count in totals.items())
+        kept = min(size - 2, sum(count >= min_count for count in totals.values()))
+        words = [word for _, word in order[: kept + most_rare]]
+        return [UNKNOWN, END, *words[:kept]], words[kept:]
 
     def forms(self) -> Iterator[tuple[str, str, int]]:
         """Every (word, form, number)."""

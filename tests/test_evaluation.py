@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from nextword import evaluation
+from nextword import evaluation as evaluation_room
 from nextword.checkpoint import load_checkpoint
-from nextword.config import ModelConfig
+from nextword.config import AdaptConfig, ModelConfig
 from nextword.data import TokenFile
 from nextword.errors import CorpusError, UsageError
 from nextword.evaluation import evaluate, load_model, measured, perplexity, score, surprisal
+from nextword.keystrokes import keys_needed, keys_used
 from nextword.model import LSTMLanguageModel
 from nextword.predictor import Predictor
 from nextword.tokenizer import END, END_ID, UNKNOWN_ID, WordTokenizer
@@ -65,19 +66,19 @@ def test_perplexity_does_not_depend_on_the_window(
 ) -> None:
     ids = some_ids(130)
     expected = plain_perplexity(model, ids)
-    monkeypatch.setattr(evaluation, "_WINDOW", window)
+    monkeypatch.setattr(evaluation_room, "_WINDOW", window)
     assert perplexity(model, ids) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short texts are read as long ones are: in parts side by side, stretch after stretch, a few scores at a time."""
-    monkeypatch.setattr(evaluation, "_WARM_UP", 60)
-    monkeypatch.setattr(evaluation, "_LEAST_PART", 70)
-    monkeypatch.setattr(evaluation, "_STRETCH", 500)
-    monkeypatch.setattr(evaluation, "_MOST_STREAMS", 5)
-    monkeypatch.setattr(evaluation, "_WINDOW", 64)
-    monkeypatch.setattr(evaluation, "_SCORES", 1)
+    monkeypatch.setattr(evaluation_room, "_WARM_UP", 60)
+    monkeypatch.setattr(evaluation_room, "_LEAST_PART", 70)
+    monkeypatch.setattr(evaluation_room, "_STRETCH", 500)
+    monkeypatch.setattr(evaluation_room, "_MOST_STREAMS", 5)
+    monkeypatch.setattr(evaluation_room, "_WINDOW", 64)
+    monkeypatch.setattr(evaluation_room, "_SCORES", 1)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -91,8 +92,8 @@ def test_parts_side_by_side_give_every_token_the_surprisal_that_one_stream_gives
     assert side_by_side.shape == (count, 1)
     assert progress[-1] == (count, count)
     assert progress == sorted(set(progress))
-    monkeypatch.setattr(evaluation, "_MOST_STREAMS", 1)
-    monkeypatch.setattr(evaluation, "_STRETCH", 10_000)
+    monkeypatch.setattr(evaluation_room, "_MOST_STREAMS", 1)
+    monkeypatch.setattr(evaluation_room, "_STRETCH", 10_000)
     one_stream = np.concatenate(list(measured(model, ids, surprisal)))
     np.testing.assert_allclose(side_by_side, one_stream, atol=2e-4)
 
@@ -121,7 +122,7 @@ def test_surprisal_is_cross_entropy(count: int) -> None:
 def test_no_more_scores_exist_at_once_than_are_allowed(
     model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "_WINDOW", 1000)
+    monkeypatch.setattr(evaluation_room, "_WINDOW", 1000)
     heights: list[int] = []
 
     def measure(scores: Tensor, targets: Tensor) -> Tensor:
@@ -251,7 +252,7 @@ def test_known_suggestions_save_the_keys_that_a_finger_counts(
     text = "The cat, the\n  zebra them.\n\n\nSat there!\n"
     #       key by key:  The cat, the zebra them. (Enter)  Sat there! (Enter)
     needed = len("The cat, the zebra them.\nSat there!\n")
-    used = 1 + 1 + len(", ") + 1 + len("zebra ") + len("t") + 1 + len(".\n") + 1 + len("there") + len("!\n")
+    used = 1 + 1 + len(", ") + 1 + len("zebra ") + len("t") + 1 + len(".\n") + 1 + len("the") + 1 + len("!\n")
     evaluation = evaluate(always(model.config, order), tokenizer, [text])
     assert evaluation.keystroke_savings == pytest.approx(1 - used / needed)
     # "." is likeliest; then come the words in their order: the, the | cat | Sat, sat.
@@ -333,3 +334,58 @@ def test_no_text_is_a_corpus_error(model: LSTMLanguageModel, tokenizer: WordToke
         evaluate(model, tokenizer, ["\n \n"])
     with pytest.raises(CorpusError):
         list(score(model, tokenizer, []))
+
+
+NEW_WORDS = (
+    'Zoltan lives in Paris. "Where is Zoltan?" asked Anna.\n\n'
+    "The cat sat on Zoltan. My mother-in-law and Zoltan went to Zanzibar by train. Zoltan and I know Zanzibar.\n"
+)
+
+
+@pytest.mark.parametrize("rare", [[], ["Zanzibar", "Zebra", "aardvark"]])
+def test_adapting_is_what_a_session_does_that_is_typed_word_by_word(tiny_checkpoint: Path, rare: list[str]) -> None:
+    adapt = AdaptConfig(window=20)
+    predictor = Predictor.load(tiny_checkpoint)
+    tokenizer = predictor.tokenizer
+    tokenizer.rare = rare
+    session = predictor.session(adapt)
+    nats, needed, used = 0.0, 0, 0
+    for token in tokenizer.written(NEW_WORDS):
+        expected = session.distribution()
+        chance = expected[token.token_id] + (expected[len(tokenizer) :].sum() if token.token_id == UNKNOWN_ID else 0)
+        nats -= math.log(chance)
+        letters = [
+            typed
+            for typed in range(len(token.word))
+            if token.word in [found.word for found in session.suggest(3, prefix=token.word[:typed])]
+        ]
+        needed += keys_needed(token)
+        used += keys_used(token, letters[0] if letters and tokenizer.is_word(token.word) else math.inf)
+        session.feed("\n\n" if token.token_id == END_ID else token.word)
+    model = load_model(load_checkpoint(tiny_checkpoint), "cpu")
+    evaluation = evaluate(model, tokenizer, [NEW_WORDS], adapt=adapt)
+    assert math.log(evaluation.perplexity) == pytest.approx(nats / evaluation.tokens, rel=1e-4)
+    assert evaluation.keystroke_savings == pytest.approx(1 - used / needed)
+    assert evaluation.keystroke_savings > evaluate(model, tokenizer, [NEW_WORDS]).keystroke_savings
+
+
+def test_adapting_goes_on_from_stretch_to_stretch(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load_checkpoint(tiny_checkpoint)
+    model = load_model(loaded, "cpu")
+    whole = evaluate(model, loaded.tokenizer, [NEW_WORDS * 3], adapt=AdaptConfig(window=30))
+    monkeypatch.setattr(evaluation_room, "_ADAPTING_STRETCH", 25)
+    monkeypatch.setattr(evaluation_room, "_ADAPTING_BLOCK", 7)
+    pieces = evaluate(model, loaded.tokenizer, [NEW_WORDS * 3], adapt=AdaptConfig(window=30))
+    assert pieces.perplexity == pytest.approx(whole.perplexity, rel=1e-5)
+    assert pieces.keystroke_savings == whole.keystroke_savings
+
+
+def test_a_word_too_rare_for_the_vocabulary_is_found_by_its_letters(tiny_checkpoint: Path) -> None:
+    loaded = load_checkpoint(tiny_checkpoint)
+    model = load_model(loaded, "cpu")
+    before = evaluate(model, loaded.tokenizer, ["Zanzibar"])
+    loaded.tokenizer.rare = ["Zanzibar"]
+    after = evaluate(model, loaded.tokenizer, ["Zanzibar"])
+    assert before.keystroke_savings == 0
+    assert after.keystroke_savings == pytest.approx(1 - (2 + 1) / len("Zanzibar\n"))  # "Z" and the key that takes it
+    assert after.perplexity == pytest.approx(before.perplexity)

@@ -27,7 +27,9 @@ def letters_by_typing(tokenizer: WordTokenizer, scores: list[int], target: int) 
         fitting = [
             index
             for index in order
-            if tokenizer.is_word(tokenizer.words[index]) and tokenizer.words[index].startswith(word[:typed])
+            if tokenizer.is_word(tokenizer.words[index])
+            and tokenizer.words[index].startswith(word[:typed])
+            and tokenizer.words[index] != word[:typed]
         ]
         if target in fitting[:SUGGESTIONS]:
             return typed

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from nextword.checkpoint import load_checkpoint
 from nextword.errors import CheckpointError, UsageError
 from nextword.lstm import softmax
-from nextword.predictor import Prediction, Predictor, _near_largest, at_temperature
-from nextword.tokenizer import END, UNKNOWN
+from nextword.predictor import NewWord, Prediction, Predictor, _near_largest, at_temperature
+from nextword.tokenizer import END, UNKNOWN, WordTokenizer
 
 
 def words_of(predictions: list[Prediction]) -> list[str]:
@@ -152,6 +152,7 @@ def test_letters_find_what_a_scan_over_the_vocabulary_finds(
         for token_id, word in enumerate(tokenizer.words)
         if word.startswith(start)
         and (tokenizer.is_word(word) or (punctuation and not prefix and word not in (UNKNOWN, END)))
+        and predictor.as_typed(tokenizer.surface(token_id), prefix) != prefix
     ]
     best = sorted(allowed, key=lambda token_id: (-distribution[token_id], token_id))[:k]
     found = predictor.top(distribution, k, punctuation=punctuation, prefix=prefix)
@@ -194,3 +195,21 @@ def test_a_temperature_sharpens_or_flattens_and_keeps_the_sum() -> None:
     coldest = at_temperature(softmax(logits[0]), 0.01)
     assert coldest.sum() == pytest.approx(1)
     assert coldest.argmax() == logits[0].argmax()
+
+
+def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(predictor: Predictor) -> None:
+    tokenizer = WordTokenizer.from_json(*predictor.tokenizer.to_json())
+    tokenizer.rare = ["Zanzibar", "Zebra", "lizard", "Zoo"]
+    rare = Predictor(replace(predictor.checkpoint, tokenizer=tokenizer))
+    even = np.full(len(tokenizer), 1 / len(tokenizer), np.float32)
+    assert words_of(rare.top(even, 9, prefix="z")) == ["Zanzibar", "Zebra", "Zoo"]
+    assert words_of(rare.top(even, 2, prefix="Z")) == ["Zanzibar", "Zebra"]
+    assert words_of(rare.top(even, 9, prefix="zo")) == ["Zoo"]
+    assert words_of(rare.top(even, 9, prefix="Zoo")) == []  # there is nothing left to type
+    assert rare.top(even, 1, prefix="z")[0].probability == pytest.approx(even[0] / 2 / 4)
+    assert words_of(rare.top(even, 10_000)) == words_of(predictor.top(even, 10_000))
+    # One that was met in the session too is as likely as both together, and is there once.
+    met = np.concatenate([even, np.float32([0.25])])
+    first, second, *_ = rare.top(met, 9, prefix="z", new_words=[NewWord("zoo", "Zoo")])
+    assert (first.word, second.word) == ("Zoo", "Zanzibar")
+    assert first.probability == pytest.approx(0.25 + even[0] / 2 / 4)

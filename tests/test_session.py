@@ -155,7 +155,7 @@ def test_with_nothing_read_a_session_that_adapts_is_the_model(predictor: Predict
 
 def test_a_name_typed_twice_is_suggested_the_third_time(predictor: Predictor) -> None:
     # The model is sure of its three names: a fourth is among the first three only where similar contexts count much.
-    session = predictor.session(AdaptConfig(weight=0.6, flatness=5.0))
+    session = predictor.session(AdaptConfig(weight=0.4, bigram=0.4))
     session.feed('"Where is the cat?" asked Zoltan. The dog sat on the mat. "Where is the horse?" asked Zoltan.')
     session.feed('The cat sat on the grass. "Where is the dog?" asked')
     assert "Zoltan" in words_of(session)

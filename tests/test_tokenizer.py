@@ -401,3 +401,21 @@ def test_written_tokens_have_the_ids_that_the_document_is_encoded_to(
     assert all(token.word in lines[token.line - 1] for token in written if token.token_id != END_ID)
     located = [(token.line, token.position) for token in written]
     assert located == sorted(set(located))
+
+
+def test_words_too_rare_for_the_vocabulary_are_kept_as_they_are_written() -> None:
+    text = "We met Zoltan. We met in Zanzibar, met in Rome. Zoltan knows Rome and one-eyed Jack, and Zanzibar. Suddenly"
+    tokenizer = WordTokenizer.train([text], vocab_size=10, min_count=3)
+    assert tokenizer.words[2:] == [".", "met"]
+    assert tokenizer.rare[:3] == ["and", "in", "Rome"]  # "," is no word; twice each, in alphabetical order
+    assert {"Zoltan", "Zanzibar", "one-eyed", "Jack"} < set(tokenizer.rare)
+    assert "zoltan" not in tokenizer.surface_forms
+    assert WordTokenizer.from_json(*tokenizer.to_json()).rare == tokenizer.rare
+    assert tokenizer.encode("Zoltan met").ids == [UNKNOWN_ID, 3]
+
+
+def test_growing_a_vocabulary_takes_in_what_was_too_rare() -> None:
+    tokenizer = WordTokenizer.train(["a a a Bilbo Frodo"], min_count=2)
+    grown = tokenizer.extended(["Frodo and Frodo, a Sam"], 100, 2)
+    assert "frodo" in grown.words
+    assert set(grown.rare) == {"Bilbo", "and", "Sam"}

@@ -31,10 +31,12 @@ def test_all_is_counted_where_there_is_room(stretches: list[list[str]]) -> None:
     true = Counter(word.lower() for stretch in stretches for word in stretch)
     ordered = sorted(true, key=lambda word: (-true[word], word))
     assert counts.missed == 0
-    assert counts.vocabulary(100, 1) == [UNKNOWN, END, *ordered]
-    assert counts.vocabulary(100, 2) == [UNKNOWN, END, *(word for word in ordered if true[word] >= 2)]
-    assert counts.vocabulary(4, 1) == [UNKNOWN, END, *ordered[:2]]
-    words = counts.vocabulary(4, 1)
+    often = [word for word in ordered if true[word] >= 2]
+    assert counts.vocabulary(100, 1) == ([UNKNOWN, END, *ordered], [])
+    assert counts.vocabulary(100, 2) == ([UNKNOWN, END, *often], [])
+    assert counts.vocabulary(100, 2, 3) == ([UNKNOWN, END, *often], ordered[len(often) :][:3])
+    assert counts.vocabulary(4, 1, 1) == ([UNKNOWN, END, *ordered[:2]], ordered[2:3])
+    words, _ = counts.vocabulary(4, 1)
     resolve = counts.resolver(words)
     for stretch, its_numbers in zip(stretches, numbers, strict=True):
         expected = [words.index(word.lower()) if word.lower() in words else UNKNOWN_ID for word in stretch]
@@ -50,9 +52,9 @@ def test_where_there_is_not_counts_are_short_by_no_more_than_is_said_and_no_word
     # Every spelling of a word may be short by as much as is said; here there are two at most.
     for word in true:
         floor = true[word] - 2 * counts.missed
-        assert floor <= 0 or word in counts.vocabulary(100, floor)
-        assert word not in counts.vocabulary(100, true[word] + 1)
-    words = counts.vocabulary(100, 1)
+        assert floor <= 0 or word in counts.vocabulary(100, floor)[0]
+        assert word not in counts.vocabulary(100, true[word] + 1)[0]
+    words, _ = counts.vocabulary(100, 1)
     resolve = counts.resolver(words)
     for stretch, its_numbers in zip(stretches, numbers, strict=True):
         for word, token in zip(stretch, resolve(its_numbers).tolist(), strict=True):
@@ -63,7 +65,7 @@ def test_ten_times_as_many_words_as_there_is_room_for_leave_the_frequent_ones() 
     stretches = [[f"w{index}", "often", f"x{index}", "often"] for index in range(500)]
     counts, numbers = counted(stretches, limit=100)
     assert len(list(counts.forms())) <= 102
-    assert counts.vocabulary(3, 1) == [UNKNOWN, END, "often"]
+    assert counts.vocabulary(3, 1)[0] == [UNKNOWN, END, "often"]
     resolve = counts.resolver([UNKNOWN, END, "often"])
     assert all(resolve(portion).tolist() == [UNKNOWN_ID, 2, UNKNOWN_ID, 2] for portion in numbers)
 
@@ -73,7 +75,7 @@ def test_special_tokens_are_what_they_are_and_what_is_too_long_is_no_word() -> N
     assert counts.number(UNKNOWN, UNKNOWN) == UNKNOWN_ID
     assert counts.number(END, END) == END_ID
     assert counts.number("a" * 100_000, "a" * 100_000) == UNKNOWN_ID
-    assert counts.vocabulary(10, 0) == [UNKNOWN, END]
+    assert counts.vocabulary(10, 0) == ([UNKNOWN, END], [])
 
 
 @pytest.mark.parametrize("limit", [2, 100])
