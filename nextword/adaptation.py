@@ -103,7 +103,8 @@ def mixed(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) 
     """The model's distribution, and in it what is remembered.
 
     A word remembered weighs exp(flatness x cosine). `weight` of the probability goes to all of them, less while they
-    are few; `bigram` of it to those that followed the very word read last, less where these are few.
+    are few; `bigram` of it to those that followed the very word read last, less where these are few. That word itself
+    gets nothing: what has just been said is seldom said twice.
 
     Args:
         distribution: (V + U,) the model's, 0 for the words outside its vocabulary.
@@ -114,11 +115,13 @@ def mixed(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) 
     Returns:
         (V + U,) probabilities that sum to one.
     """
-    if not len(words):
+    others = words != words[-1:]
+    if not others.any():
         return distribution
     share = config.weight * len(words) / (len(words) + config.halfway)
-    weights = _shared(share, config.flatness * cosines)
-    followers = 1 + np.flatnonzero(words[:-1] == words[-1])
+    weights = np.zeros(len(words), np.float32)
+    weights[others] = _shared(share, config.flatness * cosines[others])
+    followers = 1 + np.flatnonzero((words[:-1] == words[-1]) & others[1:])
     if len(followers):
         bigram_share = config.bigram * len(followers) / (len(followers) + 1)
         weights[followers] += _shared(bigram_share, config.flatness * cosines[followers])

@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -168,7 +167,7 @@ class Predictor:
 
         The unknown word and `<eos>` are never among them. Half of the unknown word's probability is that of the words
         that were too rare for the vocabulary, to equal shares; they are suggested where letters of them are typed. A
-        word that is typed already is not suggested.
+        word that is typed in full comes after all others.
 
         Args:
             distribution: (V + U,) probabilities of the vocabulary and of `new_words`.
@@ -191,11 +190,8 @@ class Predictor:
             for index, probability in zip(candidates[kept].tolist(), probabilities[kept].tolist(), strict=True)
         ]
         if new_words or prefix:
-            start, size, rare = (
-                self.tokenizer.normalize(prefix),
-                len(self.tokenizer),
-                self.rare_probability(distribution),
-            )
+            start, size = self.tokenizer.normalize(prefix), len(self.tokenizer)
+            rare = self.rare_probability(distribution)
             met = {
                 new.word: (-float(probability), index, new.form)
                 for index, (new, probability) in enumerate(zip(new_words, distribution[size:], strict=True), size)
@@ -206,9 +202,9 @@ class Predictor:
                 probability, place, form = met.get(word, (0.0, size + len(new_words) + index, form))
                 met[word] = probability - rare, place, form
             found += [(rank, index, self.tokenizer.placed(form, at_start)) for rank, index, form in met.values()]
-        shown = ((self.as_typed(form, prefix), -negative) for negative, _, form in sorted(found))
-        fitting = (Prediction(word, probability) for word, probability in shown if word != prefix)
-        return list(islice(fitting, k))
+        shown = [Prediction(self.as_typed(form, prefix), -negative) for negative, _, form in sorted(found)]
+        # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
+        return sorted(shown, key=lambda prediction: prediction.word == prefix)[:k]
 
     def rare_probability(self, distribution: Array) -> float:
         """The probability of each of the words that were too rare for the vocabulary, from (V,) or more of all."""

@@ -138,9 +138,22 @@ def test_what_followed_the_word_read_last_gains_more() -> None:
     assert mixture[3] > mixture[4]
 
 
+def test_the_word_read_last_gains_nothing() -> None:
+    words = np.asarray([1, 2, 1, 1], np.int32)
+    mixture = mixture_of(
+        np.full(3, 1 / 3, np.float32), np.ones(SIZE, np.float32), np.ones((4, SIZE)), words, AdaptConfig()
+    )
+    assert mixture[2] > 1 / 3 > mixture[1]
+    alone = np.ones(3, np.int32)
+    same = mixture_of(
+        np.full(3, 1 / 3, np.float32), np.ones(SIZE, np.float32), np.ones((3, SIZE)), alone, AdaptConfig()
+    )
+    assert same.tolist() == np.full(3, 1 / 3, np.float32).tolist()
+
+
 def test_few_words_count_less_than_many() -> None:
     def gained(times: int) -> float:
-        keys, words = np.ones((times, SIZE), np.float32), np.full(times, 1, np.int32)
+        keys, words = np.ones((times, SIZE), np.float32), np.asarray([1] * (times - 1) + [0], np.int32)
         return float(mixture_of(np.asarray([1, 0], np.float32), np.ones(SIZE, np.float32), keys, words, config)[1])
 
     config = AdaptConfig(weight=0.2, halfway=30, bigram=0.0)
@@ -150,8 +163,8 @@ def test_few_words_count_less_than_many() -> None:
 
 def test_a_word_read_more_often_gains_more() -> None:
     distribution = np.full(3, 1 / 3, np.float32)
-    keys = np.ones((5, SIZE), np.float32)
-    words = np.asarray([2, 1, 2, 1, 2], np.int32)
+    keys = np.ones((6, SIZE), np.float32)
+    words = np.asarray([2, 1, 2, 1, 2, 0], np.int32)
     mixture = mixture_of(
         distribution, np.ones(SIZE, np.float32), keys, words, replace(AdaptConfig(), flatness=0.0, bigram=0.0)
     )

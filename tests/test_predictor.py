@@ -152,9 +152,13 @@ def test_letters_find_what_a_scan_over_the_vocabulary_finds(
         for token_id, word in enumerate(tokenizer.words)
         if word.startswith(start)
         and (tokenizer.is_word(word) or (punctuation and not prefix and word not in (UNKNOWN, END)))
-        and predictor.as_typed(tokenizer.surface(token_id), prefix) != prefix
     ]
-    best = sorted(allowed, key=lambda token_id: (-distribution[token_id], token_id))[:k]
+
+    def rank(token_id: int) -> tuple[bool, float, int]:
+        whole = predictor.as_typed(tokenizer.surface(token_id), prefix) == prefix
+        return whole, -float(distribution[token_id]), token_id
+
+    best = sorted(allowed, key=rank)[:k]
     found = predictor.top(distribution, k, punctuation=punctuation, prefix=prefix)
     assert [prediction.probability for prediction in found] == [float(distribution[token_id]) for token_id in best]
     expected = [tokenizer.surface(token_id) for token_id in best]
@@ -197,15 +201,28 @@ def test_a_temperature_sharpens_or_flattens_and_keeps_the_sum() -> None:
     assert coldest.argmax() == logits[0].argmax()
 
 
-def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(predictor: Predictor) -> None:
+def with_rare(predictor: Predictor, words: list[str]) -> Predictor:
+    """The same model, which also knows of words too rare for its vocabulary."""
     tokenizer = WordTokenizer.from_json(*predictor.tokenizer.to_json())
-    tokenizer.rare = ["Zanzibar", "Zebra", "lizard", "Zoo"]
-    rare = Predictor(replace(predictor.checkpoint, tokenizer=tokenizer))
-    even = np.full(len(tokenizer), 1 / len(tokenizer), np.float32)
+    tokenizer.rare = words
+    return Predictor(replace(predictor.checkpoint, tokenizer=tokenizer))
+
+
+def test_a_word_typed_in_full_comes_last(predictor: Predictor) -> None:
+    predictor = with_rare(predictor, ["theatre", "Theodora"])
+    even = np.full(len(predictor.tokenizer), 0.01, np.float32)
+    assert words_of(predictor.top(even, 1, prefix="th")) == ["the"]
+    assert words_of(predictor.top(even, 9, prefix="the")) == ["theatre", "Theodora", "the"]
+    assert words_of(predictor.top(even, 2, prefix="the")) == ["theatre", "Theodora"]
+    assert words_of(predictor.top(even, 1, prefix="theatre")) == ["theatre"]
+
+
+def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(predictor: Predictor) -> None:
+    rare = with_rare(predictor, ["Zanzibar", "Zebra", "lizard", "Zoo"])
+    even = np.full(len(rare.tokenizer), 1 / len(rare.tokenizer), np.float32)
     assert words_of(rare.top(even, 9, prefix="z")) == ["Zanzibar", "Zebra", "Zoo"]
     assert words_of(rare.top(even, 2, prefix="Z")) == ["Zanzibar", "Zebra"]
     assert words_of(rare.top(even, 9, prefix="zo")) == ["Zoo"]
-    assert words_of(rare.top(even, 9, prefix="Zoo")) == []  # there is nothing left to type
     assert rare.top(even, 1, prefix="z")[0].probability == pytest.approx(even[0] / 2 / 4)
     assert words_of(rare.top(even, 10_000)) == words_of(predictor.top(even, 10_000))
     # One that was met in the session too is as likely as both together, and is there once.
