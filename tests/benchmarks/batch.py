@@ -81,7 +81,7 @@ def main() -> None:
     }
     times = {name: median_seconds(part, asked.rounds) / len(some) for name, part in parts.items()}
     one_by_one = median_seconds(
-        lambda: [in_session(predictor, predictor.session(), line, PredictConfig()) for line in alone], asked.rounds
+        lambda: [in_session(predictor.session(), line, PredictConfig()) for line in alone], asked.rounds
     )
     square = random.random((2048, 2048), np.float32)
     rate = 2 * 2048**3 / median_seconds(lambda: square @ square, asked.rounds)
