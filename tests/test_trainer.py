@@ -21,7 +21,7 @@ import pytest
 import torch
 from conftest import RunCLI
 
-from nextword import trainer
+from nextword import storage, trainer
 from nextword.checkpoint import load_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import read_corpus, split_corpus
@@ -495,6 +495,24 @@ def test_two_runs_of_one_name_end_the_second_and_a_killed_one_is_in_nobodys_way(
     third = run_cli("train", tiny_corpus, *sizes, "--force", "--max-steps=3")
     assert third.returncode == 0, third.stderr
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])
+def test_a_disk_that_is_full_ends_the_run_and_leaves_the_checkpoint_that_was_there(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = train(tiny_corpus, tiny_model, settings)
+    before = path.read_bytes()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.disk, call, full)
+    with pytest.raises(StorageError, match=r"model\.safetensors .* bytes\): No space left") as caught:
+        train(tiny_corpus, tiny_model, replace(settings, force=True))
+    assert (caught.value.exit_code, "--out" in caught.value.hint) == (5, True)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def spoilt(after: int, value: float) -> Callable[..., Any]:
