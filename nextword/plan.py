@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from nextword.checkpoint import SUFFIX, Checkpoint
-from nextword.config import ModelConfig, TrainConfig, contradictions
+from nextword.config import ModelConfig, TrainConfig, contradictions, is_file_name
 from nextword.corpus import Passage, default_corpus, watched
 from nextword.data import TokenFile
 from nextword.errors import StorageError, UsageError
@@ -49,7 +49,8 @@ def begun(
     """A run from its beginning; arguments as those of `trainer.train`, and `own` to make this process its only one.
 
     Raises:
-        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off.
+        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off, or the text's name is too
+            long for one.
         StorageError: The folder cannot be written.
         LockedError: Another process trains under that name.
     """
@@ -156,7 +157,10 @@ def _output_path(paths: list[Path], config: TrainConfig) -> Path:
         raise StorageError(reason, "Choose another one: --out DIR") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(f"the folder {folder} cannot be written to", "Choose another one: --out DIR")
-    return folder / ((config.name or _name_of(paths)) + SUFFIX)
+    name = config.name or _name_of(paths)
+    if not is_file_name(name.lstrip(".")):  # a text may be hidden, and its model with it
+        raise UsageError(f"a checkpoint cannot be called {name!r}", "Give it another name: --name NAME")
+    return folder / (name + SUFFIX)
 
 
 def _name_of(paths: list[Path]) -> str:

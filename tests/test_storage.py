@@ -209,21 +209,23 @@ def test_a_file_gets_its_rights_less_the_umask(path: Path, mode: int, umask: int
     assert stat.S_IMODE(path.stat().st_mode) == mode & ~umask
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_symlink_of_the_temporary_files_name_is_not_followed(
-    path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+@pytest.mark.parametrize("kind", ["file", "symlink", "dangling"])
+def test_what_has_the_temporary_files_name_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda count: STALE)
-    target = path.parent / "target"
-    if there:
+    temporary, target = path.with_name(f".{path.name}.{STALE}.tmp"), path.with_name("target")
+    if kind == "file":
+        temporary.write_bytes(b"mine")
+    else:
+        temporary.symlink_to(target)
+    if kind == "symlink":
         target.write_bytes(b"mine")
-    link = path.with_name(f".{path.name}.{STALE}.tmp")
-    link.symlink_to(target)
     with pytest.raises(StorageError):
         write_atomically(path, NEW, "")
-    assert link.is_symlink()
-    assert target.exists() == there
-    assert not there or target.read_bytes() == b"mine"
+    assert temporary.is_symlink() == (kind != "file")
+    assert target.exists() == (kind == "symlink")
+    assert kind == "dangling" or temporary.read_bytes() == b"mine"
     assert path.read_bytes() == OLD
 
 
@@ -303,18 +305,19 @@ def test_only_temporary_files_of_these_names_are_swept(path: Path) -> None:
     ]
     for file in (*stale, *kept[1:]):
         file.touch()
-    folder = path.with_name(f".one.safetensors.{STALE[::-1]}.tmp")
+    folder, link = (path.with_name(f".one.safetensors.{digit * 16}.tmp") for digit in "ab")
     folder.mkdir()
+    link.symlink_to(path)
     with sole_owner(path, resume):
         assert not any(file.exists() for file in stale)
-    assert set(path.parent.iterdir()) == {*kept, folder}
+    assert set(path.parent.iterdir()) == {*kept, folder, link}
 
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "hard link", "folder", "pipe", "somebody's"])
 def test_what_has_the_locks_name_and_is_none_is_left_alone(path: Path, kind: str) -> None:
     lock, target = path.with_name(".one.lock"), path.with_name("target")
     if kind != "dangling":
-        target.write_bytes(b"mine")
+        target.write_bytes(b"process 1 on moon\n")
     if kind in ("symlink", "dangling"):
         lock.symlink_to(target)
     elif kind == "hard link":
@@ -331,4 +334,4 @@ def test_what_has_the_locks_name_and_is_none_is_left_alone(path: Path, kind: str
     assert caught.value.exit_code == 5
     assert (lock.lstat().st_ino, lock.lstat().st_size) == (before.st_ino, before.st_size)
     assert target.exists() == (kind != "dangling")
-    assert kind == "dangling" or target.read_bytes() == b"mine"
+    assert kind == "dangling" or target.read_bytes() == b"process 1 on moon\n"

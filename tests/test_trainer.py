@@ -442,6 +442,19 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
     assert events == []
 
 
+def test_a_text_whose_name_is_too_long_for_a_checkpoint_asks_for_a_name_before_training(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, tmp_path: Path
+) -> None:
+    corpus = tmp_path / ("x" * 240 + ".txt")
+    corpus.write_bytes(tiny_corpus.read_bytes())
+    events: list[Event] = []
+    with pytest.raises(UsageError, match="xxx") as caught:
+        train(corpus, tiny_model, replace(settings, name=None), on_event=events.append)
+    assert "--name" in caught.value.hint
+    assert events == []
+    assert train(corpus, tiny_model, replace(settings, name="x" * 200)).exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="uses a folder in which nobody can make files")
 def test_a_folder_that_takes_no_files_is_found_out_before_training(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
