@@ -22,7 +22,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -35,7 +34,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nextword.config import ModelConfig
-from nextword.errors import CheckpointError, NextwordError, StorageError
+from nextword.errors import CheckpointError, NextwordError
+from nextword.storage import write_atomically
 from nextword.tokenizer import WordTokenizer
 
 FORMAT = "nextword/1"
@@ -121,7 +121,7 @@ def write_container(
     content = _serialise(tensors, {**metadata, "digest": _NO_DIGEST})
     digest = hashlib.sha256(content).hexdigest()
     content = content.replace(_digest_entry(_NO_DIGEST), _digest_entry(digest), 1)
-    write_atomically(path, content, kind)
+    write_atomically(path, content, kind.unwritable, kind.mode)
     return digest
 
 
@@ -143,40 +143,6 @@ def _serialise(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> by
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     return len(encoded).to_bytes(8, "little") + encoded + plain[8 + length :]
-
-
-def write_atomically(path: Path, content: bytes, kind: Kind = CHECKPOINT) -> None:
-    """Write a file so that a reader, or a power cut, sees the old content or the new and never a mix.
-
-    Raises:
-        StorageError: The operating system refused; nothing was changed and no temporary file is left.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with contextlib.ExitStack() as undo:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(temporary, flags, kind.mode)
-            undo.callback(temporary.unlink, missing_ok=True)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            undo.pop_all()
-        _sync_folder(path.parent)
-    except OSError as error:
-        reason = f"{path} cannot be written ({len(content):,} bytes): {error.strerror}"
-        raise StorageError(reason, kind.unwritable) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut, where the system lets a folder be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def user_data_folder() -> Path:
