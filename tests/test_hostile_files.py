@@ -29,8 +29,8 @@ Header = dict[str, Any]
 HUGE = 10**12
 
 
-def a_checkpoint(seed: int = 0, **config: Any) -> Checkpoint:
-    model = ModelConfig(embedding_dim=2, hidden_size=3, num_layers=1, **config)
+def a_checkpoint(seed: int = 0) -> Checkpoint:
+    model = ModelConfig(embedding_dim=2, hidden_size=3, num_layers=2)
     tokenizer = WordTokenizer.train(["we met Anna and Anna met us. I saw Peter and NASA"], min_count=2)
     numbers = np.random.default_rng(seed)
     shapes = model.parameter_shapes(len(tokenizer))
@@ -153,7 +153,6 @@ TEXTS = {
     "text": '"words"',
     "nothing": "",
     "half": "{",
-    "a million lists": '{"a": [' + "[]," * 1_000_000 + "[]]}",
 }
 
 
@@ -162,8 +161,6 @@ TEXTS = {
 def test_json_made_to_harm_is_refused_in_every_part(
     header: Header, body: bytes, tmp_path: Path, part: str, text: str
 ) -> None:
-    if part == "training" and text == TEXTS["a million lists"]:
-        pytest.skip("what was noted about a training may be long")
     header["__metadata__"][part] = text
     refused(write(tmp_path / "json", header, body))
 
@@ -272,7 +269,7 @@ def test_words_that_nextword_would_not_have_written_are_refused(
     header: Header, body: bytes, tmp_path: Path, change: Callable[[Header, Header], object]
 ) -> None:
     with_words(header, change)
-    refused(write(tmp_path / "words", header, body), "not a tokenizer|tensor|list")
+    refused(write(tmp_path / "words", header, body), "not a tokenizer|embedding")
 
 
 def test_other_words_and_forms_that_are_right_are_read(header: Header, body: bytes, tmp_path: Path) -> None:
@@ -316,7 +313,7 @@ OTHERS: dict[str, Callable[[Path], object]] = {
     "terminal": lambda path: path.symlink_to("/dev/tty"),
     "loop": lambda path: path.symlink_to(path.name),
     "a terabyte of nothing": lambda path: (path.touch(), os.truncate(path, 1 << 40)),
-    "unreadable name": lambda path: None,
+    "nothing": lambda path: None,
 }
 
 
