@@ -6,11 +6,13 @@ import ast
 import json
 import os
 import pickle
+import random
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,17 @@ import numpy as np
 import pytest
 import torch
 from hostile import NO_DIGEST, put_together, take_apart, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mutation import mutated
 
 import nextword
 from nextword.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
-from nextword.config import ModelConfig
+from nextword.config import AdaptConfig, ModelConfig
+from nextword.console import show_checkpoint
 from nextword.errors import CheckpointError
+from nextword.predictor import Predictor
+from nextword.session_store import SessionStore
 from nextword.tokenizer import WordTokenizer
 
 Header = dict[str, Any]
@@ -488,3 +496,63 @@ def test_a_newer_format_is_named_before_anything_else_is_looked_at(header: Heade
     header["__metadata__"] = {"format": "nextword/2"}
     assert "pgrade" in refused(write(tmp_path / "newer", header, b""), "nextword/2").hint
     assert FORMAT.encode() not in put_together(header, b"")
+
+
+@contextmanager
+def counted_work() -> Iterator[list[int]]:
+    """How many functions are called, which measures work where a clock would measure the machine."""
+    calls = [0]
+
+    def count(*event: object) -> None:
+        calls[0] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=400)
+def test_a_checkpoint_changed_at_random_is_read_or_refused(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory, chance: random.Random
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated.safetensors"
+    path.write_bytes(mutated(*take_apart(content), chance))
+    loaded = None
+    with counted_work() as calls, suppress(CheckpointError):
+        loaded = load_checkpoint(path)
+    assert calls[0] < 5_000 + 10 * path.stat().st_size
+    if loaded:
+        answer = Predictor(loaded).predict("we met NASA and")
+        assert all(0 <= word.probability <= 1.001 for word in answer)
+        show_checkpoint(loaded, as_json=True)
+        show_checkpoint(loaded, as_json=False)
+
+
+@pytest.fixture(scope="module")
+def reader(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    path = tmp_path_factory.mktemp("reader") / "tiny.safetensors"
+    path.write_bytes(content)
+    return Predictor.load(path)
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=300)
+def test_a_session_changed_at_random_is_read_or_refused(
+    reader: Predictor, tmp_path_factory: pytest.TempPathFactory, chance: random.Random
+) -> None:
+    store = SessionStore(tmp_path_factory.getbasetemp() / "sessions")
+    session = reader.session(AdaptConfig())
+    session.feed("we met Zoltan and NASA")
+    path = store.save("one", session)
+    path.write_bytes(mutated(*take_apart(path.read_bytes()), chance))
+    loaded = None
+    with counted_work() as calls, suppress(CheckpointError):
+        loaded = store.load("one", reader, AdaptConfig())
+    assert calls[0] < 5_000 + 10 * path.stat().st_size
+    if loaded:
+        loaded.feed("and Zoltan met")
+        assert all(0 <= word.probability <= 1.001 for word in loaded.suggest(10))
