@@ -89,7 +89,7 @@ def _change(value: Any, chance: random.Random) -> None:
             value[chance.choice(NAMES)] = value.pop(key)
         elif way == 2 and isinstance(value, dict):
             value[chance.choice(NAMES)] = chance.choice(VALUES)
-        elif way == 3 and type(value[key]) in (int, float):
+        elif way == 3 and type(value[key]) in (int, float) and abs(value[key]) < 2**64:
             value[key] += chance.choice([-1, 1, 2, 0.5, 2**32])
         else:
             value[key] = chance.choice([*VALUES, value[chance.choice(keys)]])

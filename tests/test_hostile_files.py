@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -482,14 +483,61 @@ def test_reading_while_a_checkpoint_is_replaced_always_sees_a_whole_one(tmp_path
     path = tmp_path / "one.safetensors"
     versions = [a_checkpoint(seed) for seed in range(2)]
     digests = {save_checkpoint(path, version) for version in versions}
-    seen = set()
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(20):
-            writing = pool.submit(lambda: [save_checkpoint(path, version) for version in versions * 5])
-            for _ in range(50):
-                seen.add(load_checkpoint(path).digest)
-            writing.result()
-    assert seen <= digests
+        stop = Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                for version in versions:
+                    save_checkpoint(path, version)
+
+        writing = pool.submit(write)
+        try:
+            seen = {load_checkpoint(path).digest for _ in range(1_000)}
+        finally:
+            stop.set()
+        writing.result()
+    assert seen == digests
+
+
+@pytest.mark.parametrize("arguments", [["-c", "5"], ["repl", "--private"]], ids=["filter", "repl"])
+@pytest.mark.parametrize("way", ["overwritten", "replaced", "removed"])
+def test_a_program_that_runs_goes_on_with_the_checkpoint_it_has(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, arguments: list[str], way: str
+) -> None:
+    path = tmp_path / "one.safetensors"
+    lines = [b"Anna lives in \n", b"The cat sat on the \n"]
+
+    def replies(disturb: Callable[[], object]) -> bytes:
+        path.write_bytes(tiny_checkpoint.read_bytes())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nextword", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**cli_environment, "NEXTWORD_CHECKPOINT": str(path)},
+            bufsize=0,
+        )
+        with process:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(lines[0])
+            before = os.read(process.stdout.fileno(), 1 << 16)
+            disturb()
+            after, errors = process.communicate(lines[1], timeout=60)
+        assert (process.returncode, errors) == (0, b"")
+        assert before
+        assert after
+        return before + after
+
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, a_checkpoint())
+    ways = {
+        "overwritten": lambda: path.write_bytes(b"x"),
+        "replaced": lambda: other.replace(path),
+        "removed": path.unlink,
+    }
+    assert replies(ways[way]) == replies(lambda: None)
 
 
 def test_a_newer_format_is_named_before_anything_else_is_looked_at(header: Header, tmp_path: Path) -> None:
