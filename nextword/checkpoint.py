@@ -22,26 +22,32 @@ import hashlib
 import json
 import math
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from nextword.config import ModelConfig
-from nextword.errors import CheckpointError, NextwordError
+from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError
 from nextword.storage import write_atomically
+from nextword.strict import json_object, strict_json
 from nextword.tokenizer import WordTokenizer
 
 FORMAT = "nextword/1"
 SUFFIX = ".safetensors"
 _NO_DIGEST = "0" * 64
 _LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
+_MOST_QUOTES = 100_000  # in the header, those in strings not counted; a tensor takes ten
+_LONGEST_STRUCTURE = 1 << 20  # bytes of the header outside its strings
+_MOST_AXES = 8
+_LONGEST_REASON = 300  # characters of an error message that may come from the file
+_DAMAGE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, NextwordError)
 _STORED: dict[str, Any] = {
     "F16": np.float16,
     "F32": np.float32,
@@ -183,9 +189,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     metadata, stored = read_container(path, FORMAT)
     with refusing_damage(path):
-        config = ModelConfig(**json.loads(metadata["config"]))
+        config = ModelConfig(**json_object(metadata["config"]))
+        training = json_object(metadata["training"])
         tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
-        training = json.loads(metadata["training"])
         tensors = check_parameters(stored, config.parameter_shapes(len(tokenizer)))
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
 
@@ -203,102 +209,132 @@ def read_container(
     Raises:
         CheckpointError: The file is missing, not of this kind, damaged, or of a format this version cannot read.
     """
-    content = _read_regular_file(path, kind)
-    metadata = _read_metadata(path, content, kind)
-    if metadata.get("format") != file_format:
-        raise CheckpointError(
-            f"{path} has the format {metadata.get('format')!r}; this version reads {file_format!r}",
-            "Upgrade nextword: pip install --upgrade nextword",
-        )
-    _verify_digest(path, content, metadata.get("digest", ""), kind)
+    with _open_regular_file(path, kind) as file:
+        size = os.fstat(file.fileno()).st_size
+        encoded = _read_header(file, size, path, kind)
+        with refusing_damage(path, kind, "is not a"):
+            header = strict_json(encoded)
+            metadata = dict(header.pop("__metadata__"))
+            if not all(isinstance(value, str) for value in metadata.values()):
+                raise ValueError("metadata is not text")
+        if metadata.get("format") != file_format:
+            raise CheckpointError(
+                f"{path} has the format {metadata.get('format')!r}; this version reads {file_format!r}",
+                "Upgrade nextword: pip install --upgrade nextword",
+            )
+        size -= 8 + len(encoded)
+        with refusing_damage(path, kind):
+            layout = _layout(header, size)
+        body = _read_exactly(file, size, path, kind)
+        if file.read(1):
+            _refuse(path, "changed while it was read", kind)
+    _verify_digest(path, (encoded, body), metadata.get("digest", ""), kind)
     with refusing_damage(path, kind):
-        return metadata, _read_tensors(content)
+        return metadata, {
+            name: np.frombuffer(body, dtype, math.prod(shape), begin).reshape(shape)
+            for name, (dtype, shape, begin) in layout.items()
+        }
 
 
 @contextlib.contextmanager
-def refusing_damage(path: Path, kind: Kind = CHECKPOINT) -> Iterator[None]:
+def refusing_damage(path: Path, kind: Kind = CHECKPOINT, verdict: str = "is not a whole") -> Iterator[None]:
     """Whatever goes wrong when the parts of the file `path` are put together becomes a `CheckpointError`."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, RecursionError, NextwordError, safetensors.SafetensorError) as error:
-        _refuse(path, f"is not a whole {kind.name} ({error})", kind, error)
+    except _DAMAGE as error:
+        reason = str(error)
+        shown = reason if len(reason) <= _LONGEST_REASON else reason[:_LONGEST_REASON] + "..."
+        _refuse(path, f"{verdict} {kind.name} ({shown})", kind, error)
 
 
 def _refuse(path: Path, reason: str, kind: Kind, cause: BaseException | None = None) -> NoReturn:
     raise CheckpointError(f"{path} {reason}", kind.damaged) from cause
 
 
-def strict_json(text: str | bytes) -> Any:
-    """The value of a JSON text in which no name stands twice and every number is one, finite and not too long.
-
-    Raises:
-        ValueError: It is none.
-        RecursionError: It is nested too deep.
-    """
-    return json.loads(text, object_pairs_hook=_distinct, parse_constant=_finite, parse_float=_finite)
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a name stands twice")
-    return values
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is no finite number")
-    return value
-
-
-def _read_regular_file(path: Path, kind: Kind) -> bytes:
+def _open_regular_file(path: Path, kind: Kind) -> BinaryIO:
+    """The file, opened once, so that what was looked at is what is read; without waiting for the writer of a pipe."""
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
     try:
-        if not path.is_file():
-            reason = "is not a regular file" if path.exists() else "does not exist"
-            raise CheckpointError(f"{path} {reason}", kind.missing)
-        if path.stat().st_size > kind.largest:
-            _refuse(path, f"is too large for a {kind.name}", kind)
-        return path.read_bytes()
+        descriptor = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise CheckpointError(f"{path} does not exist", kind.missing) from error
     except OSError as error:
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path} is not a regular file", kind.missing) from error
         raise CheckpointError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
+    facts = os.fstat(descriptor)
+    if stat.S_ISREG(facts.st_mode) and facts.st_size <= kind.largest:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISREG(facts.st_mode):
+        _refuse(path, f"is too large for a {kind.name}", kind)
+    raise CheckpointError(f"{path} is not a regular file", kind.missing)
 
 
-def _read_metadata(path: Path, content: bytes, kind: Kind) -> dict[str, str]:
-    """The header's `__metadata__`, which must map strings to strings."""
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > min(len(content) - 8, _LARGEST_HEADER):
-        _refuse(path, f"is not a {kind.name}, or not all of one", kind)
+def _read_exactly(file: BinaryIO, size: int, path: Path, kind: Kind) -> bytearray:
+    """The next `size` bytes, in the one piece of memory that they need."""
     try:
-        metadata = strict_json(content[8 : 8 + length])["__metadata__"]
-        if not all(isinstance(value, str) for value in metadata.values()):
-            raise ValueError("metadata is not text")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        _refuse(path, f"is not a {kind.name}", kind, error)
-    return dict(metadata)
+        content = bytearray(size)
+        count = file.readinto(content)  # type: ignore[attr-defined]
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}", "Check the disk.") from error
+    except MemoryError as error:
+        raise OutOfMemoryError(f"{path} needs {size:,} bytes of memory, more than there are") from error
+    if count != size:
+        _refuse(path, "changed while it was read", kind)
+    return content
 
 
-def _verify_digest(path: Path, content: bytes, digest: str, kind: Kind) -> None:
+def _read_header(file: BinaryIO, size: int, path: Path, kind: Kind) -> bytearray:
+    """The JSON header's bytes, where it is no longer than the file, and outside its strings no longer than need be."""
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, _LARGEST_HEADER):
+        _refuse(path, f"is not a {kind.name}, or not all of one", kind)
+    header = _read_exactly(file, length, path, kind)
+    plain = header.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in header else header
+    if plain.count(b'"') > _MOST_QUOTES or sum(map(len, plain.split(b'"')[::2])) > _LONGEST_STRUCTURE:
+        _refuse(path, f"is not a {kind.name}", kind)
+    return header
+
+
+def _verify_digest(path: Path, parts: tuple[bytearray, bytearray], digest: str, kind: Kind) -> None:
+    header, body = parts
     entry = _digest_entry(digest)
-    if len(digest) != len(_NO_DIGEST) or content.count(entry) != 1:
+    if len(digest) != len(_NO_DIGEST) or header.count(entry) != 1:
         _refuse(path, "has no digest", kind)
-    at = content.index(entry)
-    blanked = hashlib.sha256(content[:at])
-    blanked.update(_digest_entry(_NO_DIGEST))
-    blanked.update(memoryview(content)[at + len(entry) :])
+    blanked = hashlib.sha256(len(header).to_bytes(8, "little"))
+    blanked.update(header.replace(entry, _digest_entry(_NO_DIGEST)))
+    blanked.update(body)
     if blanked.hexdigest() != digest:
         _refuse(path, "is damaged: its digest does not match its content", kind)
 
 
-def _read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
-    """Every array of the file as it was stored."""
-    stored: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
-    tensors = {}
-    for name, entry in stored.items():
-        if entry["dtype"] not in _STORED:
-            raise ValueError(f"{name} is of type {entry['dtype']}")
-        tensors[name] = np.frombuffer(entry["data"], _STORED[entry["dtype"]]).reshape(entry["shape"])
-    return tensors
+def _layout(header: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int, ...], int]]:
+    """Type, shape and first byte of every tensor, if together they fill `size` bytes without hole and overlap.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: They do not; the message names the tensor.
+    """
+    layout, places = {}, []
+    for name, entry in header.items():
+        if entry.keys() != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in _STORED:
+            raise ValueError(f"{name} is of type {entry.get('dtype')}")
+        dtype, shape, (begin, end) = np.dtype(_STORED[entry["dtype"]]), entry["shape"], entry["data_offsets"]
+        right = len(shape) <= _MOST_AXES and all(type(n) is int and 0 <= n <= size for n in (*shape, begin, end))
+        if not right or end - begin != math.prod(shape) * dtype.itemsize or begin % dtype.itemsize:
+            raise ValueError(f"{name} cannot have this shape at this place")
+        layout[name] = dtype, tuple(shape), begin
+        places.append((begin, end))
+    place = 0
+    for begin, end in sorted(places):
+        if begin != place:
+            raise ValueError(f"the tensors overlap, or leave a hole, at byte {min(begin, place)}")
+        place = end
+    if place != size:
+        raise ValueError(f"the tensors have {place:,} bytes, the file has {size:,} for them")
+    return layout
 
 
 def check_parameters(

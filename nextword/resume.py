@@ -39,11 +39,31 @@ from nextword.checkpoint import (
 from nextword.config import ModelConfig, TrainConfig, contradictions
 from nextword.errors import CheckpointError, UsageError
 from nextword.model import LayerState, LSTMLanguageModel
+from nextword.strict import json_object
 from nextword.tokenizer import WordTokenizer
 
 FORMAT = "nextword-resume/1"
 RESUME_SUFFIX = ".resume" + SUFFIX
 _LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
+_LARGEST_NUMBER = 2**62
+_FACTS: dict[str, Any] = {
+    "optimizer": dict,
+    "state": list,
+    "best_digest": str,
+    "corpus": list,
+    "valid": (list, type(None)),
+    "files": dict,
+    "corpus_sha256": str,
+    "validation_sha256": str,
+    "started_from": (str, type(None)),
+    "surroundings": dict,
+}
+_NUMBERS = {
+    "": ("position", "tokens", "seconds", "processes"),
+    "schedule": ("step", "progress", "total", "plan_at"),
+    "validations": ("step", "progress", "tokens", "cost", "spent"),
+}
+_STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
 _ELSEWHERE = ("device", "precision", "name", "out", "force")  # say where, not what; or mean nothing when resuming
 
 
@@ -97,12 +117,53 @@ def load_resume_point(path: Path) -> ResumePoint:
     """
     metadata, tensors = read_container(path, FORMAT)
     with refusing_damage(path):
-        model_config = ModelConfig(**json.loads(metadata["config"]))
-        config = TrainConfig(**json.loads(metadata["training"]))
+        model_config = ModelConfig(**json_object(metadata["config"]))
+        config = TrainConfig(**json_object(metadata["training"]))
+        facts = json_object(metadata["facts"])
         tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
         check_parameters(parameters, model_config.parameter_shapes(len(tokenizer)))
-        return ResumePoint(model_config, config, tokenizer, tensors, json.loads(metadata["facts"]))
+        _check_facts(facts)
+        _check_tensors(tensors, facts["state"], model_config, config)
+        return ResumePoint(model_config, config, tokenizer, tensors, facts)
+
+
+def _check_facts(facts: dict[str, Any]) -> None:
+    """Raise `KeyError` or `ValueError` unless the facts are of the types that a run writes."""
+    for name, kinds in _FACTS.items():
+        if not isinstance(facts[name], kinds) or isinstance(facts[name], bool):
+            raise ValueError(f"{name} is of another type")
+    for name, numbers in _NUMBERS.items():
+        values = facts if name == "" else facts[name]
+        if name and values.keys() != set(numbers):
+            raise ValueError(f"{name} has other parts")
+        for number in numbers:
+            if type(values[number]) not in (int, float) or not 0 <= values[number] <= _LARGEST_NUMBER:
+                raise ValueError(f"{number} is no number, or none that can be")
+    for paths in (facts["corpus"], facts["valid"] or [], facts["state"]):
+        if not all(isinstance(path, str) for path in paths):
+            raise ValueError("a list has something else than text")
+    if not all(isinstance(facts["surroundings"][name], str) for name in ("device", "precision")):
+        raise ValueError("surroundings is of another type")
+
+
+def _check_tensors(
+    tensors: dict[str, NDArray[Any]], carried: list[str], model_config: ModelConfig, config: TrainConfig
+) -> None:
+    """Raise `ValueError` unless what is neither a parameter nor an optimiser's moment has its name, type and shape."""
+    if len(carried) not in (0, 2 * model_config.num_layers) or not set(carried) <= _STATE_TYPES:
+        raise ValueError("the carried state has other types than a run's")
+    shapes: dict[str, tuple[int, ...]] = {}
+    if carried:
+        for index, (_, hidden) in enumerate(model_config.layer_sizes()):
+            shapes |= {f"state.{index}.{part}": (1, config.batch_size, hidden) for part in ("hidden", "cell")}
+    for name in ("random.cpu", "random.cuda"):
+        if tensors.get(name, tensors["random.cpu"]).dtype != np.uint8:
+            raise ValueError(f"{name} is no state of a random generator")
+    others = {name for name in tensors if not name.startswith(("model.", "optimizer.", "random."))}
+    if others != shapes.keys():
+        raise ValueError(f"tensors missing or too many: {', '.join(sorted(others ^ shapes.keys()))}")
+    check_parameters({name: tensors[name] for name in shapes}, shapes)
 
 
 def find_unfinished(folder: Path, name: str | None) -> Path:
@@ -201,7 +262,23 @@ def capture(
 def restore(
     point: ResumePoint, model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> list[LayerState] | None:
-    """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state."""
+    """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state.
+
+    Raises:
+        CheckpointError: An optimiser's moments or a random generator's state are of another optimiser or version.
+    """
+    try:
+        return _restore(point, model, optimizer, device)
+    except torch.OutOfMemoryError:
+        raise
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"the unfinished run cannot be restored: {str(error)[:200]}"
+        raise CheckpointError(reason, "Begin it anew with --force in the place of --resume") from error
+
+
+def _restore(
+    point: ResumePoint, model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
+) -> list[LayerState] | None:
     tensors, facts = point.tensors, point.facts
     parameters = {name.removeprefix("model."): _tensor(values) for name, values in tensors.items()}
     names = model.config.parameter_shapes(model.embedding.num_embeddings)

@@ -31,7 +31,6 @@ from nextword.checkpoint import (
     Kind,
     read_container,
     refusing_damage,
-    strict_json,
     user_data_folder,
     write_container,
 )
@@ -40,6 +39,7 @@ from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.lstm import LSTMState
 from nextword.predictor import Predictor
 from nextword.session import LONGEST_TAIL, Moment, Session, new_word
+from nextword.strict import strict_json
 from nextword.tokenizer import SentencePosition
 
 FORMAT = "nextword-session/1"

@@ -31,7 +31,8 @@ from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_toke
 from nextword.data import TokenFile, read_ids, write_ids
 from nextword.encoder import LINE_END, PARAGRAPH_END, SPACES, SURROGATE, Encoder, Text
 from nextword.sentences import SentencePosition, SentenceStarts
-from nextword.vocabulary import END, END_ID, UNKNOWN, UNKNOWN_ID, FormCounts
+from nextword.strict import json_object
+from nextword.vocabulary import END, END_ID, LONGEST_WORD, UNKNOWN, UNKNOWN_ID, FormCounts
 
 __all__ = [
     "END",
@@ -186,12 +187,7 @@ class WordTokenizer:
         Raises:
             OSError: The temporary folder is full or not writable.
         """
-        pipeline = Tokenizer(models.WordLevel({UNKNOWN: UNKNOWN_ID, END: END_ID}, unk_token=UNKNOWN))
-        if scheme == "whitespace":
-            pipeline.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        else:
-            pipeline.normalizer = normalizers.Sequence([*_FOLDS] if cased else [*_FOLDS, normalizers.Lowercase()])
-            pipeline.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+        pipeline = _pipeline(scheme, cased, {UNKNOWN: UNKNOWN_ID, END: END_ID})
         cased = cased or scheme == "whitespace"
         counts = FormCounts(vocab_size)
 
@@ -255,10 +251,21 @@ class WordTokenizer:
             ValueError: Either is not what `to_json` writes.
         """
         try:
-            facts = json.loads(vocabulary)
-            learned = facts["surface_forms"], facts.get("rare", [])
-            return cls(Tokenizer.from_str(tokenizer), facts["scheme"], facts["cased"], *learned)
-        except Exception as error:  # the tokenizers library raises bare Exception for damaged JSON
+            facts, content = json_object(vocabulary), json_object(tokenizer)
+            scheme, cased, forms = facts["scheme"], facts["cased"], facts["surface_forms"]
+            rare = facts.get("rare", [])  # files of earlier versions have none
+            ids = content["model"].pop("vocab")
+            _check_vocabulary(ids)
+            _check_forms(forms, ids)
+            _check_rare(rare)
+            if scheme not in ("words", "whitespace") or type(cased) is not bool:
+                raise ValueError(f"there is no scheme {scheme!r}, or cased is {cased!r}")
+            expected = json.loads(_pipeline(scheme, cased, {}).to_str())
+            del expected["model"]["vocab"]
+            if content != expected:
+                raise ValueError("it cuts text in another way than this version does")
+            return cls(_pipeline(scheme, cased, ids), scheme, cased, forms, rare)
+        except (AttributeError, KeyError, TypeError, RecursionError, ValueError) as error:
             raise ValueError(f"not a tokenizer: {error}") from error
 
     def to_json(self) -> tuple[str, str]:
@@ -503,6 +510,51 @@ class _FormsByPlace:
             for word, (chosen, _, form) in best.items()
             if form and form != word and (chosen or form != word.capitalize())
         }
+
+
+def _pipeline(scheme: str, cased: bool, ids: dict[str, int]) -> Tokenizer:
+    """What cuts a text into words and looks up their ids: all of the `tokenizers` JSON is made from these three."""
+    pipeline = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
+    if scheme == "whitespace":
+        pipeline.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    else:
+        pipeline.normalizer = normalizers.Sequence([*_FOLDS] if cased else [*_FOLDS, normalizers.Lowercase()])
+        pipeline.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+    return pipeline
+
+
+def _check_vocabulary(ids: dict[str, int]) -> None:
+    """Raise `ValueError` unless the words have the ids 0, 1, 2 ... once each, the special tokens first."""
+    if not all(type(index) is int for index in ids.values()) or sorted(ids.values()) != [*range(len(ids))]:
+        raise ValueError("the words' ids are not 0, 1, 2 and so on")
+    if ids.get(UNKNOWN) != UNKNOWN_ID or ids.get(END) != END_ID:
+        raise ValueError(f"{UNKNOWN} and {END} are not the first words")
+    if any(len(word) > LONGEST_WORD for word in ids):
+        raise ValueError("a word is too long")
+
+
+def _check_forms(forms: dict[str, str], ids: dict[str, int]) -> None:
+    """Raise `ValueError` unless words have forms that can be theirs; a form may only be as odd as its word."""
+    for word, form in forms.items():
+        if word not in ids or not isinstance(form, str) or not 0 < len(form) <= 2 * LONGEST_WORD:
+            raise ValueError(f"{word[:_LONGEST_NEW_WORD]!r} cannot have this form")
+        if not _is_plain(form) and _is_plain(word):
+            raise ValueError(f"the form of {word[:_LONGEST_NEW_WORD]!r} cannot be shown")
+
+
+def _check_rare(rare: list[str]) -> None:
+    """Raise `ValueError` unless these can be words to suggest."""
+    if not isinstance(rare, list) or len(rare) > _MOST_RARE:
+        raise ValueError("the rare words are no list, or too many")
+    for word in rare:
+        if not isinstance(word, str) or not 0 < len(word) <= 2 * _LONGEST_NEW_WORD or not _is_plain(word):
+            raise ValueError("a rare word is no word")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is one word, and can be shown; what a later Unicode may have made a letter counts as one."""
+    shown = text.isprintable() or all(char.isprintable() or unicodedata.category(char) == "Cn" for char in text)
+    return shown and not _SPACE.search(text)
 
 
 def _is_word(token: str) -> bool:

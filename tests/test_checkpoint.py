@@ -20,10 +20,10 @@ from nextword.checkpoint import (
     find_checkpoint,
     load_checkpoint,
     save_checkpoint,
-    strict_json,
 )
 from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, StorageError
+from nextword.strict import strict_json
 from nextword.tokenizer import WordTokenizer
 
 

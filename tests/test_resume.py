@@ -396,6 +396,49 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
         load_resume_point(path)
 
 
+Change = Callable[[dict[str, Any], dict[str, Any]], object]
+
+# What changes t, the tensors, or f, the facts, of a file.
+HOSTILE: dict[str, Change] = {
+    "a type that is no type": lambda t, f: f.update(state=["load"] * len(f["state"])),
+    "types that are numbers": lambda t, f: f.update(state=[0] * len(f["state"])),
+    "more types than layers": lambda t, f: f["state"].append("float32"),
+    "a carried state missing": lambda t, f: t.pop("state.0.cell"),
+    "a carried state of another shape": lambda t, f: t.update({"state.0.cell": t["state.0.cell"][:, :1].copy()}),
+    "a carried state that is not finite": lambda t, f: t.update({"state.0.cell": t["state.0.cell"] * np.nan}),
+    "a tensor too many": lambda t, f: t.update(more=np.zeros(1, np.float32)),
+    "no random state": lambda t, f: t.pop("random.cpu"),
+    "a random state of numbers": lambda t, f: t.update({"random.cpu": t["random.cpu"].astype(np.int64)}),
+    "a parameter missing": lambda t, f: t.pop("model.output.bias"),
+    "a parameter that is not finite": lambda t, f: t.update({"model.output.bias": t["model.output.bias"] * np.inf}),
+    "validations that would be something else": lambda t, f: f["validations"].update(due=1),
+    "a step that is text": lambda t, f: f["schedule"].update(step="1"),
+    "true as a step": lambda t, f: f["schedule"].update(step=True),
+    "a negative place": lambda t, f: f.update(position=-1),
+    "a huge number of tokens": lambda t, f: f.update(tokens=10**400),
+    "no place": lambda t, f: f.pop("position"),
+    "a schedule that is a list": lambda t, f: f.update(schedule=[1]),
+    "a corpus that is a number": lambda t, f: f.update(corpus=[3]),
+    "surroundings that are empty": lambda t, f: f.update(surroundings={}),
+    "files that are a list": lambda t, f: f.update(files=[]),
+}
+
+
+def test_a_resume_file_made_to_harm_is_refused(tiny_corpus: Path, settings: TrainConfig) -> None:
+    run_and_stop(tiny_corpus, settings, 3)
+    path = Path(settings.out) / "model.resume.safetensors"
+    metadata, tensors = read_container(path, FORMAT)
+    for name, change in HOSTILE.items():
+        changed, facts = dict(tensors), json.loads(metadata["facts"])
+        change(changed, facts)
+        write_container(path, changed, metadata | {"facts": json.dumps(facts)})
+        with pytest.raises(CheckpointError, match=r"model\.resume"):
+            pytest.fail(f"{name}: {load_resume_point(path)}")
+    write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata)
+    with pytest.raises(CheckpointError, match="cannot be restored"):
+        train(None, None, settings, resume=True)
+
+
 def test_a_resume_file_is_not_taken_for_a_checkpoint(tiny_corpus: Path, settings: TrainConfig) -> None:
     run_and_stop(tiny_corpus, settings, 3)
     with pytest.raises(CheckpointError, match="nextword-resume/1"):

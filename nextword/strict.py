@@ -1,0 +1,39 @@
+"""JSON as it must be where it may come from somebody else. Knows nothing of the rest of the package."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+
+def strict_json(text: str | bytes | bytearray) -> Any:
+    """The value of a JSON text in which no name stands twice and every number is one, finite and not too long.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deep.
+    """
+    return json.loads(text, object_pairs_hook=_distinct, parse_constant=_finite, parse_float=_finite)
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """What `strict_json` gives, where that is an object. Raises `ValueError` for anything else, too."""
+    value = strict_json(text)
+    if not isinstance(value, dict):
+        raise ValueError("what should be a JSON object is none")
+    return value
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name stands twice")
+    return values
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
