@@ -258,15 +258,19 @@ def generate(
     quiet: QuietOption = False,
     **settings: Any,
 ) -> None:
-    """Go on with a text, word after word drawn at random from the likely ones."""
+    """Go on with a text, word after word drawn at random from the likely ones.
+
+    Of a text of more than 131,072 characters only the last are read.
+    """
     config = GenerateConfig(**settings)
+    from nextword.answers import end_of
     from nextword.generation import Sampler
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
     if text == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
-    sampler = Sampler(predictor, text, config)
+    sampler = Sampler(predictor, end_of(text), config)
     if sampler.unknown and not quiet and not json:
         console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
     if json:

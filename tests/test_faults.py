@@ -29,8 +29,8 @@ HOSTILE = [
 ]
 TEXT = " ".join(HOSTILE) + " "
 NAME = "a b\x1b[2J[bold]\u202e\u00fc"
-# What `visible` must have taken out, but for the line end; and what rich and prompt_toolkit send of their own accord.
-RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# What `visible` must have taken out, but for line ends and tabs; what rich and prompt_toolkit send of their own accord.
+RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 OWN = re.compile(r"\x1b\[\??[0-9;]*[A-Za-z]|[\r\x08]")
 PLAIN = [{"TERM": "dumb"}, {"NO_COLOR": "1"}]
 
