@@ -152,12 +152,19 @@ def _serialise(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> by
 
 
 def user_data_folder() -> Path:
-    """The folder where programs keep a user's data on this system, with nextword's name."""
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nextword"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "nextword"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nextword"
+    """The folder where programs keep a user's data on this system, with nextword's name.
+
+    Raises:
+        StorageError: The system knows no home of this user.
+    """
+    try:
+        if os.name == "nt":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nextword"
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Application Support" / "nextword"
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nextword"
+    except RuntimeError as error:
+        raise StorageError("this user has no home folder to keep data in", "Name one: export HOME=FOLDER") from error
 
 
 def find_checkpoint(path: str | Path | None = None) -> Path:
@@ -169,7 +176,10 @@ def find_checkpoint(path: str | Path | None = None) -> Path:
     named = path or os.environ.get("NEXTWORD_CHECKPOINT")
     if named:
         return Path(named)
-    found = newest_checkpoint(Path("checkpoints")) or newest_checkpoint(user_data_folder())
+    found = newest_checkpoint(Path("checkpoints"))
+    if not found:
+        with contextlib.suppress(StorageError):  # without a home there is no such folder
+            found = newest_checkpoint(user_data_folder())
     if not found:
         raise CheckpointError("there is no checkpoint in ./checkpoints", "Make one: nextword train")
     return found
