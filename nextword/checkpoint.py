@@ -34,7 +34,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nextword.config import ModelConfig
-from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError
+from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, StorageError
 from nextword.storage import write_atomically
 from nextword.strict import json_object, strict_json
 from nextword.tokenizer import WordTokenizer
