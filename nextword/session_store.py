@@ -20,6 +20,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,17 @@ class SessionStore:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+        if folder:
+            self.folder = folder
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where they are.
 
         Raises:
             StorageError: The user has no data folder.
         """
-        return self._folder or user_data_folder() / "sessions"
+        return user_data_folder() / "sessions"
 
     def path(self, name: str) -> Path:
         """The file of the session `name`, whether it is there or not.

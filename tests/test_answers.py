@@ -109,12 +109,13 @@ def test_of_a_text_without_end_only_the_last_part_is_read_and_that_is_enough(pre
     texts = [f"Zebra {'The cat sat on the mat. ' * 8_000}{end}", "x" * 10_000_000, f"{'The,cat' * 40_000} sat"]
     assert len(texts[0]) > 150_000
     known, giant, joined = side_by_side(predictor, texts, PredictConfig(k=4))
-    alone = in_session(predictor.session(), texts[0], PredictConfig(k=4))
-    assert [p.word for p in known.predictions] == [p.word for p in alone.predictions]
-    assert [p.probability for p in known.predictions] == pytest.approx(
-        [p.probability for p in alone.predictions], abs=1e-6
-    )
-    assert (alone.unknown, known.unknown) == (["Zebra"], [])
+    session = predictor.session()
+    assert session.feed(texts[0]) == ["Zebra"]
+    whole = session.suggest(4)
+    for answer in (known, in_session(predictor.session(), texts[0], PredictConfig(k=4))):
+        assert [p.word for p in answer.predictions] == [p.word for p in whole]
+        assert [p.probability for p in answer.predictions] == pytest.approx([p.probability for p in whole], abs=1e-6)
+        assert answer.unknown == []
     assert [known.text, giant.text, joined.text] == texts
     assert len(giant.predictions) == len(joined.predictions) == 4
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -130,6 +134,54 @@ def test_a_link_to_itself_is_passed_over(tmp_path: Path) -> None:
     corpus = read_corpus([tmp_path])
     assert [document.text for document in corpus.documents] == ["Good morning"]
     assert "loop" in corpus.skipped[0]
+
+
+def test_a_link_back_up_makes_no_loop_and_what_cannot_be_opened_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "sub" / "a.txt", b"Good morning")
+    (tmp_path / "sub" / "up").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "fifo")
+    locked = written(tmp_path / "locked.txt", b"secret")
+    opened = Path.open
+
+    def refusing(path: Path, *arguments: Any, **settings: Any) -> Any:
+        if path == locked:  # as for everybody but root, who runs tests in some containers
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    corpus = read_corpus([tmp_path])
+    assert [document.text for document in corpus.documents] == ["Good morning"]
+    passed_over = {Path(reason.split(" ")[0]).name: reason for reason in corpus.skipped}
+    assert passed_over.keys() == {"broken", "fifo", "locked.txt"}
+    assert "Permission denied" in passed_over["locked.txt"]
+    assert "Permission denied" in refusal(locked).message
+
+
+def test_a_named_pipe_or_a_device_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert "not a regular file" in refusal(tmp_path / "fifo").message
+    assert "not a regular file" in refusal(Path("/dev/zero")).message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 2_000_000 + "end", "x" * 10_000_000, "\n" * 10_000_000 + "end", "\\[" * 5_000_000, "a\r" * 1_000_000],
+)
+def test_ten_megabytes_of_anything_are_read_with_a_few_portions_held(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path / "long.txt", text.encode())
+    del text
+    tracemalloc.start()
+    try:
+        document = read_corpus([path]).documents[0]
+        length = sum(map(len, document.whole))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert length == document.characters
+    assert most < 8 << 20  # a portion is 1 MB, held as bytes, as text, and as text with other line ends
 
 
 def test_the_digest_tells_corpora_apart_by_their_texts_alone(tmp_path: Path) -> None:

@@ -218,6 +218,17 @@ def test_the_live_prompt_shows_and_takes_hostile_words_without_obeying_them(
     assert_nothing_raw(shown.replace("\x1b[2J", ""), terminal=True)
 
 
+@pytest.mark.parametrize("arguments", [["predict", "--json"], ["generate", "-", "--words", "3"]])
+def test_a_megabyte_of_brackets_goes_through_any_output(
+    tiny_checkpoint: Path, on_terminal: OnTerminal, arguments: list[str]
+) -> None:
+    text = "[/]\\" * 250_000 + " "
+    code, shown = on_terminal(*arguments, stdin=text.encode(), NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert code == 0, shown[-500:]
+    assert shown.strip()
+    assert_nothing_raw(shown, terminal=True)
+
+
 # -- stopping, pipes -------------------------------------------------------------------------------------------------
 
 
