@@ -21,6 +21,11 @@ _LONGEST = 1 << 17  # characters of one text, some 25,000 words; of what came be
 _MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
+def end_of(text: str) -> str:
+    """The end of a very long text, from a space on."""
+    return text if len(text) <= _LONGEST else text[-_LONGEST:].partition(" ")[2] or text[-_LONGEST:]
+
+
 class Answer(NamedTuple):
     """What comes next, after one text."""
 
@@ -30,9 +35,12 @@ class Answer(NamedTuple):
 
 
 def in_session(session: Session, text: str, config: PredictConfig) -> Answer:
-    """Read `text` on from where `session` is, and answer; an unfinished last word (`complete`) is not read."""
+    """Read `text` on from where `session` is, and answer; an unfinished last word (`complete`) is not read.
+
+    Of a text of more than 131,072 characters only the last are read.
+    """
     predictor = session.predictor
-    text_read, prefix = _split(predictor, text, config)
+    text_read, prefix = _split(predictor, end_of(text), config)
     unknown = session.feed(text_read)
     now = session.moment
     new_words = now.new_words if session.adapt else ()
@@ -50,7 +58,7 @@ def side_by_side(predictor: Predictor, texts: Sequence[str], config: PredictConf
 
 
 def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
-    split = [_split(predictor, _end(text), config) for text in texts]
+    split = [_split(predictor, end_of(text), config) for text in texts]
     encoded = predictor.tokenizer.encode_many([text_read for text_read, _ in split])
     states = predictor.network.read_side_by_side([text.ids for text in encoded], predictor.initial_state)
     words = predictor.tokenizer.words
@@ -63,11 +71,6 @@ def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) ->
         prefix = split[place][1]
         predictions = _predictions(predictor, states.rows(place), position, expected[row], prefix, config)
         yield Answer(text, predictions, encoded[place].unknown)
-
-
-def _end(text: str) -> str:
-    """The end of a very long text, from a space on."""
-    return text if len(text) <= _LONGEST else text[-_LONGEST:].partition(" ")[2] or text[-_LONGEST:]
 
 
 def _split(predictor: Predictor, text: str, config: PredictConfig) -> tuple[str, str]:

@@ -23,7 +23,6 @@ import json
 import math
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -37,6 +36,7 @@ from numpy.typing import NDArray
 
 from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, StorageError
+from nextword.storage import write_atomically
 from nextword.strict import json_object, strict_json
 from nextword.tokenizer import WordTokenizer
 
@@ -129,7 +129,7 @@ def write_container(
     content = _serialise(tensors, {**metadata, "digest": _NO_DIGEST})
     digest = hashlib.sha256(content).hexdigest()
     content = content.replace(_digest_entry(_NO_DIGEST), _digest_entry(digest), 1)
-    write_atomically(path, content, kind)
+    write_atomically(path, content, kind.unwritable, kind.mode)
     return digest
 
 
@@ -153,47 +153,20 @@ def _serialise(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> by
     return len(encoded).to_bytes(8, "little") + encoded + plain[8 + length :]
 
 
-def write_atomically(path: Path, content: bytes, kind: Kind = CHECKPOINT) -> None:
-    """Write a file so that a reader, or a power cut, sees the old content or the new and never a mix.
+def user_data_folder() -> Path:
+    """The folder where programs keep a user's data on this system, with nextword's name.
 
     Raises:
-        StorageError: The operating system refused; nothing was changed and no temporary file is left.
+        StorageError: The system knows no home of this user.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with contextlib.ExitStack() as undo:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(temporary, flags, kind.mode)
-            undo.callback(temporary.unlink, missing_ok=True)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            undo.pop_all()
-        _sync_folder(path.parent)
-    except OSError as error:
-        reason = f"{path} cannot be written ({len(content):,} bytes): {error.strerror}"
-        raise StorageError(reason, kind.unwritable) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut, where the system lets a folder be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def user_data_folder() -> Path:
-    """The folder where programs keep a user's data on this system, with nextword's name."""
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nextword"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "nextword"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nextword"
+        if os.name == "nt":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nextword"
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Application Support" / "nextword"
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nextword"
+    except RuntimeError as error:
+        raise StorageError("this user has no home folder to keep data in", "Name one: export HOME=FOLDER") from error
 
 
 def find_checkpoint(path: str | Path | None = None) -> Path:
@@ -205,7 +178,10 @@ def find_checkpoint(path: str | Path | None = None) -> Path:
     named = path or os.environ.get("NEXTWORD_CHECKPOINT")
     if named:
         return Path(named)
-    found = newest_checkpoint(Path("checkpoints")) or newest_checkpoint(user_data_folder())
+    found = newest_checkpoint(Path("checkpoints"))
+    if not found:
+        with contextlib.suppress(StorageError):  # without a home there is no such folder
+            found = newest_checkpoint(user_data_folder())
     if not found:
         raise CheckpointError("there is no checkpoint in ./checkpoints", "Make one: nextword train")
     return found

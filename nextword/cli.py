@@ -148,6 +148,7 @@ def train(
             listeners.append(stack.enter_context(console.TrainingView()))
         if log:
             listeners.append(stack.enter_context(EventLog(log)))
+        _check_folder()
         from nextword.trainer import train as run
 
         def on_event(event: Event) -> None:
@@ -166,6 +167,14 @@ def train(
         )
     if not quiet:
         console.say_next(path)
+
+
+def _check_folder() -> None:
+    """Raise `StorageError` where the current folder is gone: torch, loaded there, ends the process in its own words."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise StorageError("the current folder is gone", "Go to another one: cd") from error
 
 
 def _is_first_process() -> bool:
@@ -199,7 +208,10 @@ def predict(
     quiet: QuietOption = False,
     **settings: Any,
 ) -> None:
-    """Say which words are likely to come next."""
+    """Say which words are likely to come next.
+
+    Of a line of more than 131,072 characters only the last are read.
+    """
     config = PredictConfig(**settings)
     piped = text == "-" or (text is None and not sys.stdin.isatty())
     if text is None and not piped:
@@ -246,15 +258,19 @@ def generate(
     quiet: QuietOption = False,
     **settings: Any,
 ) -> None:
-    """Go on with a text, word after word drawn at random from the likely ones."""
+    """Go on with a text, word after word drawn at random from the likely ones.
+
+    Of a text of more than 131,072 characters only the last are read.
+    """
     config = GenerateConfig(**settings)
+    from nextword.answers import end_of
     from nextword.generation import Sampler
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
     if text == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
-    sampler = Sampler(predictor, text, config)
+    sampler = Sampler(predictor, end_of(text), config)
     if sampler.unknown and not quiet and not json:
         console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
     if json:
@@ -293,7 +309,13 @@ def repl(
     if live:
         from nextword.live import converse
 
-        converse(conversation, None if private else user_data_folder() / "history")
+        history = None
+        if not private:
+            try:
+                history = user_data_folder() / "history"
+            except StorageError as error:
+                console.note(f"no history: {error.message}. {error.hint}")
+        converse(conversation, history)
     else:
         room.run_on_pipe(conversation)
 
@@ -348,6 +370,7 @@ def evaluate(
             settings = loaded.training.get("settings", {})
             fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
             texts = held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
+        _check_folder()
         from nextword.evaluation import evaluate as run
         from nextword.evaluation import load_model
 
@@ -377,6 +400,7 @@ def score(
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with _texts(paths or [Path("-")], encoding, quiet) as texts:
+        _check_folder()
         from nextword.evaluation import load_model
         from nextword.evaluation import score as run
 
@@ -439,7 +463,9 @@ def main() -> None:
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
         code = _fail(error, str(error), "", StorageError.exit_code)
-    if code == 141:
+    try:
+        sys.stdout.flush()
+    except OSError:
         # Python flushes stdout once more at exit; what is left of it has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

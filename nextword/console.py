@@ -122,8 +122,9 @@ def predictions_line(predictions: Sequence[Prediction], separator: str = " ") ->
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:
     """Names and values in two columns."""
-    width = max(len(name) for name, _ in facts)
-    for name, value in facts:
+    shown = [(visible(name), value) for name, value in facts]
+    width = max(len(name) for name, _ in shown)
+    for name, value in shown:
         print(f"{name:<{width}}  {visible(value)}")
 
 

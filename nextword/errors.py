@@ -9,6 +9,7 @@ escapes is a bug. This module knows nothing of the rest of the package.
     +-- CorpusError          3   text that cannot be read or is not enough to learn from
     +-- CheckpointError      4   a checkpoint that is missing, damaged, or of another format
     +-- StorageError         5   the disk or a permission says no
+    +-- LockedError          6   another process is training under that name
     +-- DivergedError        7   training produced a loss that is not a number
     +-- OutOfMemoryError     8   the machine's or the accelerator's memory is too small
     +-- ProcessLostError     1   another process of a run on several is gone
@@ -58,6 +59,12 @@ class StorageError(NextwordError):
     """The operating system refused to write: no permission, no space, no such folder."""
 
     exit_code = 5
+
+
+class LockedError(NextwordError):
+    """Another process writes the same files."""
+
+    exit_code = 6
 
 
 class DivergedError(NextwordError):

@@ -15,6 +15,7 @@ from pathlib import Path
 from prompt_toolkit.history import History
 
 from nextword.errors import StorageError
+from nextword.storage import write_all
 
 _MOST_READ = 1_000_000  # bytes, from the end
 
@@ -74,7 +75,7 @@ class LineHistory(History):
         try:
             descriptor = self._open()
             try:
-                os.write(descriptor, entry)
+                write_all(descriptor, entry)
             finally:
                 os.close(descriptor)
         except OSError:

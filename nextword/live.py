@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import gc
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -56,7 +60,30 @@ def converse(repl: Repl, history: Path | None) -> None:
         except NextwordError as error:
             console.note(f"{error.message}. {error.hint}")
     print("Type some text: Tab takes the word suggested, /help shows what else there is.")
-    repl.run(LivePrompt(repl, lines).read_line)
+    prompt = LivePrompt(repl, lines)
+    with _left_by_sigterm(prompt.application):
+        repl.run(prompt.read_line)
+
+
+@contextmanager
+def _left_by_sigterm(application: Application[str]) -> Iterator[None]:
+    """While entered, SIGTERM ends the prompt as Ctrl-D does, the terminal as it was, and then the process."""
+    told = False
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        if told or not application.is_running or not application.loop:
+            raise SystemExit(128 + number)
+        told = True
+        application.loop.call_soon_threadsafe(lambda: application.exit(exception=EOFError))
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if told:
+        raise SystemExit(128 + signal.SIGTERM)
 
 
 class LivePrompt:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from nextword.checkpoint import SUFFIX, Checkpoint
-from nextword.config import ModelConfig, TrainConfig, contradictions
+from nextword.config import ModelConfig, TrainConfig, contradictions, is_file_name
 from nextword.corpus import Passage, default_corpus, watched
 from nextword.data import TokenFile
 from nextword.errors import StorageError, UsageError
@@ -44,15 +44,19 @@ def begun(
     model_config: ModelConfig,
     config: TrainConfig,
     asked: Collection[str],
+    own: Callable[[Path], None],
 ) -> Plan:
-    """A run from its beginning; arguments as those of `trainer.train`.
+    """A run from its beginning; arguments as those of `trainer.train`, and `own` to make this process its only one.
 
     Raises:
-        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off.
+        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off, or the text's name is too
+            long for one.
         StorageError: The folder cannot be written.
+        LockedError: Another process trains under that name.
     """
     paths = paths or [default_corpus()]
     path = _output_path(paths, config)
+    own(path)  # before looking at what is there
     for file in (path, resume_path(path)):
         if file.is_dir():
             raise StorageError(f"{file} is a folder", "Choose another name: --name NAME")
@@ -76,18 +80,25 @@ def resumed(
     model_config: ModelConfig,
     config: TrainConfig,
     asked: Collection[str],
+    own: Callable[[Path], None],
 ) -> Plan:
-    """A run from where it was stopped; arguments as those of `trainer.train`.
+    """A run from where it was stopped; arguments as those of `begun`.
 
     Raises:
         UsageError: The run is finished, or not the one that was asked for.
         CheckpointError: There is no such run, or its file is damaged.
         StorageError: The folder cannot be written.
+        LockedError: Another process trains under that name.
     """
     if config.force:
         raise UsageError("--resume goes on with a run and --force replaces it", "Leave one of them out.")
     name = config.name or (_name_of(paths) if paths else None)
-    path = find_unfinished(Path(config.out), name)
+    folder = Path(config.out)
+    if name is None:
+        name = find_unfinished(folder, None).name.removesuffix(SUFFIX)
+    if folder.is_dir():
+        own(folder / (name + SUFFIX))
+    path = find_unfinished(folder, name)
     point = load_resume_point(resume_path(path))
     _output_path([path], replace(config, name=path.name.removesuffix(SUFFIX)))
     config = agree(point, resume_path(path), model_config, config, asked)
@@ -146,7 +157,10 @@ def _output_path(paths: list[Path], config: TrainConfig) -> Path:
         raise StorageError(reason, "Choose another one: --out DIR") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(f"the folder {folder} cannot be written to", "Choose another one: --out DIR")
-    return folder / ((config.name or _name_of(paths)) + SUFFIX)
+    name = config.name or _name_of(paths)
+    if not is_file_name(name.lstrip(".")):  # a text may be hidden, and its model with it
+        raise UsageError(f"a checkpoint cannot be called {name!r}", "Give it another name: --name NAME")
+    return folder / (name + SUFFIX)
 
 
 def _name_of(paths: list[Path]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nextword import console
+from nextword.answers import end_of
 from nextword.errors import NextwordError, UsageError
 from nextword.predictor import Predictor, check_count
 
@@ -136,7 +137,10 @@ class Repl:
         if not line.strip():
             self._suggest()
             return
-        unknown = self.session.feed(line.rstrip())
+        read = end_of(line)
+        if read != line:
+            console.note(f"of this line only the last {len(read):,} characters are read")
+        unknown = self.session.feed(read.rstrip())
         if unknown and not self._live:
             console.note(f"not in the vocabulary: {', '.join(unknown)}")
         self._changed(self._suggest)

@@ -64,7 +64,16 @@ class SessionStore:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or user_data_folder() / "sessions"
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """Where they are.
+
+        Raises:
+            StorageError: The user has no data folder.
+        """
+        return self._folder or user_data_folder() / "sessions"
 
     def path(self, name: str) -> Path:
         """The file of the session `name`, whether it is there or not.

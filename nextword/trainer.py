@@ -61,6 +61,7 @@ from nextword.resume import (
     save_resume_point,
 )
 from nextword.schedule import Schedule, Validations
+from nextword.storage import sole_owner
 from nextword.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
 
 Paths = str | Path | Sequence[str | Path]
@@ -123,6 +124,7 @@ def train(
         CorpusError: The text cannot be read, is too little, or is not the one that the resumed run began with.
         CheckpointError: There is nothing to resume or to start from, or it is damaged.
         StorageError: The folder cannot be written.
+        LockedError: Another process trains under that name.
         DivergedError: The loss is no longer a finite number; the last good checkpoint is kept.
         OutOfMemoryError: The network or its window does not fit in memory.
         Interrupted: A signal ended the run; it can be resumed.
@@ -136,13 +138,19 @@ def train(
     valid_paths = _as_paths(valid) if valid is not None else None
     group = ProcessGroup.join(config.device)
     emit = on_event if on_event and group.first else lambda event: None
-    with _clear_errors(group, config):
+
+    def own(path: Path) -> None:
+        if group.first:
+            held.enter_context(sole_owner(path, resume_path(path)))
+        group.sum(0.0)  # the others go on when the first is the owner
+
+    with contextlib.ExitStack() as held, _clear_errors(group, config):
         if resume and start_from is not None:
             raise UsageError("--resume goes on with a run and --from begins one", "Leave one of them out.")
         if resume:
-            plan = resumed(paths, valid_paths, model_config, config, asked)
+            plan = resumed(paths, valid_paths, model_config, config, asked, own)
         else:
-            plan = begun(paths, valid_paths, model_config, config, fixed)
+            plan = begun(paths, valid_paths, model_config, config, fixed, own)
         if start_from is not None:
             plan = started_from(load_checkpoint(Path(start_from)), plan, asked)
         data = _prepare(plan, emit)

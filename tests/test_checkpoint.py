@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,6 +208,31 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 def test_a_write_into_a_folder_that_is_not_there_is_a_storage_error(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         save_checkpoint(tmp_path / "nowhere" / "one.safetensors", checkpoint)
+
+
+def test_a_thousand_loads_while_another_thread_saves_see_one_whole_checkpoint_each(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.safetensors"
+    stories = [{"steps": 0}, {"steps": 1, "note": "longer" * 1000}]
+    digests = {save_checkpoint(path, replace(checkpoint, training=story)) for story in stories}
+    enough = threading.Event()
+
+    def save() -> None:
+        for story in itertools.cycle(stories):
+            save_checkpoint(path, replace(checkpoint, training=story))
+            if enough.is_set():
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        saving = pool.submit(save)
+        try:
+            loaded = [load_checkpoint(path) for _ in range(1000)]
+        finally:
+            enough.set()
+        saving.result()
+    assert {one.digest for one in loaded} == digests
+    assert all(one.training in stories for one in loaded)
 
 
 def test_a_write_leaves_no_temporary_file(checkpoint: Checkpoint, tmp_path: Path) -> None:

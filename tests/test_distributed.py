@@ -19,6 +19,7 @@ from nextword.config import ModelConfig, TrainConfig
 from nextword.distributed import ProcessGroup
 from nextword.errors import UsageError
 from nextword.events import Event, Step
+from nextword.storage import sole_owner
 from nextword.trainer import train
 
 SIZES = {"embedding_dim": 12, "hidden_size": 14, "batch_size": 31, "bptt": 30, "precision": "fp32", "device": "cpu"}
@@ -132,6 +133,23 @@ def test_a_killed_process_ends_the_others_with_one_clear_error(
     assert "--resume" in shown
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_a_run_of_several_processes_under_a_name_in_use_ends_with_one_clear_error(
+    launch: Launch, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    path = tmp_path / "checkpoints" / "used.safetensors"
+    path.touch()  # "exists already" would be the lesser truth
+    with sole_owner(path):
+        running = launch(str(tiny_corpus), *OPTIONS, "--name=used")
+        _, shown = running.communicate(timeout=120)
+    assert running.returncode != 0
+    errors = [line for line in shown.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, shown
+    assert f"used.safetensors is being trained by process {os.getpid()} on " in errors[0]
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_streams_are_shared_out_evenly_and_completely() -> None:
     for size in (1, 2, 3, 7):
         for streams in (7, 20, 64):
@@ -157,6 +175,7 @@ def test_fewer_streams_than_processes_are_refused(
     tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ProcessGroup, "join", lambda device: ProcessGroup(0, 3))
+    monkeypatch.setattr(ProcessGroup, "sum", lambda group, *values: list(values))
     with pytest.raises(UsageError, match="2, too few streams for 3 processes") as caught:
         train(tiny_corpus, ModelConfig(), TrainConfig(batch_size=2, out=str(tmp_path)))
     assert "--batch-size" in caught.value.hint

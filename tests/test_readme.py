@@ -13,6 +13,7 @@ import pytest
 import typer.main
 
 from nextword.cli import app
+from nextword.config import AdaptConfig
 from nextword.predictor import Predictor
 
 PROJECT = Path(__file__).parent.parent
@@ -78,6 +79,15 @@ def test_what_training_on_the_default_corpus_leaves_behind(clone: Path) -> None:
         for country, language in LANGUAGES.items()
     ]
     assert sum(found) > len(found) / 2, found
+
+
+def test_a_name_typed_twice_is_suggested_the_third_time(clone: Path) -> None:
+    session = Predictor.load(clone / "checkpoints" / "everyday.safetensors").session(AdaptConfig())
+    session.feed("My neighbour Katarina grew up in Poland. On Monday I saw my neighbour Katarina at the market.")
+    session.feed("Yesterday my neighbour")
+    assert "Katarina" in [prediction.word for prediction in session.suggest(3)]
+    session.feed("was here. With")
+    assert "Katarina" in [prediction.word for prediction in session.suggest(3, prefix="Ka")]
 
 
 def suggestions(predictor: Predictor, text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -19,10 +20,10 @@ import pytest
 import torch
 from conftest import RunCLI
 
-from nextword import trainer
+from nextword import storage, trainer
 from nextword.checkpoint import load_checkpoint, read_container, write_container
 from nextword.config import ModelConfig, TrainConfig
-from nextword.errors import CheckpointError, CorpusError, Interrupted, UsageError
+from nextword.errors import CheckpointError, CorpusError, Interrupted, StorageError, UsageError
 from nextword.events import Event, Finished, Prepared, Step, Validation
 from nextword.model import LSTMLanguageModel
 from nextword.resume import FORMAT, capture, load_resume_point, restore, resume_path
@@ -90,6 +91,24 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
             (step.step, step.loss, step.lr, step.progress, step.tokens) for step in steps[at:]
         ]
         assert resumed[-1] == replace(events[-1], path=path, seconds=resumed[-1].seconds)  # type: ignore[type-var, union-attr]
+
+
+def test_a_stop_on_a_full_disk_keeps_the_resume_file_that_was_there(
+    tiny_corpus: Path, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_and_stop(tiny_corpus, settings, 2)
+    path = resume_path(Path(settings.out) / "model.safetensors")
+    before = path.read_bytes()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.disk, "write", full)
+    with pytest.raises(StorageError, match=r"model\.resume\.safetensors cannot be written .*No space left") as caught:
+        train(tiny_corpus, DROPPING, settings, resume=True, on_event=stopping(3)[1])
+    assert caught.value.exit_code == 5
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_run_may_be_stopped_again_and_again(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import itertools
 import math
+import os
+import subprocess
+import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,13 +19,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import RunCLI
 
-from nextword import trainer
+from nextword import storage, trainer
 from nextword.checkpoint import load_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import read_corpus, split_corpus
 from nextword.data import window_count
-from nextword.errors import CorpusError, DivergedError, OutOfMemoryError, StorageError, UsageError
+from nextword.errors import (
+    CorpusError,
+    DivergedError,
+    LockedError,
+    NextwordError,
+    OutOfMemoryError,
+    StorageError,
+    UsageError,
+)
 from nextword.events import Event, Finished, Prepared, Reading, Step, Validation
 from nextword.model import LSTMLanguageModel
 from nextword.predictor import Predictor
@@ -427,6 +440,92 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
     with pytest.raises(StorageError, match=r"model\.safetensors"):
         train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
     assert events == []
+
+
+def test_a_text_whose_name_is_too_long_for_a_checkpoint_asks_for_a_name_before_training(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, tmp_path: Path
+) -> None:
+    corpus = tmp_path / ("x" * 240 + ".txt")
+    corpus.write_bytes(tiny_corpus.read_bytes())
+    events: list[Event] = []
+    with pytest.raises(UsageError, match="xxx") as caught:
+        train(corpus, tiny_model, replace(settings, name=None), on_event=events.append)
+    assert "--name" in caught.value.hint
+    assert events == []
+    assert train(corpus, tiny_model, replace(settings, name="x" * 200)).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses a folder in which nobody can make files")
+def test_a_folder_that_takes_no_files_is_found_out_before_training(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    events: list[Event] = []
+    with pytest.raises(StorageError, match="/proc/self") as caught:
+        train(tiny_corpus, tiny_model, replace(settings, out="/proc/self"), on_event=events.append)
+    assert "--out" in caught.value.hint
+    assert events == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_nobody_else_trains_under_the_name_of_a_run_that_goes_on(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
+) -> None:
+    refused: list[NextwordError] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Prepared | Finished):  # before there is a checkpoint, and after
+            for changes in ({}, {"force": True}):
+                with pytest.raises(LockedError, match=f"process {os.getpid()} on ") as caught:
+                    train(tiny_corpus, tiny_model, replace(settings, **changes))
+                refused.append(caught.value)
+            with pytest.raises(LockedError):
+                train(tiny_corpus, None, settings, resume=True)
+
+    path = train(tiny_corpus, tiny_model, settings, on_event=hear)
+    assert {(error.exit_code, "--name" in error.hint) for error in refused} == {(6, True)}
+    assert len(refused) == 4
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_two_runs_of_one_name_end_the_second_and_a_killed_one_is_in_nobodys_way(
+    tiny_corpus: Path, tmp_path: Path, cli_environment: dict[str, str], run_cli: RunCLI
+) -> None:
+    log = tmp_path / "log.jsonl"
+    sizes = ["--embedding-dim=8", "--hidden-size=8", "--batch-size=4", "--device=cpu", "--name=model"]
+    endless = [sys.executable, "-m", "nextword", "train", tiny_corpus, *sizes, "--epochs=100000", "--log", log]
+    with subprocess.Popen(endless, stderr=subprocess.DEVNULL, env=cli_environment, cwd=tmp_path) as first:
+        try:
+            while first.poll() is None and not (log.exists() and log.read_text().count("\n") >= 5):
+                time.sleep(0.01)
+            second = run_cli("train", tiny_corpus, *sizes, "--force")
+        finally:
+            first.kill()
+    assert second.returncode == 6, second.stderr
+    assert f"Error: checkpoints/model.safetensors is being trained by process {first.pid} on " in second.stderr
+    stale = tmp_path / "checkpoints" / f".model.resume.safetensors.{'0' * 16}.tmp"
+    stale.write_bytes(b"of a save that was killed")
+    third = run_cli("train", tiny_corpus, *sizes, "--force", "--max-steps=3")
+    assert third.returncode == 0, third.stderr
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])
+def test_a_disk_that_is_full_ends_the_run_and_leaves_the_checkpoint_that_was_there(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = train(tiny_corpus, tiny_model, settings)
+    before = path.read_bytes()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.disk, call, full)
+    with pytest.raises(StorageError, match=r"model\.safetensors .* bytes\): No space left") as caught:
+        train(tiny_corpus, tiny_model, replace(settings, force=True))
+    assert (caught.value.exit_code, "--out" in caught.value.hint) == (5, True)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def spoilt(after: int, value: float) -> Callable[..., Any]:

@@ -1,0 +1,443 @@
+"""What real machines and hostile texts do to every command: nothing raw, nothing lost, no traceback."""
+
+from __future__ import annotations
+
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import RunCLI
+from test_repl import Terminal
+
+from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nextword.config import ModelConfig, TrainConfig
+from nextword.trainer import train
+
+HOSTILE = [
+    *("[bold]", "[/]", "[link=x]", "[red]on", "{x}", "%s", "\\" * 50, "\\e[0m"),
+    *("\x1b[31mred", "\x1b[2J", "\x1b]52;c;aGk=\x07", "\x1b]0;title\x1b\\", "\x9b31m", "\x90q\x9c"),
+    *("a\x08b", "a\x01b", "\x7f", "\u202eevil", "\u2066iso", "\u200eltr", "\ufeffmark", "z\u200dz"),
+]
+TEXT = " ".join(HOSTILE) + " "
+NAME = "a b\x1b[2J[bold]\u202e\u00fc"
+# What `visible` must have taken out, but for line ends and tabs; what rich and prompt_toolkit send of their own accord.
+RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+OWN = re.compile(r"\x1b\[\??[0-9;]*[A-Za-z]|[\r\x08]")
+PLAIN = [{"TERM": "dumb"}, {"NO_COLOR": "1"}]
+
+OnTerminal = Callable[..., "tuple[int, str]"]
+
+
+@pytest.fixture(scope="module")
+def hostile_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text of hostile words and a file that is none, both with a hostile name."""
+    chance = random.Random(1)
+    folder = tmp_path_factory.mktemp("hostile")
+    paragraphs = [" ".join(chance.choice(HOSTILE) for _ in range(60)) for _ in range(60)]
+    (folder / f"{NAME}.txt").write_text("\n\n".join(paragraphs), encoding="utf-8", newline="")
+    (folder / f"{NAME}.png").write_bytes(b"\x89PNG\0")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile_checkpoint(hostile_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint whose words, name, and tale of its training are hostile."""
+    out = tmp_path_factory.mktemp("checkpoints")
+    network = ModelConfig(embedding_dim=8, hidden_size=8, num_layers=1)
+    settings = TrainConfig(tokenizer="whitespace", max_steps=2, device="cpu", precision="fp32", out=str(out), name="x")
+    checkpoint = load_checkpoint(train(hostile_corpus, network, settings))
+    assert set(HOSTILE) <= set(checkpoint.tokenizer.words)
+    path = out / f"{NAME}.safetensors"
+    save_checkpoint(path, replace(checkpoint, training={**checkpoint.training, NAME: {NAME: NAME}, "corpus": TEXT}))
+    return path
+
+
+@pytest.fixture
+def on_terminal(tmp_path: Path, cli_environment: dict[str, str]) -> OnTerminal:
+    """Run `nextword ARGUMENTS` with a terminal to write on; its exit code, and all that was written."""
+
+    def run(*arguments: object, stdin: bytes | None = None, **environment: str) -> tuple[int, str]:
+        master, slave = pty.openpty()
+        settings = termios.tcgetattr(slave)
+        settings[1] &= ~termios.OPOST  # the terminal adds nothing of its own
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
+        with subprocess.Popen(
+            [sys.executable, "-m", "nextword", *map(str, arguments)],
+            stdin=slave if stdin is None else subprocess.PIPE,
+            stdout=slave,
+            stderr=slave,
+            env={"TERM": "xterm-256color", **cli_environment, **environment},
+            cwd=tmp_path,
+            start_new_session=True,
+        ) as process:
+            os.close(slave)
+            if process.stdin:
+                process.stdin.write(stdin or b"")
+                process.stdin.close()
+            shown = b""
+            try:
+                while block := os.read(master, 1 << 16):
+                    shown += block
+            except OSError:  # the last one who had the terminal open is gone
+                pass
+            os.close(master)
+        return process.returncode, shown.decode()
+
+    return run
+
+
+def assert_nothing_raw(shown: str, terminal: bool) -> None:
+    """Nothing in `shown` commands a terminal; on one, what a terminal library sends of its own accord may."""
+    for word in HOSTILE:
+        if RAW.search(word) and word != "\x1b[2J":
+            assert word not in shown
+    rest = OWN.sub("", shown) if terminal else shown
+    found = RAW.search(rest)
+    assert not found, rest[max(0, found.start() - 40) : found.end() + 40]
+    assert "\x1b[2J" not in shown
+    assert "Traceback" not in shown
+
+
+REPL_LINES = [TEXT, f"/save {NAME}", f"/load {NAME}", "/sessions", "/learned", f"/{NAME}", f"/forget {NAME}", "/state"]
+LINES = "\n".join([TEXT, *HOSTILE, NAME, "["]).encode()
+COMMANDS: list[tuple[list[str], bytes | None]] = [
+    (["predict", "-k", "40", TEXT], None),
+    (["predict", "-k", "40", "--complete", "["], None),
+    (["predict", "--words", "2", "-k", "5", TEXT], None),
+    (["predict", "--json", "-k", "40", TEXT], None),
+    (["predict", "-k", "40", "-"], LINES),
+    (["predict", "--session", "x", NAME], None),
+    (["generate", TEXT, "--words", "60", "--seed", "1"], None),
+    (["generate", "--json", TEXT, "--words", "60", "--seed", "1"], None),
+    (["repl", "-k", "40"], "\n".join(REPL_LINES).encode()),
+    (["filter", "-g"], LINES),
+    (["score", "-"], LINES),
+    (["score", "--json", "-"], LINES),
+    (["info"], None),
+    (["info", "--json"], None),
+]
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.parametrize(("arguments", "stdin"), COMMANDS, ids=[" ".join(command[:2])[:20] for command, _ in COMMANDS])
+def test_hostile_words_come_out_raw_of_no_command(
+    hostile_checkpoint: Path,
+    run_cli: RunCLI,
+    on_terminal: OnTerminal,
+    arguments: list[str],
+    stdin: bytes | None,
+    terminal: bool,
+) -> None:
+    surroundings = {"NEXTWORD_CHECKPOINT": str(hostile_checkpoint)}
+    if terminal:
+        code, shown = on_terminal(*arguments, stdin=stdin, **surroundings)
+    else:
+        done = run_cli(*arguments, stdin=stdin or b"", **surroundings)
+        code, shown = done.returncode, done.stdout + done.stderr
+    assert code == 0, shown
+    assert any(mark in shown for mark in ("[bold]", "\\x1b", "\\u202e"))
+    assert_nothing_raw(shown, terminal)
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+def test_hostile_words_come_raw_out_of_neither_training_nor_eval(
+    hostile_corpus: Path, run_cli: RunCLI, on_terminal: OnTerminal, terminal: bool
+) -> None:
+    sizes = ("--embedding-dim", 8, "--hidden-size", 8, "--num-layers", 1, "--max-steps", 2, "--device", "cpu")
+    for arguments in (
+        ("train", hostile_corpus, "--tokenizer", "whitespace", *sizes, "--name", "[bold] \u00fc"),
+        ("eval", hostile_corpus, "--device", "cpu"),
+    ):
+        if terminal:
+            code, shown = on_terminal(*arguments)
+        else:
+            done = run_cli(*arguments)
+            code, shown = done.returncode, done.stdout + done.stderr
+        assert code == 0, shown
+        assert "\\x1b[2J[bold]\\u202e\u00fc.png" in shown
+        assert_nothing_raw(shown, terminal)
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["predict", "x", "-c", NAME], 4),
+        (["info", NAME], 4),
+        (["filter", "-checkpoint", NAME], 1),
+        (["filter", f"-{NAME}"], 2),
+        (["train", NAME], 3),
+        (["train", "--name", f"{NAME}/"], 2),
+        (["train", ".", "--encoding", NAME], 3),
+        (["predict", "x", "--session", f"{NAME}/"], 2),
+        (["predict", "x", f"--{NAME}"], 2),
+        ([NAME], 2),
+    ],
+)
+def test_errors_and_hints_show_hostile_names_escaped(
+    tiny_checkpoint: Path,
+    run_cli: RunCLI,
+    on_terminal: OnTerminal,
+    arguments: list[str],
+    code: int,
+    terminal: bool,
+) -> None:
+    surroundings = {"NEXTWORD_CHECKPOINT": str(tiny_checkpoint)}
+    if terminal:
+        left, shown = on_terminal(*arguments, **surroundings)
+    else:
+        done = run_cli(*arguments, **surroundings)
+        left, shown = done.returncode, done.stderr
+    assert left == code, shown
+    assert "\\x1b[2J[bold]\\u202e" in shown
+    assert_nothing_raw(shown, terminal)
+
+
+def test_the_live_prompt_shows_and_takes_hostile_words_without_obeying_them(
+    hostile_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    with Terminal(["-k", "9", "-c", str(hostile_checkpoint)], cli_environment, tmp_path) as terminal:
+        shown = terminal.wait_for("> ") + terminal.wait_for("  1 ")
+        for key in range(1, 10):
+            terminal.type(f"\x1b{key}")
+        terminal.type("\r")
+        terminal.type("/learned\r/state\r")
+        shown += terminal.wait_for("words seen") + terminal.wait_for("  1 ")
+        terminal.type("\x04")
+        shown += terminal.leave()
+        assert terminal.process.returncode == 0
+    assert_nothing_raw(shown.replace("\x1b[2J", ""), terminal=True)
+
+
+# -- stopping, pipes -------------------------------------------------------------------------------------------------
+
+
+def test_sigterm_leaves_the_live_prompt_with_the_terminal_as_it_was_and_the_session_kept(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
+) -> None:
+    arguments = ["--session", "diary", "-c", str(tiny_checkpoint)]
+    with Terminal(arguments, cli_environment, tmp_path) as terminal:
+        terminal.wait_for("> ")
+        terminal.wait_for("  1 ")
+        terminal.type("Anna lives in\r")
+        terminal.wait_for("> ")
+        terminal.type("Paris")
+        terminal.wait_for("  1 ")
+        terminal.process.send_signal(signal.SIGTERM)
+        terminal.leave()
+        assert terminal.process.returncode == 143
+    later = run_cli("repl", *arguments, stdin="/state\n")
+    assert later.stdout.split()[:3] == ["words", "seen", "3"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict -",
+        "predict --json x",
+        "generate x",
+        "repl",
+        "score -",
+        "eval -",
+        "info",
+        "--help",
+        "--version",
+        "filter",
+    ],
+)
+def test_a_full_disk_under_stdout_is_exit_5_and_a_closed_stdout_no_traceback(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    surroundings = {**cli_environment, "NEXTWORD_CHECKPOINT": str(tiny_checkpoint)}
+    process = [sys.executable, "-m", "nextword", *command.split()]
+    text = b"Anna lives in Paris.\n"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            process, input=text, stdout=full, stderr=subprocess.PIPE, env=surroundings, cwd=tmp_path, check=False
+        )
+    assert done.returncode == 5
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *process]
+    done = subprocess.run(closed, input=text, stderr=subprocess.PIPE, env=surroundings, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["generate x", "eval -", "info", "--help", "filter"])
+def test_a_reader_that_has_gone_ends_these_quietly_too(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "nextword", *command.split()],
+        input=b"Anna lives in Paris.\n",
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env={**cli_environment, "NEXTWORD_CHECKPOINT": str(tiny_checkpoint)},
+        cwd=tmp_path,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 141
+    assert b"Error" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("plain", PLAIN, ids=["TERM=dumb", "NO_COLOR"])
+def test_a_terminal_that_wants_plain_text_gets_no_escape_sequence_from_any_command(
+    tiny_checkpoint: Path, tiny_corpus: Path, on_terminal: OnTerminal, plain: dict[str, str]
+) -> None:
+    sizes = ("--embedding-dim", 8, "--hidden-size", 8, "--num-layers", 1, "--max-steps", 2, "--device", "cpu")
+    for arguments in (
+        ("train", tiny_corpus, *sizes),
+        ("predict", "Anna", "-c", tiny_checkpoint),
+        ("generate", "Anna", "-c", tiny_checkpoint),
+        ("eval", tiny_corpus, "-c", tiny_checkpoint, "--device", "cpu"),
+        ("info", tiny_checkpoint),
+        ("predict",),
+        ("--help",),
+    ):
+        code, shown = on_terminal(*arguments, **plain)
+        assert code == (2 if arguments == ("predict",) else 0), shown
+        assert shown
+        assert "\x1b" not in shown
+
+
+# -- lines as they come ----------------------------------------------------------------------------------------------
+
+ODD_LINES = [
+    b"word " * 2_000_000,
+    b"x" * 10_000_000,
+    "\ud800".encode("utf-8", "surrogatepass"),
+    b"caf\xe9 \xff\xfe",
+    b"Anna\rlives",
+    "Anna\u0085lives\u2028in".encode(),
+    b"\0",
+]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["predict -k 1", "predict -k 1 --json", "predict -k 1 --session x", "filter", "repl -k 1"],
+)
+def test_every_line_whatever_is_in_it_gets_one_reply_and_the_next_is_read(
+    tiny_checkpoint: Path, run_cli: RunCLI, command: str
+) -> None:
+    sent = b"\n".join([*ODD_LINES, b"My mother-in-law and I went "])
+    done = run_cli(*command.split(), stdin=sent, NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert done.returncode == 0, done.stderr[-500:]
+    replies = done.stdout.removesuffix("\n").split("\n")
+    assert len(replies) == len(ODD_LINES) + 1
+    assert "to" in replies[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_the_pipes_read_as_one_text_take_the_odd_lines_or_say_what_is_wrong(
+    tiny_checkpoint: Path, run_cli: RunCLI
+) -> None:
+    surroundings = {"NEXTWORD_CHECKPOINT": str(tiny_checkpoint)}
+    done = run_cli("generate", "-", "--words", 3, stdin=b"\n".join(ODD_LINES), **surroundings)
+    assert done.returncode == 0, done.stderr[-500:]
+    done = run_cli("score", "-", stdin="Anna\u0085lives\u2028in\r\nParis".encode(), **surroundings)
+    assert done.returncode == 0, done.stderr
+    for odd in (ODD_LINES[2], ODD_LINES[3], b"\0"):
+        for command in ("score", "eval"):
+            done = run_cli(command, "-", stdin=odd, **surroundings)
+            assert done.returncode == 3, done.stderr
+            assert done.stderr.startswith("Error: ")
+            assert "Traceback" not in done.stderr
+
+
+# -- odd surroundings ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system knows no home of this user, as in a container that runs as a number."""
+    for name in ("HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_all_that_needs_none_works_and_the_rest_says_so(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from nextword import cli
+
+    def left(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["nextword", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code
+
+    monkeypatch.chdir(tmp_path)
+    assert left("predict", "Anna", "-c", tiny_checkpoint) == 0
+    assert left("info", tiny_checkpoint) == 0
+    capsys.readouterr()
+    assert left("predict", "Anna") == 4
+    assert "there is no checkpoint" in capsys.readouterr().err
+    assert left("predict", "Anna", "--session", "x", "-c", tiny_checkpoint) == 5
+    assert "HOME" in capsys.readouterr().err
+
+
+def test_a_current_folder_that_is_gone_stops_no_prediction_and_is_named_by_what_needs_it(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    def left(*arguments: str) -> tuple[int, str]:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        done = subprocess.run(
+            ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", sys.executable, "-m", "nextword", *arguments],
+            input="Anna lives in Paris.\n",
+            capture_output=True,
+            text=True,
+            env={**cli_environment, "PYTHONPATH": str(Path(__file__).parents[1])},
+            cwd=gone,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr
+
+    named = ["-c", str(tiny_checkpoint)]
+    for arguments in (["predict", "Anna"], ["predict", "--session", "x"], ["repl"], ["generate", "Anna"]):
+        code, said = left(*arguments, *named)
+        assert code == 0, said
+    assert left("filter", "-checkpoint", str(tiny_checkpoint))[0] == 0
+    assert left("predict", "Anna")[0] == 4
+    for arguments in (["train"], ["eval", *named], ["score", "-", *named]):
+        code, said = left(*arguments)
+        assert (code, "current folder is gone" in said) == (5, True), said
+
+
+def test_folders_with_spaces_and_letters_of_other_scripts_are_folders_like_any(
+    tiny_corpus: Path, run_cli: RunCLI, tmp_path: Path
+) -> None:
+    odd = tmp_path / "mes \u00e9crits \u4e16\u754c 'x'"
+    odd.mkdir()
+    text = odd / "m\u00fcde notes.txt"
+    text.write_bytes(tiny_corpus.read_bytes())
+    sizes = ("--embedding-dim", 8, "--hidden-size", 8, "--num-layers", 1, "--max-steps", 2, "--device", "cpu")
+    done = run_cli("train", text, "--out", odd / "out put", *sizes, XDG_DATA_HOME=str(odd))
+    assert done.returncode == 0, done.stderr
+    path = newest_checkpoint(odd / "out put")
+    assert path
+    done = run_cli("predict", "Anna", "-c", path, "--session", "t\u00e4glich \u4e16", XDG_DATA_HOME=str(odd))
+    assert done.returncode == 0, done.stderr
+    assert (odd / "nextword" / "sessions" / "t\u00e4glich \u4e16.safetensors").is_file()
