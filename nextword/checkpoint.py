@@ -22,6 +22,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ _LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
 _MOST_QUOTES = 100_000  # in the header, those in strings not counted; a tensor takes ten
 _LONGEST_STRUCTURE = 1 << 20  # bytes of the header outside its strings
 _MOST_AXES = 8
+_LARGEST_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
 _LONGEST_REASON = 300  # characters of an error message that may come from the file
 _DAMAGE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, NextwordError)
 _STORED: dict[str, Any] = {
@@ -201,6 +203,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     with refusing_damage(path):
         config = ModelConfig(**json_object(metadata["config"]))
         training = json_object(metadata["training"])
+        if not isinstance(training.get("settings", {}), dict):
+            raise ValueError("settings is no JSON object")
         tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
         tensors = check_parameters(stored, config.parameter_shapes(len(tokenizer)))
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
@@ -227,9 +231,9 @@ def read_container(
             metadata = dict(header.pop("__metadata__"))
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError("metadata is not text")
-        if metadata.get("format") != file_format:
+        if (found := metadata.get("format", "")) != file_format:
             raise CheckpointError(
-                f"{path} has the format {metadata.get('format')!r}; this version reads {file_format!r}",
+                f"{path} has the format {found[:_LONGEST_REASON]!r}; this version reads {file_format!r}",
                 "Upgrade nextword: pip install --upgrade nextword",
             )
         size -= 8 + len(encoded)
@@ -311,8 +315,8 @@ def _read_header(file: BinaryIO, size: int, path: Path, kind: Kind) -> bytearray
 
 def _verify_digest(path: Path, parts: tuple[bytearray, bytearray], digest: str, kind: Kind) -> None:
     header, body = parts
-    entry = _digest_entry(digest)
-    if len(digest) != len(_NO_DIGEST) or header.count(entry) != 1:
+    entry = _digest_entry(digest) if re.fullmatch("[0-9a-f]{64}", digest) else b""
+    if not entry or header.count(entry) != 1:
         _refuse(path, "has no digest", kind)
     blanked = hashlib.sha256(len(header).to_bytes(8, "little"))
     blanked.update(header.replace(entry, _digest_entry(_NO_DIGEST)))
@@ -360,6 +364,7 @@ def check_parameters(
     for name, shape in shapes.items():
         if stored[name].shape != shape or stored[name].dtype not in (np.float16, np.float32):
             raise ValueError(f"{name} is {stored[name].dtype} {list(stored[name].shape)}, not {list(shape)}")
-        if not np.isfinite(stored[name]).all():
-            raise ValueError(f"{name} has values that are not finite")
+        low, high = float(stored[name].min(initial=0)), float(stored[name].max(initial=0))
+        if not -_LARGEST_WEIGHT <= low <= high <= _LARGEST_WEIGHT:  # false also where one is not a number
+            raise ValueError(f"{name} has values that are not finite, or too large to reckon with")
     return {name: stored[name].astype(np.float32, copy=False) for name in shapes}

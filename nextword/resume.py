@@ -223,7 +223,7 @@ def reached(point: ResumePoint, path: Path, corpus_digest: str) -> float:
 
     The file may be newer than the resume point, if the run went on after it and was killed.
     """
-    with contextlib.suppress(CheckpointError):
+    with contextlib.suppress(CheckpointError, KeyError, TypeError, ValueError):  # what was noted may be anything
         checkpoint: Checkpoint = load_checkpoint(path)
         training = checkpoint.training
         same = checkpoint.config == point.model_config and training.get("corpus_sha256") == corpus_digest

@@ -32,6 +32,7 @@ from nextword.console import show_checkpoint
 from nextword.errors import CheckpointError
 from nextword.predictor import Predictor
 from nextword.session_store import SessionStore
+from nextword.strict import strict_json
 from nextword.tokenizer import WordTokenizer
 
 Header = dict[str, Any]
@@ -132,6 +133,9 @@ LAYOUTS: dict[str, Callable[[Header], object]] = {
     "metadata that is a number": lambda h: h["__metadata__"].update(config=3),
     "metadata missing": lambda h: h.pop("__metadata__"),
     "digest that is short": lambda h: h["__metadata__"].update(digest="0"),
+    "digest that no text can have": lambda h: h["__metadata__"].update(digest="\ud800" * 64),
+    "format of a million characters": lambda h: h["__metadata__"].update(format="x" * 1_000_000),
+    "format missing": lambda h: h["__metadata__"].pop("format"),
     "config missing": lambda h: h["__metadata__"].pop("config"),
 }
 
@@ -179,6 +183,27 @@ def test_json_made_to_harm_is_refused_in_the_header(header: Header, body: bytes,
     plain = json.dumps(header, separators=(",", ":"))
     refused(write(tmp_path / "json", text.encode(), body))
     refused(write(tmp_path / "json", f'{plain[:-1]},"more":{text}}}'.encode(), body))
+
+
+def test_brackets_in_strings_are_no_lists() -> None:
+    text = json.dumps({"\\": "[" * 200_000, '"': '\\"{'})
+    assert strict_json(text) == json.loads(text)
+    with pytest.raises(ValueError, match="parts"):
+        strict_json("[" + "[]," * 200_000 + "[]]")
+
+
+@pytest.mark.parametrize("value", [1e16, -1e16, 3e38])
+def test_weights_that_would_overflow_are_refused(tmp_path: Path, value: float) -> None:
+    checkpoint = a_checkpoint()
+    checkpoint.tensors["output.bias"][-1] = value
+    path = tmp_path / "large"
+    save_checkpoint(path, checkpoint)
+    refused(path, "output.bias")
+
+
+def test_settings_that_are_none_are_refused(header: Header, body: bytes, tmp_path: Path) -> None:
+    header["__metadata__"]["training"] = '{"settings": [1]}'
+    refused(write(tmp_path / "settings", header, body), "settings")
 
 
 # -- the config ------------------------------------------------------------------------------------------------------
