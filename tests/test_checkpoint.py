@@ -104,14 +104,14 @@ def test_a_missing_end_is_noticed_wherever_the_file_stops(content: bytes, tmp_pa
     path = tmp_path / "short.safetensors"
     for length in (*range(17), *range(17, len(content), 13), len(content) - 1):
         path.write_bytes(content[:length])
-        refused(path)
+        assert refused(path)
 
 
 @pytest.mark.parametrize("extra", [b"\0", b" ", b"\n", b"x" * 1000])
 def test_something_appended_is_noticed(content: bytes, tmp_path: Path, extra: bytes) -> None:
     path = tmp_path / "long.safetensors"
     path.write_bytes(content + extra)
-    refused(path)
+    assert refused(path)
 
 
 def test_a_newer_format_asks_for_an_upgrade(content: bytes, tmp_path: Path) -> None:
@@ -127,41 +127,41 @@ def test_weights_that_are_not_finite_are_refused(checkpoint: Checkpoint, tmp_pat
     values[-1] = bad
     path = tmp_path / "bad.safetensors"
     save_checkpoint(path, replace(checkpoint, tensors={**checkpoint.tensors, "lstm.0.bias_hh_l0": values}))
-    refused(path, "lstm.0.bias_hh_l0")
+    assert refused(path, "lstm.0.bias_hh_l0")
 
 
 def test_a_tensor_of_the_wrong_shape_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     turned = np.ascontiguousarray(checkpoint.tensors["embedding.weight"].T)
     path = tmp_path / "turned.safetensors"
     save_checkpoint(path, replace(checkpoint, tensors={**checkpoint.tensors, "embedding.weight": turned}))
-    refused(path, "embedding.weight")
+    assert refused(path, "embedding.weight")
 
 
 def test_a_missing_and_an_additional_tensor_are_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     save_checkpoint(path, replace(checkpoint, tensors={**checkpoint.tensors, "more": np.zeros(1, np.float32)}))
-    refused(path, "more")
+    assert refused(path, "more")
     fewer = {name: values for name, values in checkpoint.tensors.items() if name != "output.bias"}
     save_checkpoint(path, replace(checkpoint, tensors=fewer))
-    refused(path, "output.bias")
+    assert refused(path, "output.bias")
 
 
 def test_a_vocabulary_that_does_not_fit_the_rows_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "words.safetensors"
     save_checkpoint(path, replace(checkpoint, tokenizer=WordTokenizer.train(["three words only"], min_count=1)))
-    refused(path)
+    assert refused(path)
 
 
 def test_what_is_no_checkpoint_at_all_is_refused(tmp_path: Path) -> None:
-    refused(tmp_path / "nowhere.safetensors", "does not exist")
-    refused(tmp_path, "not a regular file")
+    assert refused(tmp_path / "nowhere.safetensors", "does not exist")
+    assert refused(tmp_path, "not a regular file")
     text = tmp_path / "letter.txt"
     text.write_text("Dear Anna,\n" * 100)
-    refused(text, "not a checkpoint")
+    assert refused(text, "not a checkpoint")
     text.write_bytes(b"")
-    refused(text, "not a checkpoint")
+    assert refused(text, "not a checkpoint")
     text.write_bytes((2).to_bytes(8, "little") + b"{}")
-    refused(text, "not a checkpoint")
+    assert refused(text, "not a checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_header_in_which_a_name_stands_twice_is_refused(content: bytes, tmp_pa
     header = content[8 : 8 + length].replace(b'{"__metadata__":', b'{"__metadata__":{},"__metadata__":', 1)
     path = tmp_path / "twice.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + length :])
-    refused(path, "not a checkpoint")
+    assert refused(path, "not a checkpoint")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(

@@ -85,7 +85,7 @@ def test_a_file_taken_apart_and_put_together_is_read(header: Header, body: bytes
 def test_a_header_longer_than_the_file_is_refused(content: bytes, tmp_path: Path, length: int) -> None:
     path = tmp_path / "long"
     path.write_bytes(length.to_bytes(8, "little") + content[8:])
-    refused(path)
+    assert refused(path)
 
 
 def first(header: Header) -> Header:
@@ -145,12 +145,12 @@ def test_tensors_that_do_not_fill_the_file_as_the_config_says_are_refused(
     header: Header, body: bytes, tmp_path: Path, change: Callable[[Header], object]
 ) -> None:
     change(header)
-    refused(write(tmp_path / "odd", header, body))
+    assert refused(write(tmp_path / "odd", header, body))
 
 
 def test_bytes_that_no_tensor_has_are_refused(header: Header, body: bytes, tmp_path: Path) -> None:
-    refused(write(tmp_path / "more", header, body + bytes(8)))
-    refused(write(tmp_path / "less", header, body[:-2]))
+    assert refused(write(tmp_path / "more", header, body + bytes(8)))
+    assert refused(write(tmp_path / "less", header, body[:-2]))
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -175,14 +175,14 @@ def test_json_made_to_harm_is_refused_in_every_part(
     header: Header, body: bytes, tmp_path: Path, part: str, text: str
 ) -> None:
     header["__metadata__"][part] = text
-    refused(write(tmp_path / "json", header, body))
+    assert refused(write(tmp_path / "json", header, body))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_json_made_to_harm_is_refused_in_the_header(header: Header, body: bytes, tmp_path: Path, text: str) -> None:
     plain = json.dumps(header, separators=(",", ":"))
-    refused(write(tmp_path / "json", text.encode(), body))
-    refused(write(tmp_path / "json", f'{plain[:-1]},"more":{text}}}'.encode(), body))
+    assert refused(write(tmp_path / "json", text.encode(), body))
+    assert refused(write(tmp_path / "json", f'{plain[:-1]},"more":{text}}}'.encode(), body))
 
 
 def test_brackets_in_strings_are_no_lists() -> None:
@@ -198,12 +198,12 @@ def test_weights_that_would_overflow_are_refused(tmp_path: Path, value: float) -
     checkpoint.tensors["output.bias"][-1] = value
     path = tmp_path / "large"
     save_checkpoint(path, checkpoint)
-    refused(path, "output.bias")
+    assert refused(path, "output.bias")
 
 
 def test_settings_that_are_none_are_refused(header: Header, body: bytes, tmp_path: Path) -> None:
     header["__metadata__"]["training"] = '{"settings": [1]}'
-    refused(write(tmp_path / "settings", header, body), "settings")
+    assert refused(write(tmp_path / "settings", header, body), "settings")
 
 
 # -- the config ------------------------------------------------------------------------------------------------------
@@ -219,12 +219,12 @@ def test_sizes_that_make_no_sense_are_refused(
     config = json.loads(header["__metadata__"]["config"])
     del config[field]
     header["__metadata__"]["config"] = json.dumps(config)[:-1] + f', "{field}": {size}}}'
-    refused(write(tmp_path / "sizes", header, body))
+    assert refused(write(tmp_path / "sizes", header, body))
 
 
 def test_a_setting_that_this_version_does_not_know_is_refused(header: Header, body: bytes, tmp_path: Path) -> None:
     header["__metadata__"]["config"] = header["__metadata__"]["config"][:-1] + ', "command": "rm"}'
-    refused(write(tmp_path / "more", header, body), "command")
+    assert refused(write(tmp_path / "more", header, body), "command")
 
 
 # -- the words -------------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_words_that_nextword_would_not_have_written_are_refused(
     header: Header, body: bytes, tmp_path: Path, change: Callable[[Header, Header], object]
 ) -> None:
     with_words(header, change)
-    refused(write(tmp_path / "words", header, body), "not a tokenizer|embedding")
+    assert refused(write(tmp_path / "words", header, body), "not a tokenizer|embedding")
 
 
 def test_other_words_and_forms_that_are_right_are_read(header: Header, body: bytes, tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_what_is_no_checkpoint_is_refused_unread_and_unrun(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "other.safetensors"
     make(path)
-    refused(path)
+    assert refused(path)
     assert not Path("executed").exists()
 
 
@@ -377,7 +377,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read_is_refused(
 
         with monkeypatch.context() as racing:
             racing.setattr("nextword.checkpoint.os.fstat", change_after)
-            refused(path)
+            assert refused(path)
 
 
 def test_every_byte_flipped_every_end_cut_and_a_byte_appended_are_refused(content: bytes, tmp_path: Path) -> None:

@@ -362,7 +362,7 @@ def test_a_wrong_byte_anywhere_is_noticed(
         damaged = bytearray(content)
         damaged[position] ^= flip
         path.write_bytes(damaged)
-        refused(store, predictor)
+        assert refused(store, predictor)
 
 
 def test_a_missing_end_and_something_appended_are_noticed(
@@ -372,29 +372,29 @@ def test_a_missing_end_and_something_appended_are_noticed(
     content = path.read_bytes()
     for damaged in (*(content[:length] for length in range(0, len(content), 101)), content[:-1], content + b"\0"):
         path.write_bytes(damaged)
-        refused(store, predictor)
+        assert refused(store, predictor)
 
 
 def test_other_files_are_refused(store: SessionStore, predictor: Predictor, session: Session) -> None:
     path = store.save("one", session)
     path.write_bytes(predictor.checkpoint.path.read_bytes())
-    refused(store, predictor, "format")
+    assert refused(store, predictor, "format")
     path.unlink()
     path.mkdir()
-    refused(store, predictor, "not a regular file")
+    assert refused(store, predictor, "not a regular file")
     path.rmdir()
     path.symlink_to("/dev/zero")
-    refused(store, predictor, "not a regular file")
+    assert refused(store, predictor, "not a regular file")
     path.unlink()
     os.mkfifo(path)
-    refused(store, predictor, "not a regular file")
+    assert refused(store, predictor, "not a regular file")
 
 
 def test_a_file_too_large_is_not_read(store: SessionStore, predictor: Predictor, session: Session) -> None:
     path = store.save("one", session)
     with path.open("r+b") as file:
         file.truncate(1 << 33)
-    refused(store, predictor, "too large")
+    assert refused(store, predictor, "too large")
 
 
 def test_a_newer_format_asks_for_an_upgrade(store: SessionStore, predictor: Predictor, session: Session) -> None:
@@ -489,7 +489,7 @@ def test_a_file_made_to_harm_is_refused(
     change: Change,
 ) -> None:
     rewrite(store.save("one", session), change)
-    refused(store, predictor)
+    assert refused(store, predictor)
 
 
 def test_the_same_file_without_harm_is_read(store: SessionStore, predictor: Predictor, session: Session) -> None:
