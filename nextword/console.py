@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from nextword.evaluation import Score
-    from nextword.session import Learned
+    from nextword.session import LearnedWord
 
 _BAR_WIDTH = 24
 _BLOCK = 1 << 16  # bytes
@@ -137,7 +137,7 @@ def show_state(state: LSTMState, words_seen: int) -> None:
     show_facts(rows)
 
 
-def show_learned(words: Sequence[Learned], left_out: int) -> None:
+def show_learned(words: Sequence[LearnedWord], left_out: int) -> None:
     """Words that a session has learned: how often each was read, and which are new to the model."""
     for word in words:
         print(f"{word.times:>6,}  {visible(word.word)}{'  (new)' if word.new else ''}")

@@ -213,7 +213,11 @@ class Predictor:
     @cached_property
     def _rare(self) -> list[NewWord]:
         """The words too rare for the vocabulary, the most frequent first."""
-        return [NewWord(self.tokenizer.normalize(form), form) for form in self.tokenizer.rare]
+        forms = self.tokenizer.rare  # normalised all at once: a call for each would hold up the first key
+        return [NewWord(word, form) for word, form in zip(self._normalized(forms), forms, strict=True)]
+
+    def _normalized(self, forms: list[str]) -> list[str]:
+        return self.tokenizer.normalize("\n".join(forms)).split("\n") if forms else []
 
     def _rare_from(self, start: str) -> list[int]:
         """Places in `_rare` of the words that begin with some letters, in order."""

@@ -56,7 +56,7 @@ def new_word(form: str, tokenizer: WordTokenizer) -> NewWord | None:
     return NewWord(word, form) if learnable and tokenizer.token_id(word) is None else None
 
 
-class Learned(NamedTuple):
+class LearnedWord(NamedTuple):
     """A word that a session has learned from the text it read."""
 
     word: str  # as people write it
@@ -236,7 +236,7 @@ class Session:
         reachable = [one for one in self._earlier if one.memory is not moment.memory or one.end <= moment.end]
         self._earlier = deque(reachable, maxlen=_MOST_UNDONE)
 
-    def learned(self) -> list[Learned]:
+    def learned(self) -> list[LearnedWord]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
         _, words = self._remembered(self._moment)
         tokenizer, new_words = self._predictor.tokenizer, self._moment.new_words
@@ -244,9 +244,9 @@ class Session:
         for number, count in Counter(words.tolist()).most_common():
             new = number - len(tokenizer)
             if new >= 0:
-                learned.append(Learned(new_words[new].form, count, True))
+                learned.append(LearnedWord(new_words[new].form, count, True))
             elif tokenizer.is_word(tokenizer.words[number]):
-                learned.append(Learned(tokenizer.surface(number), count, False))
+                learned.append(LearnedWord(tokenizer.surface(number), count, False))
         return sorted(learned, key=lambda word: not word.new)
 
     def forget(self, word: str) -> bool:

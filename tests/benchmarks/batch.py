@@ -11,15 +11,14 @@ which one large matrix product does them.
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from timing import median_seconds
 
 from nextword import ModelConfig, Predictor
 from nextword.answers import in_session, side_by_side
@@ -28,16 +27,6 @@ from nextword.config import PredictConfig
 from nextword.tokenizer import WordTokenizer
 
 _ALONE = 200  # lines answered one by one
-
-
-def median_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Median wall-clock time of `work`."""
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from timing import median_seconds
 
 if TYPE_CHECKING:
     from nextword.events import Event
@@ -262,16 +263,6 @@ def save(connection: Connection, size: int, words: int, rounds: int) -> None:
         best = median_seconds(lambda: save_checkpoint(path, checkpoint), rounds)
         resume = median_seconds(lambda: save_resume_point(path, point), rounds)
     connection.send((best, resume, max(trainer._SAVE_EVERY, trainer._SAVE_RATIO * resume)))
-
-
-def median_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Median wall-clock time of `work`."""
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
 
 
 def peak_memory() -> int:
