@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import make_text
+from stop_points import KINDS, in_two_processes
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.distributed import ProcessGroup
@@ -111,6 +113,16 @@ def test_two_processes_learn_what_one_does_and_a_stopped_run_goes_on_bit_for_bit
     half, full = ((tmp_path / "checkpoints" / f"{name}.safetensors").read_bytes() for name in ("half", "whole"))
     length = int.from_bytes(half[:8], "little"), int.from_bytes(full[:8], "little")
     assert half[8 + length[0] :] == full[8 + length[1] :]  # every tensor; the names of the runs stand in the header
+
+
+def test_two_processes_stopped_anywhere_end_with_the_same_bytes(
+    tmp_path: Path, cli_environment: dict[str, str]
+) -> None:
+    corpus = tmp_path / "text.txt"
+    corpus.write_text(make_text(60), encoding="utf-8")
+    points = in_two_processes(tmp_path, corpus, 5, 1, cli_environment)
+    assert [kind for kind, _, _ in points] == list(KINDS[:5])
+    assert all(left and same for _, left, same in points), points
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import RunCLI
+from stop_points import KINDS, Stopper, drawn, drawn_case, stopped_and_resumed
 
 from nextword import storage, trainer
 from nextword.checkpoint import load_checkpoint, read_container, write_container
@@ -91,6 +93,18 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
             (step.step, step.loss, step.lr, step.progress, step.tokens) for step in steps[at:]
         ]
         assert resumed[-1] == replace(events[-1], path=path, seconds=resumed[-1].seconds)  # type: ignore[type-var, union-attr]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_of_any_kind_stopped_anywhere_ends_with_the_same_bytes(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    case, events = drawn_case(chance, tmp_path), Stopper(None)
+    expected = case.run("run", False, events).read_bytes()
+    for kind in KINDS:
+        stops = drawn(kind, events, chance)
+        content, left = stopped_and_resumed(case, "run", stops)
+        assert left == [stop.step + (stop.at is Validation) for stop in stops]
+        assert content == expected, (kind, left, case)
 
 
 def test_a_stop_on_a_full_disk_keeps_the_resume_file_that_was_there(
