@@ -210,7 +210,7 @@ def predict(
 ) -> None:
     """Say which words are likely to come next.
 
-    Of a line of more than 131,072 characters only the last are read.
+    Of a very long line only the end is read, 2,048 words and marks, and a note says so.
     """
     config = PredictConfig(**settings)
     piped = text == "-" or (text is None and not sys.stdin.isatty())
@@ -228,7 +228,9 @@ def predict(
                 answers = (in_session(kept, line, config) for line in lines)
             else:
                 answers = side_by_side(predictor, lines, config)
-            for line, predictions, unknown in answers:
+            for line, predictions, unknown, read in answers:
+                if not quiet:
+                    console.note_end_read(len(line), read)
                 if json:
                     console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
                     continue
@@ -260,7 +262,7 @@ def generate(
 ) -> None:
     """Go on with a text, word after word drawn at random from the likely ones.
 
-    Of a text of more than 131,072 characters only the last are read.
+    Of a very long text only the end is read, 2,048 words and marks, and a note says so.
     """
     config = GenerateConfig(**settings)
     from nextword.answers import end_of
@@ -270,7 +272,10 @@ def generate(
     predictor = Predictor.load(checkpoint)
     if text == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
-    sampler = Sampler(predictor, end_of(text), config)
+    end = end_of(text, predictor.tokenizer)
+    sampler = Sampler(predictor, end, config)
+    if not quiet:
+        console.note_end_read(len(text), len(end))
     if sampler.unknown and not quiet and not json:
         console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
     if json:

@@ -137,9 +137,8 @@ class Repl:
         if not line.strip():
             self._suggest()
             return
-        read = end_of(line)
-        if read != line:
-            console.note(f"of this line only the last {len(read):,} characters are read")
+        read = end_of(line, self._predictor.tokenizer)
+        console.note_end_read(len(line), len(read))
         unknown = self.session.feed(read.rstrip())
         if unknown and not self._live:
             console.note(f"not in the vocabulary: {', '.join(unknown)}")
