@@ -19,12 +19,12 @@ from nextword.tokenizer import WordTokenizer
 
 _MOST_TEXTS = 1024  # read side by side; their states are a few kilobytes each
 _MOST_TOKENS = 2_048  # of one text are read; of what came before them, rounding leaves nothing in a memory
-_LONGEST = 1 << 17  # characters of one text are looked at for them
+_LONGEST = 1 << 15  # characters of one text are looked at for them
 _MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
 def end_of(text: str, tokenizer: WordTokenizer) -> str:
-    """What is read of a text: all of it, or its last 2,048 tokens; of no more than 131,072 characters, from a space on.
+    """What is read of a text: all of it, or its last 2,048 tokens; of no more than 32,768 characters, from a space on.
 
     A line of nothing but backslashes, each of them a token, is then answered in a fraction of a second, as any other.
     """
