@@ -19,7 +19,7 @@ import typer
 
 from nextword import __version__, console
 from nextword.config import AdaptConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
-from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
+from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
 if TYPE_CHECKING:
@@ -468,6 +468,8 @@ def main() -> None:
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
         code = _fail(error, str(error), "", StorageError.exit_code)
+    except MemoryError as error:
+        code = _fail(error, "there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code)
     try:
         sys.stdout.flush()
     except OSError:

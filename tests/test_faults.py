@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunCLI
+from large_texts import learned, write
 from test_repl import Terminal
 
 from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -368,6 +369,21 @@ def test_the_pipes_read_as_one_text_take_the_odd_lines_or_say_what_is_wrong(
             assert done.returncode == 3, done.stderr
             assert done.stderr.startswith("Error: ")
             assert "Traceback" not in done.stderr
+
+
+# -- texts of any size -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory a process may have is limited as Linux does it")
+def test_texts_of_any_size_are_learned_from_in_little_memory(tmp_path: Path) -> None:
+    shares = {"one line": 0.02, "blank lines": 1, "different words": 0.003, "a long word": 1}
+    paths = [write(tmp_path, kind, share) for kind, share in shares.items()]
+    line, blank, different, long_word = learned(paths, 200, forms=2_000)
+    assert (line["words"], line["notes"]) == (4_976_026, [])
+    assert blank["words"] == long_word["words"] - 1
+    assert different["words"] == 2 * 30_000 + 3
+    assert (different["vocabulary"], len(different["notes"])) == (3, 1)
+    assert "rare ones were forgotten" in different["notes"][0]
 
 
 # -- odd surroundings ------------------------------------------------------------------------------------------------
