@@ -19,6 +19,8 @@ from conftest import RunCLI
 from large_texts import learned, write
 from test_repl import Terminal
 
+from nextword import checkpoint, cli
+from nextword import predictor as predictor_room
 from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.trainer import train
@@ -387,6 +389,24 @@ def test_texts_of_any_size_are_learned_from_in_little_memory(tmp_path: Path) -> 
     assert "rare ones were forgotten" in different["notes"][0]
 
 
+@pytest.mark.parametrize("command", ["predict Anna", "generate Anna", "info", "score x.txt"])
+def test_too_little_memory_is_exit_8_of_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    def load(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(checkpoint, "load_checkpoint", load)
+    monkeypatch.setattr(predictor_room, "load_checkpoint", load)
+    monkeypatch.setattr(checkpoint, "find_checkpoint", lambda path: path)
+    monkeypatch.setattr(predictor_room, "find_checkpoint", lambda path: path)
+    monkeypatch.setattr(sys, "argv", ["nextword", *command.split()])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 8
+    assert capsys.readouterr().err.startswith("Error: there is not enough memory\nHint: ")
+
+
 # -- odd surroundings ------------------------------------------------------------------------------------------------
 
 
@@ -406,8 +426,6 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_home_all_that_needs_none_works_and_the_rest_says_so(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from nextword import cli
-
     def left(*arguments: object) -> int:
         monkeypatch.setattr(sys, "argv", ["nextword", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
