@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,10 +35,10 @@ Launch = Callable[..., "subprocess.Popen[str]"]
 def launch(tmp_path: Path, cli_environment: dict[str, str], tiny_corpus: Path) -> Launch:
     """Start `nextword train` as two processes, as `torchrun --nproc-per-node 2 -m -- nextword train` does."""
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "--"]
+    def start(*arguments: str, program: Sequence[str] = ("-m", "--", "nextword")) -> subprocess.Popen[str]:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
         return subprocess.Popen(
-            [*torchrun, "nextword", "train", *arguments],
+            [*torchrun, *program, "train", *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -47,6 +47,15 @@ def launch(tmp_path: Path, cli_environment: dict[str, str], tiny_corpus: Path) -
         )
 
     return start
+
+
+SAVING_OFTEN = """
+from nextword import trainer
+from nextword.__main__ import main
+
+trainer._SAVE_EVERY = trainer._SAVE_RATIO = 0
+main()
+"""
 
 
 @contextmanager
@@ -128,11 +137,14 @@ def test_two_processes_stopped_anywhere_end_with_the_same_bytes(
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_ends_the_others_with_one_clear_error(
+def test_a_killed_process_ends_the_others_with_one_clear_error_and_the_run_goes_on_from_its_last_save(
     launch: Launch, tiny_corpus: Path, tmp_path: Path, rank: int
 ) -> None:
     log = tmp_path / "log.jsonl"
-    running = launch(str(tiny_corpus), *OPTIONS, "--epochs=100000", f"--log={log}", "--quiet")
+    often = tmp_path / "often.py"
+    often.write_text(SAVING_OFTEN)
+    endless = [str(tiny_corpus), *OPTIONS, "--epochs=100000", "--name=run", f"--log={log}", "--quiet"]
+    running = launch(*endless, program=["--", str(often)])
     with after_some_steps(running, log):
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
         (victim,) = [
@@ -144,6 +156,11 @@ def test_a_killed_process_ends_the_others_with_one_clear_error(
     errors = [line for line in shown.splitlines() if line.startswith("Error: ")]
     assert errors == ["Error: another of the 2 training processes is gone"], shown
     assert "--resume" in shown
+    if rank == 1:
+        resumed = launch("--resume", "--name=run", "--max-steps=1")
+        _, shown = resumed.communicate(timeout=120)
+        assert resumed.returncode == 0, shown
+        assert "Going on after step" in shown
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="files are limited as Linux does it")
