@@ -14,6 +14,11 @@ from typing import Any
 
 from nextword.errors import UsageError
 
+GATES = {  # of every kind of cell, in the order in which torch stacks their matrices
+    "lstm": ("input", "forget", "candidate", "output"),
+    "gru": ("reset", "update", "candidate"),
+    "rnn": ("candidate",),
+}
 _LONGEST_NAME = 200  # bytes; file systems take 255, suffixes included
 
 
@@ -29,7 +34,7 @@ def _choice(default: str, help_text: str, *choices: str) -> Any:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What the network is: an embedding, a stack of LSTM layers, and an output layer over the vocabulary.
+    """What the network is: an embedding, a stack of recurrent layers, and an output layer over the vocabulary.
 
     The five dropouts act in training only (Merity, Keskar and Socher 2017, section 4, where each is described).
 
@@ -37,16 +42,17 @@ class ModelConfig:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
+    cell: str = _choice("lstm", "What remembers: an LSTM, a GRU, or a plain recurrent net to compare with.", *GATES)
     embedding_dim: int = _setting(256, "Length of a word's vector.", 1, 65_536)
-    hidden_size: int = _setting(256, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
-    num_layers: int = _setting(2, "How many LSTM layers are stacked.", 1, 64)
+    hidden_size: int = _setting(256, "Length of the hidden and cell state of each layer.", 1, 65_536)
+    num_layers: int = _setting(2, "How many recurrent layers are stacked.", 1, 64)
     tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
     topic_share: float = _setting(
-        0.25, "Share of the units that keep the topic, a fading sum of what was said.", 0, 0.5
+        0.25, "Share of an LSTM's units that keep the topic, a fading sum of what was said.", 0, 0.5
     )
     dropout_words: float = _setting(0.05, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
     dropout_input: float = _setting(0.15, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
-    dropout_hidden: float = _setting(0.15, "Dropout between LSTM layers.", 0, 0.95)
+    dropout_hidden: float = _setting(0.15, "Dropout between layers.", 0, 0.95)
     dropout_output: float = _setting(0.2, "Dropout on what enters the output layer.", 0, 0.95)
     dropout_recurrent: float = _setting(0.0, "Dropout on the recurrent weights (DropConnect).", 0, 0.95)
 
@@ -54,7 +60,7 @@ class ModelConfig:
         _check_fields(self)
 
     def layer_sizes(self) -> list[tuple[int, int]]:
-        """(input size, hidden size) of every LSTM layer, first to last."""
+        """(input size, hidden size) of every recurrent layer, first to last."""
         last = self.embedding_dim if self.tied else self.hidden_size
         hidden = [self.hidden_size] * (self.num_layers - 1) + [last]
         return list(zip([self.embedding_dim, *hidden[:-1]], hidden, strict=True))
@@ -63,10 +69,11 @@ class ModelConfig:
         """Name and shape of every parameter, as in the torch module's `state_dict` and in a checkpoint."""
         shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary_size, self.embedding_dim)}
         for index, (inputs, hidden) in enumerate(self.layer_sizes()):
-            shapes[f"lstm.{index}.weight_ih_l0"] = (4 * hidden, inputs)
-            shapes[f"lstm.{index}.weight_hh_l0"] = (4 * hidden, hidden)
-            shapes[f"lstm.{index}.bias_ih_l0"] = (4 * hidden,)
-            shapes[f"lstm.{index}.bias_hh_l0"] = (4 * hidden,)
+            rows = len(GATES[self.cell]) * hidden
+            shapes[f"{self.cell}.{index}.weight_ih_l0"] = (rows, inputs)
+            shapes[f"{self.cell}.{index}.weight_hh_l0"] = (rows, hidden)
+            shapes[f"{self.cell}.{index}.bias_ih_l0"] = (rows,)
+            shapes[f"{self.cell}.{index}.bias_hh_l0"] = (rows,)
         if not self.tied:
             shapes["output.weight"] = (vocabulary_size, self.hidden_size)
         shapes["output.bias"] = (vocabulary_size,)
