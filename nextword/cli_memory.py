@@ -5,6 +5,87 @@ As in `cli.py`, no logic: read the arguments, hand over to the room that does th
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
 import typer
 
+from nextword import console
+from nextword.cli_options import CheckpointOption, JsonOption, QuietOption, config_options
+from nextword.config import ExplainConfig
+from nextword.errors import UsageError
+
 memory_commands = typer.Typer()
+
+
+@memory_commands.command(epilog="Example: nextword explain 'She speaks fluent French.'")
+@config_options(ExplainConfig)
+def explain(
+    text: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="The text; '-', or none with a pipe: stdin.", show_default=False),
+    ] = None,
+    *,
+    unit: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="LAYER:UNIT", help="Follow one unit, both counted from 1: 2:17.", show_default=False),
+    ] = None,
+    find: Annotated[
+        bool, typer.Option("--find", help="Find the units that follow something plain, such as quotation marks.")
+    ] = False,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Draw it on a page, in this file.", show_default=False),
+    ] = None,
+    svg: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Draw it as a picture, in this file.", show_default=False),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Show what the model makes of a text, word by word: what it expected, what it forgot, let in and showed.
+
+    The memory begins empty, as that of predict. Of a text of more than 131,072 characters only the first are read, by
+    --find 8,000,000.
+    """
+    config = ExplainConfig(**settings)
+    if find and (unit is not None or html or svg):
+        raise UsageError("--find looks at all units and draws none", "Leave --unit, --html and --svg out")
+    if text is None and sys.stdin.isatty():
+        raise UsageError("there is no text to explain", "Give one: nextword explain 'She speaks fluent French.'")
+    from nextword.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint)
+    if text is None or text == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    if find:
+        from nextword.tracking import find_trackers, MOST_CHARACTERS
+
+        if len(text) > MOST_CHARACTERS and not quiet:
+            console.note(f"only the first {MOST_CHARACTERS:,} characters are read")
+        with console.progress(shown=not quiet) as on_progress:
+            found = find_trackers(predictor, text, on_progress)
+        console.show_trackers(found, as_json=json)
+        return
+    from nextword import heatmap
+    from nextword.explanation import explain as run
+    from nextword.storage import write_atomically
+
+    explanation = run(predictor, text, config)
+    chosen = None if unit is None else explanation.unit(unit)
+    if not quiet:
+        pass
+    drawing = heatmap.of_layers(explanation, config.units) if chosen is None else heatmap.of_unit(explanation, chosen)
+    for path, draw in ((html, heatmap.html), (svg, heatmap.svg)):
+        if path:
+            write_atomically(path, draw(drawing).encode(), f"Name a file that can be written: --{draw.__name__} PATH")
+            if not quiet:
+                console.note(f"drawn in {path}")
+    if json:
+        print(console.json_line({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)}))
+    elif not (html or svg):
+        heatmap.show(drawing)

@@ -187,6 +187,22 @@ class GenerateConfig:
         _check_fields(self, "generate")
 
 
+@dataclass(frozen=True)
+class ExplainConfig:
+    """How much of a text `explain` shows.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(3, "How many guesses to show for each word.", 1, 100)
+    words: int = _setting(100, "Show at most so many words, the first of the text.", 1, 2_000)
+    units: int = _setting(8, "Show so many of the units that moved most.", 0, 1_000)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "explain")
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
@@ -203,7 +219,8 @@ _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bo
 
 
 def _check_fields(
-    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig, command: str = "train"
+    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig,
+    command: str = "train",
 ) -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):

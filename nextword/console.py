@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from nextword.evaluation import Score
     from nextword.session import LearnedWord
+    from nextword.tracking import Search
 
 _BAR_WIDTH = 24
 _BLOCK = 1 << 16  # bytes
@@ -234,6 +235,22 @@ def print_scores(scores: Iterable[Score], as_json: bool) -> None:
             print(json_line(dict(zip(names, (line, position, word, surprisal, rank, entropy), strict=True))))
         else:
             print(f"{line}\t{position}\t{visible(word)}\t{surprisal:.6f}\t{rank}\t{entropy:.6f}")
+
+
+def show_trackers(found: Search, as_json: bool) -> None:
+    """The units that follow something plain in a text, as a table or as one JSON document."""
+    half = found.words // 2
+    if as_json:
+        trackers = [{**asdict(tracker), "unit": tracker.unit and str(tracker.unit)} for tracker in found.trackers]
+        print(json_line({"words": found.words, "chosen_on": half, "units": found.units, "trackers": trackers}))
+        return
+    rows = [("", "unit", f"first {half:,} words", "the others")]
+    for tracker in found.trackers:
+        figures = (f"{value:+.2f}" for value in (tracker.chosen, tracker.checked))
+        rows.append((tracker.feature, *((str(tracker.unit), *figures) if tracker.unit else ("none: it never changes in either half", "", ""))))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @contextmanager
