@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -15,6 +15,10 @@ from nextword import console
 from nextword.cli_options import CheckpointOption, JsonOption, QuietOption, config_options
 from nextword.config import ExplainConfig
 from nextword.errors import UsageError
+
+if TYPE_CHECKING:
+    from nextword.explanation import Explanation
+    from nextword.predictor import Predictor
 
 memory_commands = typer.Typer()
 
@@ -63,13 +67,7 @@ def explain(
     if text is None or text == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
     if find:
-        from nextword.tracking import find_trackers, MOST_CHARACTERS
-
-        if len(text) > MOST_CHARACTERS and not quiet:
-            console.note(f"only the first {MOST_CHARACTERS:,} characters are read")
-        with console.progress(shown=not quiet) as on_progress:
-            found = find_trackers(predictor, text, on_progress)
-        console.show_trackers(found, as_json=json)
+        _find_trackers(predictor, text, json, quiet)
         return
     from nextword import heatmap
     from nextword.explanation import explain as run
@@ -78,14 +76,36 @@ def explain(
     explanation = run(predictor, text, config)
     chosen = None if unit is None else explanation.unit(unit)
     if not quiet:
-        pass
+        _remark(explanation)
     drawing = heatmap.of_layers(explanation, config.units) if chosen is None else heatmap.of_unit(explanation, chosen)
-    for path, draw in ((html, heatmap.html), (svg, heatmap.svg)):
-        if path:
-            write_atomically(path, draw(drawing).encode(), f"Name a file that can be written: --{draw.__name__} PATH")
-            if not quiet:
-                console.note(f"drawn in {path}")
+    files = {path: draw for path, draw in ((html, heatmap.html), (svg, heatmap.svg)) if path}
+    for path, draw in files.items():
+        write_atomically(path, draw(drawing).encode(), f"Name another file: --{draw.__name__} PATH")
     if json:
         print(console.json_line({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)}))
-    elif not (html or svg):
+    elif not files:
         heatmap.show(drawing)
+
+
+def _remark(explanation: Explanation) -> None:
+    """Say what is left out of a drawing, and which words the model does not know."""
+    if explanation.cut:
+        console.note(f"only the first {len(explanation.words):,} words are shown; --words N shows more")
+    if explanation.unknown:
+        console.note(f"not in the vocabulary: {', '.join(explanation.unknown)}")
+
+
+def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> None:
+    """Show which units follow something plain."""
+    from nextword.tracking import MOST_CHARACTERS, find_trackers
+
+    if len(text) > MOST_CHARACTERS and not quiet:
+        console.note(f"only the first {MOST_CHARACTERS:,} characters are read")
+    with console.progress(shown=not quiet) as on_progress:
+        found = find_trackers(predictor, text, on_progress)
+    console.show_trackers(found, as_json=json)
+    if not quiet:
+        console.note(
+            f"correlations over {found.words:,} words and marks; each unit is the best of {found.units:,} on the first "
+            "half, which flatters it; the second half does not"
+        )

@@ -239,17 +239,18 @@ def print_scores(scores: Iterable[Score], as_json: bool) -> None:
 
 def show_trackers(found: Search, as_json: bool) -> None:
     """The units that follow something plain in a text, as a table or as one JSON document."""
-    half = found.words // 2
     if as_json:
         trackers = [{**asdict(tracker), "unit": tracker.unit and str(tracker.unit)} for tracker in found.trackers]
-        print(json_line({"words": found.words, "chosen_on": half, "units": found.units, "trackers": trackers}))
+        print(json_line({**asdict(found), "trackers": trackers}))
         return
-    rows = [("", "unit", f"first {half:,} words", "the others")]
+    table: list[tuple[str, ...]] = [("", "unit", "first half", "second half")]
     for tracker in found.trackers:
         figures = (f"{value:+.2f}" for value in (tracker.chosen, tracker.checked))
-        rows.append((tracker.feature, *((str(tracker.unit), *figures) if tracker.unit else ("none: it never changes in either half", "", ""))))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
+        table.append(
+            (tracker.feature, *((str(tracker.unit), *figures) if tracker.unit else ("-", "too little of it", "")))
+        )
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 

@@ -134,7 +134,7 @@ class Explanation:
         return unit
 
     def _size(self, layer: int) -> int:
-        return self.layers[layer - 1].memory.shape[1]
+        return int(self.layers[layer - 1].memory.shape[1])
 
     def record(self, unit: Unit | None = None) -> dict[str, Any]:
         """All of it in plain types for JSON, numbers rounded to six digits after the point.
@@ -152,7 +152,10 @@ class Explanation:
                 "surprisal": round(word.surprisal, _DIGITS),
                 "guesses": _guesses(word.guesses),
                 "moved_most": [
-                    {"unit": str(moved), "change": _rounded(self.layers[moved.layer - 1].change[place, moved.number - 1])}
+                    {
+                        "unit": str(moved),
+                        "change": _rounded(self.layers[moved.layer - 1].change[place, moved.number - 1]),
+                    }
                     for moved in self.moved_most_at(place, 3)
                 ],
             }
@@ -226,8 +229,8 @@ def explain(
     shown = np.concatenate([state.hidden[-1][None], traces[-1].hidden])  # (T + 1, H) before each word, and at the end
     surprisals, guesses = _expected(predictor, shown, ids, config.k, position or SentencePosition())
     words = [
-        ExplainedWord(token.word, token.token_id != UNKNOWN_ID, *expected)
-        for token, *expected in zip(tokens, surprisals, guesses[:-1], strict=True)
+        ExplainedWord(token.word, token.token_id != UNKNOWN_ID, surprisal, guessed)
+        for token, surprisal, guessed in zip(tokens, surprisals, guesses[:-1], strict=True)
     ]
     layers = [
         _reading(trace, *((trace.cell, cell) if predictor.network.kind == "lstm" else (trace.hidden, hidden)))

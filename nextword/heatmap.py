@@ -1,8 +1,8 @@
 """What `explain` found, drawn: words across, guesses, gates and units down, every value a number on a colour.
 
-The number says all that the colour says, so that the drawing can be read without colour, and off a terminal it has none.
-Values are in hundredths. A colour is the brighter the more it stands for, and brings the colour of its letters along, so
-that it can be read on a dark background and on a light one. What does not fit the width goes on in another block below.
+The number says all that the colour says, so that the drawing can be read without colour, as it is off a terminal.
+Values are in hundredths. A colour is the brighter the more it stands for, and brings the colour of its letters along,
+so that it can be read on a dark background and on a light one. What does not fit the width goes on in a block below.
 Knows explanations, characters and colours; `rich` draws only where there are colours to show.
 """
 
@@ -94,7 +94,9 @@ _GATES = {
         Gate("output", "showed o", "showed: the output gate o, how much of the memory the next layer saw"),
     ],
     "gru": [
-        Gate("update", "renewed 1-z", "renewed: 1 - the update gate z, how much new took the place of old", inverted=True),
+        Gate(
+            "update", "renewed 1-z", "renewed: 1 - the update gate z, how much new took the place of old", inverted=True
+        ),
         Gate("reset", "used r", "used: the reset gate r, how much of the old the new was made from"),
         Gate("candidate", "new n", "new: the candidate n, what was to be added", signed=True),
     ],
@@ -131,10 +133,16 @@ class HeatMap:
     keys: list[Row]
     legend: list[str]
 
-    def lines(self, width: int) -> Iterator[list[Cell]]:
-        """The drawing in lines of `width` characters (or of one word, if that is wider), each a list of pieces."""
+    def lines(self, width: int, coloured: bool) -> Iterator[list[Cell]]:
+        """The drawing in lines, each a list of pieces.
+
+        Args:
+            width: Characters in a line; where not even a word fits beside the labels, there are more.
+            coloured: Whether colours are shown, and so have to be explained.
+        """
         margin = max(cell_len(row.label) for row in [*self.rows, *self.keys]) + 1
-        widths = [max(cell_len(cell.text) for cell in column) for column in zip(*(row.cells for row in self.rows), strict=True)]
+        columns = zip(*(row.cells for row in self.rows), strict=True)
+        widths = [max(cell_len(cell.text) for cell in column) for column in columns]
         begin = 0
         while begin < len(widths):
             end, used = begin + 1, margin + widths[begin]
@@ -145,7 +153,7 @@ class HeatMap:
                 yield _line(row.label, margin, zip(row.cells[begin:end], widths[begin:end], strict=True))
             yield []
             begin = end
-        for key in self.keys:
+        for key in self.keys if coloured else []:
             yield _line(key.label, margin, [(cell, cell_len(cell.text)) for cell in key.cells])
         for paragraph in self.legend:
             yield from ([Cell(line)] for line in textwrap.wrap(paragraph, max(width, 20)))
@@ -180,7 +188,7 @@ def of_layers(explanation: Explanation, units: int) -> HeatMap:
         f"Of a layer, means of all its units. {_meanings(gates)}"
         f"moved: how far the memory ({memory}) of a unit went with the word, up or down."
         f"{'' if gates else ' ' + _NO_GATES}",
-        f"moved most: which unit did, as layer:unit. unit: the memory, {shown}, of those that moved most over all words.",
+        f"moved most: which unit did, as layer:unit. unit: the memory, {shown}, of those that did over all words.",
     ]
     return HeatMap(rows, [_ONE_WAY_KEY, *([_TWO_WAYS_KEY] if units else [])], [_expected_legend(explanation), *legend])
 
@@ -258,9 +266,9 @@ def _meanings(gates: Sequence[Gate]) -> str:
 
 def _expected_legend(explanation: Explanation) -> str:
     return (
-        "Numbers are hundredths, but for the bits. bits: the surprisal, how unexpected the word was; a blind guess among "
-        f"{explanation.vocabulary_size:,} words has {math.log2(explanation.vocabulary_size):.1f}. guess: what was "
-        "likeliest in the word's place, and its probability."
+        "Numbers are hundredths, but for the bits. bits: the surprisal, how unexpected the word was; a blind guess "
+        f"among {explanation.vocabulary_size:,} words has {math.log2(explanation.vocabulary_size):.1f}. guess: what "
+        "was likeliest in the word's place, and its probability."
     )
 
 
@@ -293,8 +301,9 @@ _TWO_WAYS_KEY = Row("-100 to 100", _values(np.linspace(-1, 1, 9, dtype=np.float3
 
 def show(drawing: HeatMap) -> None:
     """Print a drawing as wide as the terminal (off one $COLUMNS, or 80), with colours on a terminal that has them."""
-    lines = drawing.lines(shutil.get_terminal_size().columns)
-    if is_terminal(sys.stdout):
+    coloured = is_terminal(sys.stdout)
+    lines = drawing.lines(shutil.get_terminal_size().columns, coloured)
+    if coloured:
         from rich.console import Console
 
         _print(Console(highlight=False, markup=False, emoji=False, soft_wrap=True), lines)
@@ -319,7 +328,10 @@ def _page(drawing: HeatMap) -> tuple[Console, TerminalTheme]:
     from rich.console import Console
     from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 
-    lines = [[cell._replace(text=_NO_XML.sub("\ufffd", cell.text)) for cell in line] for line in drawing.lines(_PAGE_WIDTH)]
+    lines = [
+        [cell._replace(text=_NO_XML.sub("\ufffd", cell.text)) for cell in line]
+        for line in drawing.lines(_PAGE_WIDTH, coloured=True)
+    ]
     width = max(cell_len("".join(cell.text for cell in line)) for line in lines)
     page = Console(
         record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor", no_color=False
@@ -337,7 +349,7 @@ def _print(console: Console, lines: Iterable[list[Cell]]) -> None:
     for line in lines:
         text = Text(no_wrap=True, overflow="ignore")
         for cell in line:
-            if cell.colour not in styles:
+            if cell.colour and cell.colour not in styles:
                 front, behind = letters_on(cell.colour), cell.colour
                 styles[cell.colour] = Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*behind))
             text.append(cell.text, styles[cell.colour])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from nextword.explanation import Unit
 from nextword.lstm import Array, LSTMNetwork, LSTMState
 from nextword.predictor import Predictor
 from nextword.sentences import SentencePosition
-from nextword.tokenizer import END, WordTokenizer
+from nextword.tokenizer import END, UNKNOWN, WordTokenizer
 
 FEATURES = (
     "inside quotation marks",
@@ -64,12 +65,14 @@ class Search:
     """What was found in a text.
 
     Attributes:
-        words: How many were read, N; the units are chosen on the first half of them.
+        words: How many were read, N, marks and `<eos>` included.
+        first_half: On how many of them the units are chosen.
         units: How many units were compared.
         trackers: One for every feature.
     """
 
     words: int
+    first_half: int
     units: int
     trackers: list[Tracker]
 
@@ -87,8 +90,8 @@ class _Sums:
         if not len(features):
             return
         self._count += len(features)
-        for sums, values in ((self._feature, features), (self._unit, units)):
-            sums += values.sum(axis=0), np.einsum("ij,ij->j", values, values)
+        self._feature += features.sum(axis=0), (features**2).sum(axis=0)
+        self._unit += units.sum(axis=0), (units**2).sum(axis=0)
         self._both += features.T @ units
 
     def correlations(self) -> NDArray[np.float64]:
@@ -120,7 +123,7 @@ def find_trackers(
     if len(ids) < _FEWEST_WORDS:
         reason = f"the text has {len(ids)} words and paragraph ends; to compare them it takes {_FEWEST_WORDS} or more"
         raise CorpusError(reason, "Give it more: nextword explain --find - < story.txt")
-    features = np.fromiter(_features(tokenizer, ids.tolist()), np.dtype((np.float32, len(FEATURES))), len(ids))
+    features = np.fromiter(chain.from_iterable(_features(tokenizer, ids)), np.float32).reshape(len(ids), -1)
     units = [layer.hidden_size for layer in predictor.network.layers]
     halves = [_Sums(len(FEATURES), sum(units)) for _ in range(2)]
     half = len(ids) // 2
@@ -135,9 +138,11 @@ def find_trackers(
     trackers = []
     for row, (feature, column) in enumerate(zip(FEATURES, best.tolist(), strict=True)):
         varies = all(np.ptp(features[part, row]) > 0 for part in (slice(half), slice(half, None)))
-        unit = _unit(units, column) if varies else None
-        trackers.append(Tracker(feature, unit, *(float(r[row, column]) if unit else 0.0 for r in (chosen, checked))))
-    return Search(len(ids), sum(units), trackers)
+        figures = (round(float(found[row, column]), 6) for found in (chosen, checked))
+        trackers.append(
+            Tracker(feature, _unit(units, column), *figures) if varies else Tracker(feature, None, 0.0, 0.0)
+        )
+    return Search(len(ids), half, sum(units), trackers)
 
 
 def _unit(sizes: Sequence[int], column: int) -> Unit:
@@ -149,13 +154,13 @@ def _unit(sizes: Sequence[int], column: int) -> Unit:
     return Unit(layer + 1, column + 1)
 
 
-def _features(tokenizer: WordTokenizer, ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """The values of `FEATURES` once each word is read; marks are no words."""
+def _features(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Iterator[tuple[int, ...]]:
+    """The values of `FEATURES` once each word is read; marks are no words, unknown words are."""
     tokens = tokenizer.words
-    is_word = [tokenizer.is_word(token) for token in tokens]
+    is_word = [token == UNKNOWN or tokenizer.is_word(token) for token in tokens]
     position = SentencePosition()
     brackets = sentence = stop = comma = paragraph = 0
-    for token_id in ids:
+    for token_id in ids.tolist():
         token = tokens[token_id]
         position = position.after(token)
         word = is_word[token_id]
@@ -180,7 +185,7 @@ def _memories(
     """
     parts = max(1, min(_MOST_PARTS, len(ids) // _LEAST_PART))
     length = -(-len(ids) // parts)
-    starts = np.arange(parts) * length
+    starts = np.arange(parts, dtype=np.intp) * length
     now = beginning = LSTMState(*(tuple(np.tile(layer, (parts, 1)) for layer in kind) for kind in state))
     for step in range(-_WARM_UP if parts > 1 else 0, length):
         if step == 0:  # the first part has nothing before it
@@ -188,7 +193,7 @@ def _memories(
                 for layer, values in zip(layers, first, strict=True):
                     layer[0] = values[0]
         places = starts + step
-        now = network.step(ids[np.clip(places, 0, len(ids) - 1)], now)
+        now = network.step(ids[np.clip(places, 0, len(ids) - 1)].astype(np.intp), now)
         if step >= 0:
             there = places < len(ids)
             memory = np.concatenate(now.cell if network.kind == "lstm" else now.hidden, axis=1)
