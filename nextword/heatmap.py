@@ -69,40 +69,8 @@ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_he
 _WIDEST_WORD = 16  # characters of a word that are shown
 _PAGE_WIDTH = 120  # characters in a line of a file
 _NO_XML = re.compile("[\ufffe\uffff]")  # characters that no SVG may have, beside those that `visible` escapes
+
 Colour = tuple[int, int, int]
-# From 0 to 1: viridis (Smith and van der Walt 2015), which those who see few colours can tell apart, too.
-_ONE_WAY: tuple[Colour, ...] = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
-# From -1 to 1: blue over nearly black to red, as "berlin" of Crameri 2018.
-_TWO_WAYS: tuple[Colour, ...] = ((158, 176, 255), (45, 96, 137), (24, 24, 28), (128, 47, 20), (255, 172, 172))
-
-
-class Gate(NamedTuple):
-    """How a gate is shown: in plain words beside the textbook's letter."""
-
-    name: str  # in `config.GATES`
-    label: str
-    meaning: str
-    inverted: bool = False  # one less the activation is shown
-    signed: bool = False  # from -1 to 1, and so with no mean over a layer that says something
-
-
-_GATES = {
-    "lstm": [
-        Gate("forget", "forgot 1-f", "forgot: 1 - the forget gate f, how much of the old was dropped", inverted=True),
-        Gate("input", "let in i", "let in: the input gate i, how much of the new was added"),
-        Gate("candidate", "new g", "new: the candidate g, what was to be added", signed=True),
-        Gate("output", "showed o", "showed: the output gate o, how much of the memory the next layer saw"),
-    ],
-    "gru": [
-        Gate(
-            "update", "renewed 1-z", "renewed: 1 - the update gate z, how much new took the place of old", inverted=True
-        ),
-        Gate("reset", "used r", "used: the reset gate r, how much of the old the new was made from"),
-        Gate("candidate", "new n", "new: the candidate n, what was to be added", signed=True),
-    ],
-    "rnn": [],
-}
-_NO_GATES = "A plain recurrent net has no gates: with every word all of its memory is written anew."
 
 
 class Cell(NamedTuple):
@@ -119,19 +87,90 @@ class Row(NamedTuple):
     cells: list[Cell]
 
 
+class Scale(NamedTuple):
+    """Colours for numbers, evenly spaced from the lowest to the highest; what is beyond has that of the nearer end."""
+
+    low: float
+    high: float
+    anchors: tuple[Colour, ...]
+
+    def colour(self, value: float) -> Colour:
+        """The colour of a number."""
+        last = len(self.anchors) - 1
+        place = min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * last
+        index = min(int(place), last - 1)
+        ends = zip(*self.anchors[index : index + 2], strict=True)
+        red, green, blue = (round(low + (high - low) * (place - index)) for low, high in ends)
+        return red, green, blue
+
+    def cells(self, values: Iterable[float]) -> list[Cell]:
+        """Numbers in hundredths on their colours."""
+        return [Cell(f"{round(100 * value):4d}", self.colour(value)) for value in values]
+
+    def key(self, label: str) -> Row:
+        """What the colours stand for."""
+        return Row(label, self.cells(np.linspace(self.low, self.high, 9).tolist()))
+
+
+# Viridis (Smith and van der Walt 2015), which those who see few colours can tell apart, too.
+SHARES = Scale(0, 1, ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)))
+# Blue over nearly black to red, as "berlin" of Crameri 2018.
+SIGNED = Scale(-1, 1, ((158, 176, 255), (45, 96, 137), (24, 24, 28), (128, 47, 20), (255, 172, 172)))
+
+
+def letters_on(colour: Colour) -> Colour:
+    """Black or white, whichever stands out more (by the relative luminance of WCAG 2)."""
+    linear = [(part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4) for part in colour]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)  # where the contrast with both is 4.6
+
+
+class Gate(NamedTuple):
+    """How a gate is shown: in plain words beside the textbook's letter."""
+
+    name: str  # in `config.GATES`
+    label: str
+    meaning: str
+    inverted: bool = False  # one less the activation is shown
+    signed: bool = False  # from -1 to 1, and so with no mean over a layer that says something
+
+    def cells(self, activations: Array) -> list[Cell]:
+        """(T,) activations as they are shown."""
+        values = 1 - activations if self.inverted else activations
+        return (SIGNED if self.signed else SHARES).cells(values.tolist())
+
+
+_GATES = {
+    "lstm": [
+        Gate("forget", "forgot 1-f", "1 less the forget gate: how much of the old was dropped", inverted=True),
+        Gate("input", "let in i", "the input gate: how much of the new was added"),
+        Gate("candidate", "new g", "the candidate: what the new was", signed=True),
+        Gate("output", "showed o", "the output gate: how much of the memory was let out"),
+    ],
+    "gru": [
+        Gate("update", "renewed 1-z", "1 less the update gate: how much new took the place of old", inverted=True),
+        Gate("reset", "used r", "the reset gate: how much of the old the new was made from"),
+        Gate("candidate", "new n", "the candidate: what the new was", signed=True),
+    ],
+    "rnn": [],
+}
+_NO_GATES = ("no gates", "a plain recurrent net has none: with every word all of its memory is written anew")
+_MEMORY = {"lstm": "the cell state c", "gru": "the hidden state h", "rnn": "the hidden state h"}
+
+
 @dataclass(frozen=True)
 class HeatMap:
     """A drawing, before it is given a width.
 
     Attributes:
         rows: All with as many cells as the first, whose cells are the words.
-        keys: What the colours stand for, a row for each scale.
-        legend: What the labels stand for, in paragraphs.
+        scales: What the colours stand for, a row for each scale.
+        legend: Labels and what they stand for.
     """
 
     rows: list[Row]
-    keys: list[Row]
-    legend: list[str]
+    scales: list[Row]
+    legend: list[tuple[str, str]]
 
     def lines(self, width: int, coloured: bool) -> Iterator[list[Cell]]:
         """The drawing in lines, each a list of pieces.
@@ -140,7 +179,7 @@ class HeatMap:
             width: Characters in a line; where not even a word fits beside the labels, there are more.
             coloured: Whether colours are shown, and so have to be explained.
         """
-        margin = max(cell_len(row.label) for row in [*self.rows, *self.keys]) + 1
+        margin = max(cell_len(row.label) for row in [*self.rows, *self.scales]) + 1
         columns = zip(*(row.cells for row in self.rows), strict=True)
         widths = [max(cell_len(cell.text) for cell in column) for column in columns]
         begin = 0
@@ -153,10 +192,11 @@ class HeatMap:
                 yield _line(row.label, margin, zip(row.cells[begin:end], widths[begin:end], strict=True))
             yield []
             begin = end
-        for key in self.keys if coloured else []:
-            yield _line(key.label, margin, [(cell, cell_len(cell.text)) for cell in key.cells])
-        for paragraph in self.legend:
-            yield from ([Cell(line)] for line in textwrap.wrap(paragraph, max(width, 20)))
+        for scale in self.scales if coloured else []:
+            yield _line(scale.label, margin, [(cell, cell_len(cell.text)) for cell in scale.cells])
+        for label, meaning in self.legend:
+            for place, line in enumerate(textwrap.wrap(meaning, max(width - margin, 20))):
+                yield [Cell(set_cell_size("" if place else label, margin)), Cell(line)]
 
 
 def _line(label: str, margin: int, cells: Iterable[tuple[Cell, int]]) -> list[Cell]:
@@ -175,52 +215,59 @@ def of_layers(explanation: Explanation, units: int) -> HeatMap:
     gates = [gate for gate in _GATES[explanation.cell] if not gate.signed]
     rows = _expectations(explanation)
     for number, layer in enumerate(explanation.layers, 1):
-        gauges = [(gate.label, 1 - layer.mean(gate.name) if gate.inverted else layer.mean(gate.name)) for gate in gates]
-        for place, (label, values) in enumerate([*gauges, ("moved", layer.moved)]):
-            named = f"layer {number} {label}" if place == 0 else f"{'':{len(str(number))}}       {label}"
-            rows.append(_row(named, _values(values)))
+        gauges = [(gate.label, gate.cells(layer.mean(gate.name))) for gate in gates]
+        gauges.append(("moved", SHARES.cells(layer.moved.tolist())))
+        for place, (label, cells) in enumerate(gauges):
+            named = f"layer {number} "
+            rows.append(_row((" " * len(named) if place else named) + label, cells))
     most = [explanation.moved_most_at(place, 1)[0] for place in range(len(explanation.words))]
     rows.append(_row("moved most", [Cell(str(unit)) for unit in most]))
-    for unit in explanation.moved_most(units):
-        rows.append(_row(f"unit {unit}", _values(_shown_memory(explanation, unit), signed=True)))
-    memory, shown = _memory(explanation.cell)
+    drawn = explanation.moved_most(units)
+    scale = _memory_scale([_memory(explanation, unit) for unit in drawn])
+    rows += [_row(f"unit {unit}", scale.cells(_memory(explanation, unit).tolist())) for unit in drawn]
+    memory = _MEMORY[explanation.cell]
     legend = [
-        f"Of a layer, means of all its units. {_meanings(gates)}"
-        f"moved: how far the memory ({memory}) of a unit went with the word, up or down."
-        f"{'' if gates else ' ' + _NO_GATES}",
-        f"moved most: which unit did, as layer:unit. unit: the memory, {shown}, of those that did over all words.",
+        ("layer", f"the mean of all its units; moved: how far their memory, {memory}, went, up or down"),
+        ("moved most", "which unit's memory did, as layer:unit"),
     ]
-    return HeatMap(rows, [_ONE_WAY_KEY, *([_TWO_WAYS_KEY] if units else [])], [_expected_legend(explanation), *legend])
+    legend += (
+        [("unit", f"the memory of one unit, {memory[-1]}; of all units these moved most over all words")]
+        if units
+        else []
+    )
+    scales = [SHARES.key("shares"), *([scale.key("memory")] if units else [])]
+    return HeatMap(rows, scales, [*_expected_legend(explanation), *_gate_legend(gates), *legend])
 
 
 def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
     """Words, coloured by the memory of one unit, and guesses; the unit's gates and memory."""
     layer, column = explanation.layers[unit.layer - 1], unit.number - 1
     gates = _GATES[explanation.cell]
+    values = _memory(explanation, unit)
+    scale = _memory_scale([values])
+    remembered = scale.cells(values.tolist())
     first, *rows = _expectations(explanation)
-    remembered = _values(_shown_memory(explanation, unit), signed=True)
     words = [cell._replace(colour=value.colour) for cell, value in zip(first.cells, remembered, strict=False)]
     rows = [_row("", words), *rows]
-    for gate in gates:
-        values = layer.gates[gate.name][:, column]
-        rows.append(_row(gate.label, _values(1 - values if gate.inverted else values, gate.signed)))
-    memory, shown = _memory(explanation.cell)
-    rows.append(_row("memory", remembered))
-    if explanation.cell == "lstm":
-        rows.append(_row("shown h", _values(layer.hidden[:, column], signed=True)))
+    rows += [_row(gate.label, gate.cells(layer.gates[gate.name][:, column])) for gate in gates]
+    memory = _MEMORY[explanation.cell]
+    rows.append(_row(f"memory {memory[-1]}", remembered))
     legend = [
-        f"Of unit {unit} alone. {_meanings(gates)}memory: {shown} of the {memory}, which colours the words, too."
-        f"{' shown: the hidden state h = o tanh(c).' if explanation.cell == 'lstm' else ''}"
-        f"{'' if gates else ' ' + _NO_GATES}",
+        *_gate_legend(gates),
+        (f"memory {memory[-1]}", f"{memory} of unit {unit}; the words have its colours, too"),
     ]
-    return HeatMap(rows, [_ONE_WAY_KEY, _TWO_WAYS_KEY], [_expected_legend(explanation), *legend])
+    if explanation.cell == "lstm":
+        rows.append(_row("shown h", SIGNED.cells(layer.hidden[:, column].tolist())))
+        legend.append(("shown h", "the hidden state o tanh(c): what was let out"))
+    scales = [SHARES.key("shares"), *([SIGNED.key("new, shown")] if gates else []), scale.key("memory")]
+    return HeatMap(rows, scales, [*_expected_legend(explanation), *legend])
 
 
 def _expectations(explanation: Explanation) -> list[Row]:
     """The rows that say what the model expected, and a last column for what comes next."""
     words = explanation.words
-    blind = math.log2(explanation.vocabulary_size)
-    bits = [Cell(f"{word.surprisal:4.1f}", _colour(word.surprisal / blind)) for word in words]
+    blind = Scale(0, _blind_guess(explanation), SHARES.anchors)
+    bits = [Cell(f"{word.surprisal:4.1f}", blind.colour(word.surprisal)) for word in words]
     guesses = [*(word.guesses for word in words), explanation.upcoming]
     rows = [Row("", [*(Cell(_shortened(word.word)) for word in words), Cell("...")]), _row("bits", bits)]
     for rank in range(max(map(len, guesses))):
@@ -229,17 +276,18 @@ def _expectations(explanation: Explanation) -> list[Row]:
     return rows
 
 
+def _blind_guess(explanation: Explanation) -> float:
+    """Bits of surprisal where all words are equally likely."""
+    return math.log2(explanation.vocabulary_size)
+
+
 def _row(label: str, cells: list[Cell]) -> Row:
     """A row with nothing in the column of what comes next."""
     return Row(label, [*cells, Cell("")])
 
 
-def _values(values: Array, signed: bool = False) -> list[Cell]:
-    return [Cell(f"{round(100 * value):4d}", _colour(value, signed)) for value in values.tolist()]
-
-
 def _guess(guess: Prediction) -> Cell:
-    return Cell(f"{_shortened(guess.word)} {round(100 * guess.probability)}", _colour(guess.probability))
+    return Cell(f"{_shortened(guess.word)} {round(100 * guess.probability)}", SHARES.colour(guess.probability))
 
 
 def _shortened(word: str) -> str:
@@ -248,52 +296,27 @@ def _shortened(word: str) -> str:
     return text if cell_len(text) <= _WIDEST_WORD else f"{set_cell_size(text, _WIDEST_WORD - 1)}\u2026"
 
 
-def _shown_memory(explanation: Explanation, unit: Unit) -> Array:
-    """(T,) from -1 to 1: tanh of a cell state, as in what the cell shows; a hidden state is in these limits anyway."""
-    values = explanation.layers[unit.layer - 1].memory[:, unit.number - 1]
-    squashed: Array = np.tanh(values) if explanation.cell == "lstm" else values
-    return squashed
+def _memory(explanation: Explanation, unit: Unit) -> Array:
+    """(T,) what one unit remembered after each word."""
+    return explanation.layers[unit.layer - 1].memory[:, unit.number - 1]
 
 
-def _memory(cell: str) -> tuple[str, str]:
-    """What the memory is, and what is shown of it."""
-    return ("the cell state c", "tanh(c)") if cell == "lstm" else ("the hidden state h", "h")
+def _memory_scale(values: Sequence[Array]) -> Scale:
+    """Colours for memories: those of -1 to 1, or of as much as the largest of them has."""
+    limit = max([1.0, *(float(np.abs(row).max()) for row in values)])
+    return Scale(-limit, limit, SIGNED.anchors)
 
 
-def _meanings(gates: Sequence[Gate]) -> str:
-    return "".join(f"{gate.meaning}; " for gate in gates)
+def _expected_legend(explanation: Explanation) -> list[tuple[str, str]]:
+    blind = f"a blind guess among {explanation.vocabulary_size:,} words has {_blind_guess(explanation):.1f}"
+    return [
+        ("bits", f"the surprisal, how unexpected the word was; {blind}. All other numbers are hundredths"),
+        ("guess", "what was likeliest in the word's place, and its probability"),
+    ]
 
 
-def _expected_legend(explanation: Explanation) -> str:
-    return (
-        "Numbers are hundredths, but for the bits. bits: the surprisal, how unexpected the word was; a blind guess "
-        f"among {explanation.vocabulary_size:,} words has {math.log2(explanation.vocabulary_size):.1f}. guess: what "
-        "was likeliest in the word's place, and its probability."
-    )
-
-
-# -- colours ---------------------------------------------------------------------------------------------------------
-
-
-def _colour(value: float, signed: bool = False) -> Colour:
-    """The colour of a value from 0 to 1, or from -1 to 1; what is beyond has that of the nearer end."""
-    anchors = _TWO_WAYS if signed else _ONE_WAY
-    place = min(max((value + 1) / 2 if signed else value, 0.0), 1.0) * (len(anchors) - 1)
-    index = min(int(place), len(anchors) - 2)
-    mixed = (low + (high - low) * (place - index) for low, high in zip(*anchors[index : index + 2], strict=True))
-    red, green, blue = map(round, mixed)
-    return red, green, blue
-
-
-def letters_on(colour: Colour) -> Colour:
-    """Black or white, whichever stands out more (relative luminance as in WCAG 2)."""
-    linear = [(part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4) for part in colour]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)  # where both contrasts are equal: 4.6
-
-
-_ONE_WAY_KEY = Row("0 to 100", _values(np.linspace(0, 1, 9, dtype=np.float32)))
-_TWO_WAYS_KEY = Row("-100 to 100", _values(np.linspace(-1, 1, 9, dtype=np.float32), signed=True))
+def _gate_legend(gates: Sequence[Gate]) -> list[tuple[str, str]]:
+    return [(gate.label, gate.meaning) for gate in gates] or [_NO_GATES]
 
 
 # -- where it is drawn -----------------------------------------------------------------------------------------------
