@@ -92,30 +92,30 @@ class Scale(NamedTuple):
 
     low: float
     high: float
-    anchors: tuple[Colour, ...]
+    colours: tuple[Colour, ...]
 
     def colour(self, value: float) -> Colour:
-        """The colour of a number."""
-        last = len(self.anchors) - 1
-        place = min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * last
-        index = min(int(place), last - 1)
-        ends = zip(*self.anchors[index : index + 2], strict=True)
-        red, green, blue = (round(low + (high - low) * (place - index)) for low, high in ends)
-        return red, green, blue
+        """The colour of the step nearest to a number."""
+        place = (value - self.low) / (self.high - self.low)
+        return self.colours[round(min(max(place, 0.0), 1.0) * (len(self.colours) - 1))]
 
     def cells(self, values: Iterable[float]) -> list[Cell]:
         """Numbers in hundredths on their colours."""
         return [Cell(f"{round(100 * value):4d}", self.colour(value)) for value in values]
 
     def key(self, label: str) -> Row:
-        """What the colours stand for."""
-        return Row(label, self.cells(np.linspace(self.low, self.high, 9).tolist()))
+        """What each of the colours stands for."""
+        return Row(label, self.cells(np.linspace(self.low, self.high, len(self.colours)).tolist()))
 
 
-# Viridis (Smith and van der Walt 2015), which those who see few colours can tell apart, too.
-SHARES = Scale(0, 1, ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)))
-# Blue over nearly black to red, as "berlin" of Crameri 2018.
-SIGNED = Scale(-1, 1, ((158, 176, 255), (45, 96, 137), (24, 24, 28), (128, 47, 20), (255, 172, 172)))
+# All colours are among the 256 that most terminals have. From dark purple to yellow, as viridis (Smith and van der Walt
+# 2015), which those who see few colours can tell apart, too.
+_PURPLES = ((95, 0, 95), (95, 0, 135), (95, 0, 175))
+_GREENS = ((0, 95, 175), (0, 135, 175), (0, 175, 175), (0, 215, 135), (95, 255, 95))
+SHARES = Scale(0, 1, (*_PURPLES, *_GREENS, (175, 255, 95), (215, 255, 95), (255, 255, 95)))
+# From light blue over nearly black to light red, as "berlin" of Crameri 2018.
+_BLUES = ((175, 215, 255), (95, 135, 255), (0, 0, 215), (0, 0, 95))
+SIGNED = Scale(-1, 1, (*_BLUES, (28, 28, 28), (95, 0, 0), (175, 0, 0), (255, 95, 95), (255, 175, 175)))
 
 
 def letters_on(colour: Colour) -> Colour:
@@ -227,14 +227,11 @@ def of_layers(explanation: Explanation, units: int) -> HeatMap:
     rows += [_row(f"unit {unit}", scale.cells(_memory(explanation, unit).tolist())) for unit in drawn]
     memory = _MEMORY[explanation.cell]
     legend = [
-        ("layer", f"the mean of all its units; moved: how far their memory, {memory}, went, up or down"),
-        ("moved most", "which unit's memory did, as layer:unit"),
+        ("layer", "the means of its units"),
+        ("moved", f"how far the memory of a unit went, up or down: the change of {memory}"),
+        ("moved most", "the unit that went farthest, as layer:unit"),
+        *([("unit", f"the memory {memory[-1]} of one unit; these moved most over all words")] if units else []),
     ]
-    legend += (
-        [("unit", f"the memory of one unit, {memory[-1]}; of all units these moved most over all words")]
-        if units
-        else []
-    )
     scales = [SHARES.key("shares"), *([scale.key("memory")] if units else [])]
     return HeatMap(rows, scales, [*_expected_legend(explanation), *_gate_legend(gates), *legend])
 
@@ -254,7 +251,7 @@ def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
     rows.append(_row(f"memory {memory[-1]}", remembered))
     legend = [
         *_gate_legend(gates),
-        (f"memory {memory[-1]}", f"{memory} of unit {unit}; the words have its colours, too"),
+        (f"memory {memory[-1]}", f"{memory} of unit {unit}, whose colours the words have, too"),
     ]
     if explanation.cell == "lstm":
         rows.append(_row("shown h", SIGNED.cells(layer.hidden[:, column].tolist())))
@@ -266,7 +263,7 @@ def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
 def _expectations(explanation: Explanation) -> list[Row]:
     """The rows that say what the model expected, and a last column for what comes next."""
     words = explanation.words
-    blind = Scale(0, _blind_guess(explanation), SHARES.anchors)
+    blind = Scale(0, _blind_guess(explanation), SHARES.colours)
     bits = [Cell(f"{word.surprisal:4.1f}", blind.colour(word.surprisal)) for word in words]
     guesses = [*(word.guesses for word in words), explanation.upcoming]
     rows = [Row("", [*(Cell(_shortened(word.word)) for word in words), Cell("...")]), _row("bits", bits)]
@@ -304,7 +301,7 @@ def _memory(explanation: Explanation, unit: Unit) -> Array:
 def _memory_scale(values: Sequence[Array]) -> Scale:
     """Colours for memories: those of -1 to 1, or of as much as the largest of them has."""
     limit = max([1.0, *(float(np.abs(row).max()) for row in values)])
-    return Scale(-limit, limit, SIGNED.anchors)
+    return Scale(-limit, limit, SIGNED.colours)
 
 
 def _expected_legend(explanation: Explanation) -> list[tuple[str, str]]:
@@ -323,16 +320,17 @@ def _gate_legend(gates: Sequence[Gate]) -> list[tuple[str, str]]:
 
 
 def show(drawing: HeatMap) -> None:
-    """Print a drawing as wide as the terminal (off one $COLUMNS, or 80), with colours on a terminal that has them."""
-    coloured = is_terminal(sys.stdout)
-    lines = drawing.lines(shutil.get_terminal_size().columns, coloured)
-    if coloured:
+    """Print a drawing as wide as the terminal (off one $COLUMNS, or 80), with colours on a terminal that has many."""
+    width = shutil.get_terminal_size().columns
+    if is_terminal(sys.stdout):
         from rich.console import Console
 
-        _print(Console(highlight=False, markup=False, emoji=False, soft_wrap=True), lines)
-    else:
-        for line in lines:
-            print("".join(cell.text for cell in line).rstrip())
+        screen = Console(highlight=False, markup=False, emoji=False)
+        if screen.color_system in ("256", "truecolor"):  # with 16, most values would look the same
+            _print(screen, drawing.lines(width, coloured=True))
+            return
+    for line in drawing.lines(width, coloured=False):
+        print("".join(cell.text for cell in line).rstrip())
 
 
 def html(drawing: HeatMap) -> str:
