@@ -182,21 +182,30 @@ class HeatMap:
         margin = max(cell_len(row.label) for row in [*self.rows, *self.scales]) + 1
         columns = zip(*(row.cells for row in self.rows), strict=True)
         widths = [max(cell_len(cell.text) for cell in column) for column in columns]
-        begin = 0
-        while begin < len(widths):
-            end, used = begin + 1, margin + widths[begin]
-            while end < len(widths) and used + 1 + widths[end] <= width:
-                used += 1 + widths[end]
-                end += 1
+        for begin, end in _blocks(widths, width - margin):
             for row in self.rows:
                 yield _line(row.label, margin, zip(row.cells[begin:end], widths[begin:end], strict=True))
             yield []
-            begin = end
         for scale in self.scales if coloured else []:
-            yield _line(scale.label, margin, [(cell, cell_len(cell.text)) for cell in scale.cells])
+            widths = [cell_len(cell.text) for cell in scale.cells]
+            for begin, end in _blocks(widths, width - margin):
+                cells = zip(scale.cells[begin:end], widths[begin:end], strict=True)
+                yield _line("" if begin else scale.label, margin, cells)
         for label, meaning in self.legend:
             for place, line in enumerate(textwrap.wrap(meaning, max(width - margin, 20))):
                 yield [Cell(set_cell_size("" if place else label, margin)), Cell(line)]
+
+
+def _blocks(widths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of the columns that stand side by side in `room` characters, a space between them; one at least."""
+    begin = 0
+    while begin < len(widths):
+        end, used = begin + 1, widths[begin]
+        while end < len(widths) and used + 1 + widths[end] <= room:
+            used += 1 + widths[end]
+            end += 1
+        yield begin, end
+        begin = end
 
 
 def _line(label: str, margin: int, cells: Iterable[tuple[Cell, int]]) -> list[Cell]:
@@ -245,7 +254,7 @@ def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
     remembered = scale.cells(values.tolist())
     first, *rows = _expectations(explanation)
     words = [cell._replace(colour=value.colour) for cell, value in zip(first.cells, remembered, strict=False)]
-    rows = [_row("", words), *rows]
+    rows = [Row("", [*words, first.cells[-1]]), *rows]
     rows += [_row(gate.label, gate.cells(layer.gates[gate.name][:, column])) for gate in gates]
     memory = _MEMORY[explanation.cell]
     rows.append(_row(f"memory {memory[-1]}", remembered))
