@@ -241,7 +241,7 @@ class Repl:
             ((before, line) for before, line, after in reversed(self._lines) if after is now), (None, "")
         )
         if before is None:
-            console.note("there is no line to explain: type one first")
+            console.note("no line was read to get here; type one first")
             return
         from nextword import heatmap
         from nextword.config import ExplainConfig
@@ -250,7 +250,7 @@ class Repl:
         config = ExplainConfig()
         explanation = explain(self._predictor, line, config, before.state, before.position)
         if explanation.cut:
-            console.note(f"only the first {len(explanation.words):,} words are shown")
+            console.note(f"only the first {len(explanation.words):,} words of the line are shown")
         heatmap.show(heatmap.of_layers(explanation, config.units))
 
     def _state(self, argument: str) -> None:

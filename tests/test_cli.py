@@ -20,7 +20,7 @@ import nextword
 from nextword.answers import side_by_side
 from nextword.checkpoint import load_checkpoint
 from nextword.cli import app
-from nextword.config import GenerateConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.config import ExplainConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
 from nextword.generation import Sampler
 from nextword.predictor import Prediction, Predictor
 
@@ -47,12 +47,18 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_there_are_the_commands_a_user_is_told_of() -> None:
-    assert {"train", "predict", "generate", "repl", "filter", "eval", "score", "info"} <= COMMANDS.keys()
+    assert {"train", "predict", "generate", "repl", "filter", "eval", "score", "info", "explain"} <= COMMANDS.keys()
 
 
 @pytest.mark.parametrize(
     ("command", "config"),
-    [("train", ModelConfig), ("train", TrainConfig), ("predict", PredictConfig), ("generate", GenerateConfig)],
+    [
+        ("train", ModelConfig),
+        ("train", TrainConfig),
+        ("predict", PredictConfig),
+        ("generate", GenerateConfig),
+        ("explain", ExplainConfig),
+    ],
 )
 def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:
     options = {parameter.name: parameter for parameter in COMMANDS[command].params}
@@ -520,7 +526,7 @@ def test_nextword_debug_brings_the_traceback_back(run_cli: RunCLI) -> None:
     assert done.returncode != 0
 
 
-@pytest.mark.parametrize(("command", "missing"), [("predict", "text"), ("score", "paths")])
+@pytest.mark.parametrize(("command", "missing"), [("predict", "text"), ("score", "paths"), ("explain", "text")])
 def test_on_a_terminal_a_command_without_text_says_what_to_type(
     monkeypatch: pytest.MonkeyPatch, command: str, missing: str
 ) -> None:

@@ -107,7 +107,17 @@ def assert_nothing_raw(shown: str, terminal: bool) -> None:
     assert "Traceback" not in shown
 
 
-REPL_LINES = [TEXT, f"/save {NAME}", f"/load {NAME}", "/sessions", "/learned", f"/{NAME}", f"/forget {NAME}", "/state"]
+REPL_LINES = [
+    TEXT,
+    f"/save {NAME}",
+    f"/load {NAME}",
+    "/sessions",
+    "/learned",
+    "/explain",
+    f"/{NAME}",
+    f"/forget {NAME}",
+    "/state",
+]
 LINES = "\n".join([TEXT, *HOSTILE, NAME, "["]).encode()
 COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["predict", "-k", "40", TEXT], None),
@@ -119,6 +129,8 @@ COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["generate", TEXT, "--words", "60", "--seed", "1"], None),
     (["generate", "--json", TEXT, "--words", "60", "--seed", "1"], None),
     (["repl", "-k", "40"], "\n".join(REPL_LINES).encode()),
+    (["explain", TEXT], None),
+    (["explain", "--json", "-"], LINES),
     (["filter", "-g"], LINES),
     (["score", "-"], LINES),
     (["score", "--json", "-"], LINES),
