@@ -187,6 +187,26 @@ class GenerateConfig:
         _check_fields(self, "generate")
 
 
+@dataclass(frozen=True)
+class WhyConfig:
+    """Which suggestions `why` explains, and by what.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(3, "How many suggestions to explain.", 1, 100)
+    word: str | None = _setting(None, "Explain this word instead of the likeliest.")
+    by: str = _choice("word", "What is taken out of the text.", "word", "sentence")
+    last: int = _setting(200, "Take out no more than so many of the last words; those before them stay.", 1, 2_000)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "why")
+
+
+Config = ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | WhyConfig
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
@@ -202,9 +222,7 @@ def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterab
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
-def _check_fields(
-    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig, command: str = "train"
-) -> None:
+def _check_fields(config: Config, command: str = "train") -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):
         value = getattr(config, item.name)
