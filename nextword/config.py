@@ -107,7 +107,7 @@ class TrainConfig:
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
-    lr: float = _setting(25.0, "Learning rate at its highest.", 1e-9, 1e6)
+    lr: float = _setting(25.0, "Learning rate at its highest; unset: lower for a GRU and a plain net.", 1e-9, 1e6)
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     sampled_words: int | None = _setting(
         None, "Words of the vocabulary scored in a step, 0 for all; unset: a tenth, at least 1,500.", 0, 2**31
