@@ -195,7 +195,8 @@ def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
     facts = [
         ("checkpoint", f"{checkpoint.path} ({checkpoint.path.stat().st_size / 1e6:.1f} MB)"),
         ("digest", checkpoint.digest),
-        ("network", f"{config.num_layers} LSTM layers of {config.hidden_size}, embedding {config.embedding_dim}"),
+        ("network", f"{config.num_layers} {config.cell.upper()} layers of {config.hidden_size}"),
+        ("embedding", f"{config.embedding_dim}"),
         ("output layer", "tied to the embedding" if config.tied else "of its own"),
         ("parameters", f"{parameters:,}"),
         ("vocabulary", f"{len(checkpoint.tokenizer):,} ({checkpoint.tokenizer.scheme}, {cased})"),
