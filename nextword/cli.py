@@ -220,7 +220,7 @@ def generate(
 
     predictor = Predictor.load(checkpoint)
     if text == "-":
-        text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+        text = console.whole_input()
     sampler = Sampler(predictor, end_of(text), config)
     if sampler.unknown and not quiet and not json:
         console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")

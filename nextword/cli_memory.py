@@ -13,14 +13,14 @@ import typer
 
 from nextword import console
 from nextword.cli_options import CheckpointOption, JsonOption, QuietOption, config_options
-from nextword.config import ExplainConfig
+from nextword.config import ExplainConfig, WhyConfig
 from nextword.errors import UsageError
 
 if TYPE_CHECKING:
     from nextword.explanation import Explanation
     from nextword.predictor import Predictor
 
-memory_commands = typer.Typer()
+memory_commands = typer.Typer(rich_markup_mode=None)
 
 
 @memory_commands.command(epilog="Example: nextword explain 'She speaks fluent French.'")
@@ -64,8 +64,7 @@ def explain(
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
-    if text is None or text == "-":
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    text = console.whole_input() if text is None or text == "-" else text
     if find:
         _find_trackers(predictor, text, json, quiet)
         return
@@ -109,3 +108,36 @@ def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> 
             f"correlations over {found.words:,} words and marks; each unit is the best of {found.units:,} on the first "
             "half, which flatters it; the second half does not"
         )
+
+
+@memory_commands.command(epilog="Example: nextword why 'I grew up in France. I speak fluent'")
+@config_options(WhyConfig)
+def why(
+    text: Annotated[str, typer.Argument(help="What was written so far; '-': stdin.", show_default=False)],
+    *,
+    checkpoint: CheckpointOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Say which earlier words a suggestion owes itself to.
+
+    Each is taken out of the text, the rest is read anew, and the bits are shown by which the suggestion is less likely
+    without it.
+    """
+    config = WhyConfig(**settings)
+    from nextword import influence_view
+    from nextword.answers import end_of
+    from nextword.influence import explain_suggestions
+    from nextword.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint)
+    text = console.whole_input() if text == "-" else text
+    parts, explanations, unknown = explain_suggestions(predictor, end_of(text), config)
+    if json:
+        path = predictor.checkpoint.path
+        influence_view.print_explanations_json(text, config.by, parts, explanations, unknown, path)
+        return
+    if unknown and not quiet:
+        console.note(f"not in the vocabulary: {', '.join(unknown)}")
+    influence_view.show_explanations(parts, explanations)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from nextword import console
-from nextword.config import ExplainConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.config import Config
 from nextword.errors import StorageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.
 
 
 def config_options(
-    *configs: type[ModelConfig] | type[TrainConfig] | type[PredictConfig] | type[GenerateConfig] | type[ExplainConfig],
+    *configs: type[Config],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
 

@@ -107,7 +107,7 @@ class TrainConfig:
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
-    lr: float = _setting(25.0, "Learning rate at its highest.", 1e-9, 1e6)
+    lr: float = _setting(25.0, "Learning rate at its highest; unset: lower for a GRU and a plain net.", 1e-9, 1e6)
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     sampled_words: int | None = _setting(
         None, "Words of the vocabulary scored in a step, 0 for all; unset: a tenth, at least 1,500.", 0, 2**31
@@ -203,6 +203,26 @@ class ExplainConfig:
         _check_fields(self, "explain")
 
 
+@dataclass(frozen=True)
+class WhyConfig:
+    """Which suggestions `why` explains, and by what.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(3, "How many suggestions to explain.", 1, 100)
+    word: str | None = _setting(None, "Explain this word instead of the likeliest.")
+    by: str = _choice("word", "What is taken out of the text.", "word", "sentence")
+    last: int = _setting(200, "Take out no more than so many of the last words; those before them stay.", 1, 2_000)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "why")
+
+
+Config = ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig | WhyConfig
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
@@ -218,10 +238,7 @@ def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterab
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
-def _check_fields(
-    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig,
-    command: str = "train",
-) -> None:
+def _check_fields(config: Config, command: str = "train") -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):
         value = getattr(config, item.name)

@@ -3,7 +3,7 @@
 The number says all that the colour says, so that the drawing can be read without colour, as it is off a terminal.
 Values are in hundredths. A colour is the brighter the more it stands for, and brings the colour of its letters along,
 so that it can be read on a dark background and on a light one. What does not fit the width goes on in a block below.
-Knows explanations, characters and colours; `rich` draws only where there are colours to show.
+Knows explanations and characters; `rich` draws only where there are colours to show.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from nextword.colours import SHARES, SIGNED, Cell, Colour, Row, Scale, letters_on
 from nextword.console import is_terminal, visible
 from nextword.explanation import Explanation, Unit
 from nextword.lstm import Array
@@ -69,60 +70,6 @@ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_he
 _WIDEST_WORD = 16  # characters of a word that are shown
 _PAGE_WIDTH = 120  # characters in a line of a file
 _NO_XML = re.compile("[\ufffe\uffff]")  # characters that no SVG may have, beside those that `visible` escapes
-
-Colour = tuple[int, int, int]
-
-
-class Cell(NamedTuple):
-    """Characters, and the colour behind them; None: whatever the background has."""
-
-    text: str
-    colour: Colour | None = None
-
-
-class Row(NamedTuple):
-    """A label and what stands to the right of it."""
-
-    label: str
-    cells: list[Cell]
-
-
-class Scale(NamedTuple):
-    """Colours for numbers, evenly spaced from the lowest to the highest; what is beyond has that of the nearer end."""
-
-    low: float
-    high: float
-    colours: tuple[Colour, ...]
-
-    def colour(self, value: float) -> Colour:
-        """The colour of the step nearest to a number."""
-        place = (value - self.low) / (self.high - self.low)
-        return self.colours[round(min(max(place, 0.0), 1.0) * (len(self.colours) - 1))]
-
-    def cells(self, values: Iterable[float]) -> list[Cell]:
-        """Numbers in hundredths on their colours."""
-        return [Cell(f"{round(100 * value):4d}", self.colour(value)) for value in values]
-
-    def key(self, label: str) -> Row:
-        """What each of the colours stands for."""
-        return Row(label, self.cells(np.linspace(self.low, self.high, len(self.colours)).tolist()))
-
-
-# All colours are among the 256 that most terminals have. From dark purple to yellow, as viridis (Smith and van der Walt
-# 2015), which those who see few colours can tell apart, too.
-_PURPLES = ((95, 0, 95), (95, 0, 135), (95, 0, 175))
-_GREENS = ((0, 95, 175), (0, 135, 175), (0, 175, 175), (0, 215, 135), (95, 255, 95))
-SHARES = Scale(0, 1, (*_PURPLES, *_GREENS, (175, 255, 95), (215, 255, 95), (255, 255, 95)))
-# From light blue over nearly black to light red, as "berlin" of Crameri 2018.
-_BLUES = ((175, 215, 255), (95, 135, 255), (0, 0, 215), (0, 0, 95))
-SIGNED = Scale(-1, 1, (*_BLUES, (28, 28, 28), (95, 0, 0), (175, 0, 0), (255, 95, 95), (255, 175, 175)))
-
-
-def letters_on(colour: Colour) -> Colour:
-    """Black or white, whichever stands out more (by the relative luminance of WCAG 2)."""
-    linear = [(part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4) for part in colour]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)  # where the contrast with both is 4.6
 
 
 class Gate(NamedTuple):

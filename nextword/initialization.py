@@ -47,7 +47,8 @@ _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
 _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
-_FREE_GAIN, _FREE_GAIN_ABOVE = 10.0, 5.0  # of the other units' candidates, in the first layer and in those above it
+_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # of the other units' candidates:
+# in the first layer, and in those above it
 _CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
 _LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
 _CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
@@ -189,7 +190,7 @@ def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
         layer.get_parameter("bias_hh_l0").zero_()
         hidden = recurrent.shape[1]
         free = slice(before_candidate * hidden + topics, (before_candidate + 1) * hidden)
-        weight[free] *= _FREE_GAIN if index == 0 else _FREE_GAIN_ABOVE
+        weight[free] *= _FREE_GAINS[model.config.cell][index > 0]
         if not topics:
             continue
         gates = _topic_rows(layer, topics)

@@ -54,7 +54,9 @@ class LSTMState(NamedTuple):
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), in the form that cannot overflow."""
-    squashed: Array = 0.5 * (1.0 + np.tanh(0.5 * x))
+    squashed: Array = np.tanh(0.5 * x)
+    squashed += 1.0
+    squashed *= 0.5
     return squashed
 
 

@@ -40,6 +40,7 @@ _SIZES = (
     _Size(2, 512, 10.0),
     _Size(2, 640, 15.0),
 )
+_RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # of the learning rate; at a higher one a plain net diverges
 _NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
 
@@ -73,6 +74,8 @@ def choose(
     """
     if config.epochs is None:
         config = replace(config, epochs=_default_epochs(given.tokens))
+    if "lr" not in asked:
+        config = replace(config, lr=_RATES[model.cell] * config.lr)
     size = _NAMED.get(config.size) or _largest(model.cell, config, given)
     passes = _passes(size, model.cell, config, given)
     topics = 0.25 if model.cell == "lstm" and given.paragraph >= _TOPIC_PARAGRAPH else 0.0

@@ -20,7 +20,7 @@ import nextword
 from nextword.answers import side_by_side
 from nextword.checkpoint import load_checkpoint
 from nextword.cli import app
-from nextword.config import ExplainConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.config import ExplainConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig, WhyConfig
 from nextword.generation import Sampler
 from nextword.predictor import Prediction, Predictor
 
@@ -47,7 +47,8 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_there_are_the_commands_a_user_is_told_of() -> None:
-    assert {"train", "predict", "generate", "repl", "filter", "eval", "score", "info", "explain"} <= COMMANDS.keys()
+    told = {"train", "predict", "generate", "repl", "filter", "eval", "score", "info", "explain", "why"}
+    assert told <= COMMANDS.keys()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_there_are_the_commands_a_user_is_told_of() -> None:
         ("predict", PredictConfig),
         ("generate", GenerateConfig),
         ("explain", ExplainConfig),
+        ("why", WhyConfig),
     ],
 )
 def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:

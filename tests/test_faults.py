@@ -117,6 +117,7 @@ REPL_LINES = [
     f"/{NAME}",
     f"/forget {NAME}",
     "/state",
+    "/why",
 ]
 LINES = "\n".join([TEXT, *HOSTILE, NAME, "["]).encode()
 COMMANDS: list[tuple[list[str], bytes | None]] = [
@@ -133,6 +134,8 @@ COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["explain", "--json", "-"], LINES),
     (["filter", "-g"], LINES),
     (["score", "-"], LINES),
+    (["why", "-k", "20", TEXT], None),
+    (["why", "--by", "sentence", "--json", TEXT], None),
     (["score", "--json", "-"], LINES),
     (["info"], None),
     (["info", "--json"], None),
