@@ -310,9 +310,7 @@ def _page(drawing: HeatMap) -> tuple[Console, TerminalTheme]:
         for line in drawing.lines(_PAGE_WIDTH, coloured=True)
     ]
     width = max(cell_len("".join(cell.text for cell in line)) for line in lines)
-    page = Console(
-        record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor", no_color=False
-    )
+    page = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     _print(page, lines)
     return page, DEFAULT_TERMINAL_THEME
 
