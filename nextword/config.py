@@ -187,6 +187,22 @@ class GenerateConfig:
         _check_fields(self, "generate")
 
 
+@dataclass(frozen=True)
+class MemoryConfig:
+    """What `memory` measures.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    places: int | None = _setting(
+        None, "At how many places of the text; unset: 2,000, with --gradients 500.", 1, 1_000_000_000
+    )
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "memory")
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
@@ -203,7 +219,8 @@ _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bo
 
 
 def _check_fields(
-    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig, command: str = "train"
+    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | MemoryConfig,
+    command: str = "train",
 ) -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):
