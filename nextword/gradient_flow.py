@@ -7,7 +7,7 @@ vanishes. An LSTM's cell is only scaled by the forget gate, and where that is op
 
 The state after a word is what the next word is read with: h of every layer and, in an LSTM, c of every layer.
 What is differentiated is the loss of one word as a function of the whole state d words earlier, the words in between
-being given. So d = 0, the state that the word is predicted from, has a gradient in the last layer's h alone.
+being given.
 
 Knows the torch model; knows nothing of files or screens.
 """
@@ -39,7 +39,7 @@ class Gradient:
     """How much a word's loss depends on the state `distance` words back: means over the places of a sample.
 
     Attributes:
-        distance: d, in words; 0 for the state that the word itself is predicted from.
+        distance: d, in words; the state that the word itself is predicted from would be 0.
         hidden: Euclidean norm of the gradient of the loss, in nats, with respect to h of all layers together.
         cell: Likewise c; None where the cell is no LSTM.
         hidden_relative: `hidden` by what it is one word back; likewise `cell_relative`. None where that is 0.
@@ -81,8 +81,8 @@ def gradient_flow(
         CorpusError: The text is too short for a distance of one word.
     """
     count = len(ids)
-    distances = [0, *(distance for distance in DISTANCES if 2 * distance < count - 1)]
-    if len(distances) == 1:
+    distances = [distance for distance in DISTANCES if 2 * distance < count - 1]
+    if not distances:
         raise CorpusError(
             f"the text has {count} {'token' if count == 1 else 'tokens'}; a gradient one word back needs 4",
             "Name a longer text.",
@@ -98,7 +98,7 @@ def gradient_flow(
         window = np.concatenate([np.full((1, len(block)), END_ID), window])
         sums += gradient_norms(model, window.astype(np.int64), distances).sum(2)
         on_progress(begin * len(window) + window.size, len(chosen) * len(window))
-    columns = [*(sums / len(chosen)).T, *(sums / np.where(sums[1] > 0, sums[1], np.nan)).T]
+    columns = [*(sums / len(chosen)).T, *(sums / np.where(sums[0] > 0, sums[0], np.nan)).T]
     if model.config.cell != "lstm":
         columns[1::2] = [np.full(len(distances), np.nan)] * 2
     figures = [[value if math.isfinite(value) else None for value in column.tolist()] for column in columns]
@@ -125,14 +125,13 @@ def gradient_norms(
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         with torch.no_grad():
             _, state = model(tokens[: -1 - distances[-1]])
-        for far, near in zip(distances[::-1], [*distances[-2::-1], None], strict=True):
-            if far == distances[-1]:
-                state = [(hidden.requires_grad_(), cell.requires_grad_()) for hidden, cell in state]
+        state = [(hidden.requires_grad_(), cell.requires_grad_()) for hidden, cell in state]
+        for far, near in zip(distances[::-1], [*distances[-2::-1], 0], strict=True):
             states.append(state)
-            if near is not None:
+            if far > near:
                 _, state = model(tokens[-1 - far : -1 - near], state)
-        scores = model.output(states[-1][-1][0][0])
-        loss = functional.cross_entropy(scores, tokens[-1], reduction="sum")
+        last_hidden = state[-1][0][0]  # (B, H)
+        loss = functional.cross_entropy(model.output(last_hidden), tokens[-1], reduction="sum")
         inputs = [part for state in states for layer in state for part in layer]
         gradients = torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True)
     squares = np.stack([(gradient[0].double() ** 2).sum(1).cpu().numpy() for gradient in gradients])

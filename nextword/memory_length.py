@@ -2,7 +2,8 @@
 
 A text is predicted three times: with the state carried from start to end (`evaluation`), with the state cleared at each
 sentence, and from the last n words alone. The last is exact and not an approximation: for each word measured, a fresh
-session reads the n words before it and nothing else. That takes 388 words read for one measured, so in a long text only
+session reads the n words before it and nothing else (so it takes them for the beginning of a paragraph, and what it
+gets wrong is the most that the limit can cost a network that was never trained to live with it). That takes 388 words read for one measured, so in a long text only
 a sample of places is; all figures that are compared are of the same places.
 
 Khandelwal, He, Qi and Jurafsky 2018, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use Context", section 4.
@@ -102,17 +103,22 @@ class MemoryWorth:
 
 @dataclass(frozen=True)
 class HalfLife:
-    """In how many words half of what a unit of a layer remembers is gone: the quartiles of its units.
+    """In how many words half of what a unit holds is gone, for the units of a layer.
 
-    -ln 2 / (mean of ln f) for each unit, where f is its forget gate, or, for a GRU, its update gate: after w words with
-    that mean, exp(w * mean ln f) of a memory is left. A unit whose gate stays at 1 is given 700 million words.
+    -ln 2 / (mean of ln f over the words read) for each unit, where f is its forget gate, or, for a GRU, its update
+    gate: of what stood in it w words ago, exp(w * mean of ln f) is left, the product of all its gates since.
+    A unit whose gate stays at 1 is given 700 million words.
+
+    Attributes:
+        layer: From 1.
+        gate: Which gate f is.
+        quantiles: Words; a quarter of the layer's units have less than the first, then the median, three quarters,
+            nine tenths, and the longest of all.
     """
 
-    layer: int  # from 1
+    layer: int
     gate: str
-    lower: float  # words
-    median: float
-    upper: float
+    quantiles: tuple[float, ...]
 
 
 def memory_worth(
@@ -280,6 +286,6 @@ def half_lives(network: LSTMNetwork, ids: NDArray[np.int32]) -> list[HalfLife]:
             sums[layer] += np.log(np.maximum(trace.gates[gate].astype(np.float64), 1e-38)).sum(0)
     lives = [math.log(2) / np.maximum(-logs / len(ids), 1e-9) for logs in sums]
     return [
-        HalfLife(layer, gate, *np.quantile(words, (0.25, 0.5, 0.75)).tolist())
+        HalfLife(layer, gate, tuple(np.quantile(words, (0.25, 0.5, 0.75, 0.9, 1)).tolist()))
         for layer, words in enumerate(lives, start=1)
     ]
