@@ -2,9 +2,9 @@
 
 A text is predicted three times: with the state carried from start to end (`evaluation`), with the state cleared at each
 sentence, and from the last n words alone. The last is exact and not an approximation: for each word measured, a fresh
-session reads the n words before it and nothing else (so it takes them for the beginning of a paragraph, and what it
-gets wrong is the most that the limit can cost a network that was never trained to live with it). That takes 388 words read for one measured, so in a long text only
-a sample of places is; all figures that are compared are of the same places.
+session reads the n words before it and nothing else. It takes them for the beginning of a paragraph, so what it gets
+wrong is the most that the limit can cost: the network was never trained to live with it. And it reads 396 words for one
+measured, so in a long text only a sample of places is; all figures that are compared are of the same places.
 
 Khandelwal, He, Qi and Jurafsky 2018, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use Context", section 4.
 
