@@ -182,7 +182,7 @@ def memory_worth(
         cleared=_worth([cleared], keys),
         places=len(chosen),
         compared=compared,
-        effective_memory=_effective_memory(compared),
+        effective_memory=effective_memory(compared),
         seconds=time.perf_counter() - began,
     )
 
@@ -253,7 +253,7 @@ def _compare(
     return Compared(remembered, words, _worth([figures], keys), float(differences.mean()), error)
 
 
-def _effective_memory(compared: list[Compared]) -> int | None:
+def effective_memory(compared: list[Compared]) -> int | None:
     """See `MemoryWorth`: what Khandelwal et al. call the effective context size, where they give 1 to 2 %."""
     enough = None
     for limited in reversed(compared[:-2]):
