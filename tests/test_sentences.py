@@ -30,7 +30,7 @@ def test_starts_in_arrays_are_the_starts_token_by_token(portions: list[list[int]
         ["the cat sat .", "it was late !", "who knows ?"],
         [f"the cat sat . {END}", f"it was {END}", "late"],
         ["really ? ! ...", "yes ."],
-        ["mr . mcdonald and j . were late .", "so i . said it"],
+        ["mr . mcdonald and j . were late .", "so said i .", "we left"],
         ['" it is late . "', "the cat sat ."],
         ['anna said , " it is late . "', "she left ."],
         ['anna said : " where is it ? " and left .', "she did"],
