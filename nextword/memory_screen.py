@@ -38,10 +38,10 @@ def show_worth(memory: MemoryWorth, lives: Sequence[HalfLife], as_json: bool) ->
         [("carried on", *_figures(memory.carried)), ("cleared at each sentence", *_figures(memory.cleared))],
     )
     places = "all of them" if memory.places == memory.tokens else f"{memory.places:,} of them, spread evenly"
-    print(f"\nAt {places} (± one standard error):")
+    print(f"\nAt {places}; bits a word more than with all, ± standard error:")
     most = max(*(row.bits_more for row in memory.compared), 1e-9)
     _table(
-        ("remembered", *_NAMES, "bits a word more", ""),
+        ("remembered", *_NAMES, "bits more", ""),
         [(_remembered(row), *_figures(row.worth), _with_error(row), row.bits_more / most) for row in memory.compared],
     )
     print(f"\nEffective memory: {_effective(memory)}.\n")
@@ -134,7 +134,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str | float]]) -> No
     bars = len(columns) - len(texts)
     longest = 0
     if bars and console.is_terminal(sys.stdout):
-        left = shutil.get_terminal_size().columns - sum(widths) - 2 * len(columns)
+        left = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(columns) - 1)
         longest = min(max(left // bars, 0), _LONGEST_BAR)
     for row in zip(*columns, strict=True):
         line = []
