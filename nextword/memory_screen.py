@@ -38,7 +38,7 @@ def show_worth(memory: MemoryWorth, lives: Sequence[HalfLife], as_json: bool) ->
         [("carried on", *_figures(memory.carried)), ("cleared at each sentence", *_figures(memory.cleared))],
     )
     places = "all of them" if memory.places == memory.tokens else f"{memory.places:,} of them, spread evenly"
-    print(f"\nAt {places}; bits a word more than with all, ± standard error:")
+    print(f"\nAt {places}; bits a word, ± standard error:")
     most = max(*(row.bits_more for row in memory.compared), 1e-9)
     _table(
         ("remembered", *_NAMES, "bits more", ""),

@@ -233,7 +233,7 @@ def test_a_terminal_gets_bars_that_fit(
     tokenizer = predictor.tokenizer
     worth = memory_worth(a_model(tokenizer, "rnn"), tokenizer, [make_text(60, seed=4)], places=5)
     # Texts of millions of words and perplexities of a network that knows nothing.
-    worth = replace(worth, tokens=12_345_678, carried=replace(worth.carried, perplexity=123_456.78))
+    worth = replace(worth, tokens=12_345_678, places=1_000_000, carried=replace(worth.carried, perplexity=123_456.78))
     memory_screen.show_worth(worth, half_lives(predictor.network, np.zeros(3, np.int32)), as_json=False)
     memory_screen.show_worth(worth, [], as_json=False)
     shown = capsys.readouterr().out
