@@ -130,7 +130,7 @@ def memory_worth(
 ) -> MemoryWorth:
     """Predict `texts` with all, with some and with little of the memory.
 
-    The time grows with the places (some 100 a second with two layers of 256 on two cores) and, slowly, with the text;
+    The time grows with the places (some 60 a second on one core, with two layers of 320) and, slowly, with the text;
     the working memory by some 50 bytes a token.
 
     Args:
