@@ -220,7 +220,25 @@ class WhyConfig:
         _check_fields(self, "why")
 
 
-Config = ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig | WhyConfig
+@dataclass(frozen=True)
+class MemoryConfig:
+    """What `memory` measures.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    places: int | None = _setting(
+        None, "At how many places of the text; unset: 2,000, with --gradients 500.", 1, 1_000_000_000
+    )
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "memory")
+
+
+Config = (
+    ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig | WhyConfig | MemoryConfig
+)
 
 
 def is_file_name(name: str) -> bool:

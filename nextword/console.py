@@ -105,14 +105,14 @@ def show_predictions(predictions: Sequence[Prediction]) -> None:
             Text(f"{rank:>3}", style="dim"),
             Text(visible(prediction.word), style="bold"),
             Text(f"{prediction.probability:.1%}"),
-            Text(_bar(prediction.probability / largest), style="cyan"),
+            Text(bar(prediction.probability / largest), style="cyan"),
         )
     screen().print(table)
 
 
-def _bar(share: float) -> str:
-    """A bar of `share` (0 to 1) of the full width, in eighths of a character."""
-    eighths = round(share * _BAR_WIDTH * 8)
+def bar(share: float, width: int = _BAR_WIDTH) -> str:
+    """A bar of `share` (0 to 1) of `width` characters, in eighths of one."""
+    eighths = round(share * width * 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 

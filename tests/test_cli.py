@@ -20,7 +20,15 @@ import nextword
 from nextword.answers import side_by_side
 from nextword.checkpoint import load_checkpoint
 from nextword.cli import app
-from nextword.config import ExplainConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig, WhyConfig
+from nextword.config import (
+    ExplainConfig,
+    GenerateConfig,
+    MemoryConfig,
+    ModelConfig,
+    PredictConfig,
+    TrainConfig,
+    WhyConfig,
+)
 from nextword.generation import Sampler
 from nextword.predictor import Prediction, Predictor
 
@@ -60,6 +68,7 @@ def test_there_are_the_commands_a_user_is_told_of() -> None:
         ("generate", GenerateConfig),
         ("explain", ExplainConfig),
         ("why", WhyConfig),
+        ("memory", MemoryConfig),
     ],
 )
 def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:
