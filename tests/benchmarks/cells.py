@@ -8,7 +8,7 @@ weights that `--cell` brings along. Networks that stand in FOLDER already are no
 
 Then a table for each question, its figures means over the seeds, with the least and the largest:
 
-- the perplexity of the text held out, and the rank of the word that ends a sentence about clouds;
+- the perplexity of the text held out; the rank of the word that ends a sentence about clouds, and what it owes them;
 - what the memory is worth: bits a word more where it is limited, and the effective memory (`nextword memory`);
 - how far back the gradient of a word's loss reaches, relative to one word back (`nextword memory --gradients`);
 - the language of a country that was named at growing distance: how often it is among the first three words, and by how
@@ -25,10 +25,11 @@ import numpy as np
 from countries import LANGUAGES
 
 from nextword import Predictor
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import ModelConfig, TrainConfig, WhyConfig
 from nextword.corpus import held_out_text
 from nextword.evaluation import encode, load_model
 from nextword.gradient_flow import gradient_flow
+from nextword.influence import explain_suggestions
 from nextword.memory_length import memory_worth
 from nextword.trainer import train
 
@@ -40,7 +41,7 @@ NETWORKS = {
     "LSTM with topics": ModelConfig(cell="lstm", hidden_size=256),
 }
 ASKED = {"cell", "embedding_dim", "hidden_size", "num_layers", "topic_share"}
-WIDTH = 30  # of a column
+WIDTH = 33  # of a column
 CLOUDS = "The clouds are in the"
 BEGINNINGS = [
     "I grew up in {}.",
@@ -106,7 +107,9 @@ def prediction(predictor: Predictor) -> Figures:
     """How well the text held out is predicted, and a sentence about clouds."""
     suggested = [one.word for one in predictor.predict(CLOUDS, k=len(predictor.tokenizer))]
     perplexity = predictor.checkpoint.training["validation_perplexity"]
-    return {"perplexity": perplexity, "rank of 'sky'": suggested.index("sky") + 1}
+    parts, [sky], _ = explain_suggestions(predictor, CLOUDS, WhyConfig(word="sky"))
+    owed = sky.bits[[part.text for part in parts].index("clouds")]
+    return {"perplexity": perplexity, "'sky': rank": suggested.index("sky") + 1, "'sky': bits from 'clouds'": owed}
 
 
 def memory(predictor: Predictor, places: int) -> Figures:
