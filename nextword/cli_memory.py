@@ -138,19 +138,19 @@ def why(
     config = WhyConfig(**settings)
     from nextword import influence_view
     from nextword.answers import end_of
-    from nextword.influence import explain_suggestions
+    from nextword.influence import why_likeliest
     from nextword.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
     text = console.whole_input() if text == "-" else text
-    parts, explanations, unknown = explain_suggestions(predictor, end_of(text), config)
+    parts, influences, unknown = why_likeliest(predictor, end_of(text), config)
     if json:
         path = predictor.checkpoint.path
-        influence_view.print_explanations_json(text, config.by, parts, explanations, unknown, path)
+        influence_view.print_influences_json(text, config.by, parts, influences, unknown, path)
         return
     if unknown and not quiet:
         console.note(f"not in the vocabulary: {', '.join(unknown)}")
-    influence_view.show_explanations(parts, explanations)
+    influence_view.show_influences(parts, influences)
 
 
 @memory_commands.command(epilog="Example: nextword memory letters/ -c checkpoints/everyday.safetensors")

@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Influence:
     """What one suggestion owes to each part of the text before it.
 
     Attributes:
@@ -56,9 +56,7 @@ class Explanation:
     bits: NDArray[np.float64]
 
 
-def explain_suggestions(
-    predictor: Predictor, text: str, config: WhyConfig
-) -> tuple[list[Part], list[Explanation], list[str]]:
+def why_likeliest(predictor: Predictor, text: str, config: WhyConfig) -> tuple[list[Part], list[Influence], list[str]]:
     """The parts of `text`, what each of the likeliest next words owes to them, and the words that are unknown.
 
     Raises:
@@ -73,12 +71,12 @@ def explain_suggestions(
         wanted = [config.word]
     else:
         wanted = [one.word for one in predictor.top(predictor.distribution(state), config.k, position.at_start)]
-    return *explain_words(predictor, predictor.initial_state, encoded, wanted, config), encoded.unknown
+    return *why_words(predictor, predictor.initial_state, encoded, wanted, config), encoded.unknown
 
 
-def explain_words(
+def why_words(
     predictor: Predictor, state: LSTMState, encoded: Encoded, words: Sequence[str], config: WhyConfig
-) -> tuple[list[Part], list[Explanation]]:
+) -> tuple[list[Part], list[Influence]]:
     """What each of `words`, coming next, owes to the parts of a text.
 
     Args:
@@ -102,12 +100,12 @@ def explain_words(
     log2 = _log2(predictor, texts, predictor.read(encoded.ids[:before], state), targets)
     parts = [Part("".join(pieces[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
     return parts, [
-        Explanation(word, float(whole), whole - without)
+        Influence(word, float(whole), whole - without)
         for word, whole, without in zip(words, log2[0], log2[1:].T, strict=True)
     ]
 
 
-def explain_session(session: Session, k: int) -> tuple[list[Part], list[Explanation]] | None:
+def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]] | None:
     """What each of the `k` words that a session suggests owes to the words read last.
 
     The last part is what the session has learned from them: by how much that makes the word likelier than the model
@@ -119,15 +117,15 @@ def explain_session(session: Session, k: int) -> tuple[list[Part], list[Explanat
     predictor, suggestions = session.predictor, session.suggest(k)
     ids = [predictor.tokenizer.token_id(predictor.tokenizer.normalize(suggestion.word)) for suggestion in suggestions]
     known = [suggestion.word for suggestion, token_id in zip(suggestions, ids, strict=True) if token_id is not None]
-    parts, explanations = explain_words(predictor, *recent, known, WhyConfig())
-    alone = {explanation.word: explanation for explanation in explanations}
+    parts, influences = why_words(predictor, *recent, known, WhyConfig())
+    alone = {influence.word: influence for influence in influences}
     nothing = np.zeros(len(parts))
     explained = []
     for suggestion in suggestions:
         of_model = alone.get(suggestion.word)
         bits = of_model.bits if of_model else nothing
         learned = suggestion.log2 - (of_model.log2 if of_model else -math.inf)
-        explained.append(Explanation(suggestion.word, suggestion.log2, np.append(bits, learned)))
+        explained.append(Influence(suggestion.word, suggestion.log2, np.append(bits, learned)))
     return [*parts, Part("what was learned", 0)], explained
 
 

@@ -261,10 +261,10 @@ class Repl:
         heatmap.show(heatmap.of_layers(explanation, config.units))
 
     def _why(self, argument: str) -> None:
-        from nextword.influence import explain_session
+        from nextword.influence import why_suggested
         from nextword.influence_view import summary
 
-        explained = explain_session(self.session, self.k)
+        explained = why_suggested(self.session, self.k)
         if explained is None:
             console.note("nothing was read since this session was opened")
             return

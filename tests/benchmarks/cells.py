@@ -29,7 +29,7 @@ from nextword.config import ModelConfig, TrainConfig, WhyConfig
 from nextword.corpus import held_out_text
 from nextword.evaluation import encode, load_model
 from nextword.gradient_flow import gradient_flow
-from nextword.influence import explain_suggestions
+from nextword.influence import why_likeliest
 from nextword.memory_length import memory_worth
 from nextword.trainer import train
 
@@ -107,7 +107,7 @@ def prediction(predictor: Predictor) -> Figures:
     """How well the text held out is predicted, and a sentence about clouds."""
     suggested = [one.word for one in predictor.predict(CLOUDS, k=len(predictor.tokenizer))]
     perplexity = predictor.checkpoint.training["validation_perplexity"]
-    parts, [sky], _ = explain_suggestions(predictor, CLOUDS, WhyConfig(word="sky"))
+    parts, [sky], _ = why_likeliest(predictor, CLOUDS, WhyConfig(word="sky"))
     owed = sky.bits[[part.text for part in parts].index("clouds")]
     return {"perplexity": perplexity, "'sky': rank": suggested.index("sky") + 1, "'sky': bits from 'clouds'": owed}
 
