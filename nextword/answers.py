@@ -15,15 +15,22 @@ from nextword.lstm import Array, LSTMState
 from nextword.predictor import NewWord, Prediction, Predictor, at_temperature
 from nextword.sentences import SentencePosition
 from nextword.session import Session
+from nextword.tokenizer import WordTokenizer
 
 _MOST_TEXTS = 1024  # read side by side; their states are a few kilobytes each
-_LONGEST = 1 << 17  # characters of one text, some 25,000 words; of what came before them nothing is left in a memory
+_MOST_TOKENS = 2_048  # of one text are read; of what came before them, rounding leaves nothing in a memory
+_LONGEST = 1 << 15  # characters of one text are looked at for them
 _MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
-def end_of(text: str) -> str:
-    """The end of a very long text, from a space on."""
-    return text if len(text) <= _LONGEST else text[-_LONGEST:].partition(" ")[2] or text[-_LONGEST:]
+def end_of(text: str, tokenizer: WordTokenizer) -> str:
+    """What is read of a text: all of it, or its last 2,048 tokens; of no more than 32,768 characters, from a space on.
+
+    A line of nothing but backslashes, each of them a token, is then answered in a fraction of a second, as any other.
+    """
+    if len(text) > _LONGEST:
+        text = text[-_LONGEST:].partition(" ")[2] or text[-_LONGEST:]
+    return tokenizer.ending(text, _MOST_TOKENS)
 
 
 class Answer(NamedTuple):
@@ -32,33 +39,36 @@ class Answer(NamedTuple):
     text: str
     predictions: list[Prediction]
     unknown: list[str]  # words of the text that are not in the vocabulary
+    read: int  # characters of its end that were read: all, unless it is very long
 
 
 def in_session(session: Session, text: str, config: PredictConfig) -> Answer:
     """Read `text` on from where `session` is, and answer; an unfinished last word (`complete`) is not read.
 
-    Of a text of more than 131,072 characters only the last are read.
+    Of a very long text only the end is read; see `end_of`.
     """
     predictor = session.predictor
-    text_read, prefix = _split(predictor, end_of(text), config)
+    end = end_of(text, predictor.tokenizer)
+    text_read, prefix = _split(predictor, end, config)
     unknown = session.feed(text_read)
     now = session.moment
     new_words = now.new_words if session.adapt else ()
     predictions = _predictions(predictor, now.state, now.position, session.distribution(), prefix, config, new_words)
-    return Answer(text, predictions, unknown)
+    return Answer(text, predictions, unknown, len(end))
 
 
 def side_by_side(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
     """Answer for each of `texts`, in order, as a fresh session that does not adapt would: to about 1e-7.
 
-    Of a text of more than 131,072 characters only the last are read.
+    Of a very long text only the end is read; see `end_of`.
     """
     for begin in range(0, len(texts), _MOST_TEXTS):
         yield from _batch(predictor, texts[begin : begin + _MOST_TEXTS], config)
 
 
 def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
-    split = [_split(predictor, end_of(text), config) for text in texts]
+    ends = [end_of(text, predictor.tokenizer) for text in texts]
+    split = [_split(predictor, end, config) for end in ends]
     encoded = predictor.tokenizer.encode_many([text_read for text_read, _ in split])
     states = predictor.network.read_side_by_side([text.ids for text in encoded], predictor.initial_state)
     words = predictor.tokenizer.words
@@ -70,7 +80,7 @@ def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) ->
         position = SentencePosition().after_all(words[token_id] for token_id in encoded[place].ids)
         prefix = split[place][1]
         predictions = _predictions(predictor, states.rows(place), position, expected[row], prefix, config)
-        yield Answer(text, predictions, encoded[place].unknown)
+        yield Answer(text, predictions, encoded[place].unknown, len(ends[place]))
 
 
 def _split(predictor: Predictor, text: str, config: PredictConfig) -> tuple[str, str]:

@@ -33,7 +33,7 @@ from nextword.cli_options import (
     texts_to_measure,
 )
 from nextword.config import AdaptConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
-from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
+from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def predict(
 ) -> None:
     """Say which words are likely to come next.
 
-    Of a line of more than 131,072 characters only the last are read.
+    Of a very long line only the end is read, 2,048 words and marks, and a note says so.
     """
     config = PredictConfig(**settings)
     piped = text == "-" or (text is None and not sys.stdin.isatty())
@@ -180,7 +180,9 @@ def predict(
                 answers = (in_session(kept, line, config) for line in lines)
             else:
                 answers = side_by_side(predictor, lines, config)
-            for line, predictions, unknown in answers:
+            for line, predictions, unknown, read in answers:
+                if not quiet:
+                    console.note_end_read(len(line), read)
                 if json:
                     console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
                     continue
@@ -212,7 +214,7 @@ def generate(
 ) -> None:
     """Go on with a text, word after word drawn at random from the likely ones.
 
-    Of a text of more than 131,072 characters only the last are read.
+    Of a very long text only the end is read, 2,048 words and marks, and a note says so.
     """
     config = GenerateConfig(**settings)
     from nextword.answers import end_of
@@ -222,7 +224,10 @@ def generate(
     predictor = Predictor.load(checkpoint)
     if text == "-":
         text = console.whole_input()
-    sampler = Sampler(predictor, end_of(text), config)
+    end = end_of(text, predictor.tokenizer)
+    sampler = Sampler(predictor, end, config)
+    if not quiet:
+        console.note_end_read(len(text), len(end))
     if sampler.unknown and not quiet and not json:
         console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
     if json:
@@ -391,6 +396,8 @@ def main() -> None:
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
         code = _fail(error, str(error), "", StorageError.exit_code)
+    except MemoryError as error:
+        code = _fail(error, "there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code)
     try:
         sys.stdout.flush()
     except OSError:

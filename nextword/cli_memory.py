@@ -133,7 +133,7 @@ def why(
     """Say which earlier words a suggestion owes itself to.
 
     Each is taken out of the text, the rest is read anew, and the bits are shown by which the suggestion is less likely
-    without it.
+    without it. Of a text of more than 2,048 words and marks only the last are read.
     """
     config = WhyConfig(**settings)
     from nextword import influence_view
@@ -143,11 +143,14 @@ def why(
 
     predictor = Predictor.load(checkpoint)
     text = console.whole_input() if text == "-" else text
-    parts, influences, unknown = why_likeliest(predictor, end_of(text), config)
+    end = end_of(text, predictor.tokenizer)
+    parts, influences, unknown = why_likeliest(predictor, end, config)
     if json:
         path = predictor.checkpoint.path
         influence_view.print_influences_json(text, config.by, parts, influences, unknown, path)
         return
+    if not quiet:
+        console.note_end_read(len(text), len(end))
     if unknown and not quiet:
         console.note(f"not in the vocabulary: {', '.join(unknown)}")
     influence_view.show_influences(parts, influences)

@@ -77,6 +77,12 @@ def note(text: str) -> None:
     print(f"Note: {visible(text)}", file=sys.stderr)
 
 
+def note_end_read(characters: int, read: int) -> None:
+    """A remark if of a very long text only the end is read."""
+    if read < characters:
+        note(f"of {characters:,} characters only the last {read:,} are read; what came before has faded")
+
+
 def error(message: str, hint: str) -> None:
     """What went wrong and what mends it, a line each, on stderr."""
     print(f"Error: {visible(message)}", file=sys.stderr)

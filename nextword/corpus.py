@@ -244,9 +244,8 @@ class _Decoder:
                 raise _unreadable(self._path, error) from error
             yield self._text(block)
         if self._nul is not None:
-            raise CorpusError(
-                f"{self._path} is not a text file (NUL at character {self._nul})", "Name plain text files."
-            )
+            hint = "Name plain text files; a text with two bytes a character needs --encoding utf-16-le."
+            raise CorpusError(f"{self._path} is not a text file (NUL at character {self._nul})", hint)
 
     def _text(self, block: bytes) -> str:
         if not self._bytes and self._encoding == "utf-8":

@@ -155,9 +155,8 @@ class Repl:
         if not line.strip():
             self._suggest()
             return
-        read = end_of(line)
-        if read != line:
-            console.note(f"of this line only the last {len(read):,} characters are read")
+        read = end_of(line, self._predictor.tokenizer)
+        console.note_end_read(len(line), len(read))
         before = self.session.moment
         unknown = self.session.feed(read.rstrip())
         self._lines.append(_Line(read, before.state, before.position, self.session.state))

@@ -373,6 +373,18 @@ class WordTokenizer:
         begin = len(text) - len(near) + encoding.offsets[-1][0]
         return text[:begin], text[begin:]
 
+    def ending(self, text: str, most: int) -> str:
+        """The end of a typed text that `encode` gives `most` ids, or the whole text where it has no more."""
+        typed = self._typed(text)
+        if len(typed) <= most:  # a token has a character at least
+            return text
+        begins = [found.start() for found in self._breaks.finditer(typed)]
+        position = 0
+        for stretch in _stretches(typed):
+            begins += [position + begin for begin, _ in self._tokenizer.encode(stretch).offsets]
+            position += len(stretch)
+        return typed[sorted(begins)[-most] :] if len(begins) > most else text
+
     def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
         """Ids of whole documents, in order and in handy portions; every paragraph (or line) ends with `<eos>`.
 

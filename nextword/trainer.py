@@ -8,6 +8,7 @@ prints nothing; who wants to watch passes a function that takes the events of `e
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import math
 import os
@@ -165,11 +166,11 @@ def _clear_errors(group: ProcessGroup, config: TrainConfig) -> Iterator[None]:
     try:
         try:
             yield
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             if group.is_loss(error):
                 hint = "Start all of them again, with --resume if the run has left a resume file"
                 raise ProcessLostError(f"another of the {group.size} training processes is gone", hint) from error
-            if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            if _is_shortage(error):
                 fewer = f"--batch-size {max(1, config.batch_size // 2)}"
                 hint = f"Read fewer streams at once, {fewer}, or make it smaller: --size small"
                 raise OutOfMemoryError("there is not enough memory for a network of this size", hint) from error
@@ -179,6 +180,14 @@ def _clear_errors(group: ProcessGroup, config: TrainConfig) -> Iterator[None]:
         if isinstance(error, Interrupted):  # in all processes at once
             group.leave()
         raise
+
+
+def _is_shortage(error: Exception) -> bool:
+    """Whether `error` is how Python, the system, torch, CUDA or oneDNN say that there is too little memory."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "memory" in said or said == "could not create a primitive"
 
 
 def _as_paths(paths: Paths) -> list[Path]:
@@ -221,6 +230,8 @@ def _prepare(plan: Plan, emit: Callable[[Event], None]) -> _Data:
         tokenizer, training, missed = plan.learn_words(train_texts, progress)
         validation = TokenFile(tokenizer.encode_documents(valid_texts))
     except OSError as error:
+        if _is_shortage(error):
+            raise
         reason = f"the ids of the text cannot be written to {tempfile.gettempdir()}: {error.strerror}"
         raise StorageError(reason, "Make room there, or name another folder: TMPDIR=FOLDER nextword train") from error
     if len(training) < LEAST_TOKENS:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword import answers
-from nextword.answers import Answer, in_session, side_by_side
-from nextword.config import PredictConfig
+from nextword.answers import Answer, end_of, in_session, side_by_side
+from nextword.config import GenerateConfig, PredictConfig
 from nextword.errors import UsageError
+from nextword.generation import Sampler
+from nextword.lstm import LSTMState
 from nextword.predictor import Predictor
 
 WORDS = [
@@ -118,6 +123,35 @@ def test_of_a_text_without_end_only_the_last_part_is_read_and_that_is_enough(pre
         assert answer.unknown == []
     assert [known.text, giant.text, joined.text] == texts
     assert len(giant.predictions) == len(joined.predictions) == 4
+
+
+@pytest.mark.parametrize("mark", ["\\", "[", '"', "a "])
+def test_a_megabyte_of_marks_costs_a_few_thousand_steps_at_most(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    predictor.initial_state  # noqa: B018 - read once and kept
+    network, steps = predictor.network, 0
+    read, step = network.read, network._step
+
+    def reading(ids: Sequence[int], state: LSTMState) -> Any:
+        nonlocal steps
+        steps += len(ids)
+        return read(ids, state)
+
+    def stepping(*arguments: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return step(*arguments)
+
+    monkeypatch.setattr(network, "read", reading)
+    monkeypatch.setattr(network, "_step", stepping)
+    text = mark * (1_000_000 // len(mark))
+    (together,) = side_by_side(predictor, [text], PredictConfig(k=2))
+    alone = in_session(predictor.session(), text, PredictConfig(k=2))
+    assert list(Sampler(predictor, end_of(text, predictor.tokenizer), GenerateConfig(words=1)))
+    assert 1_000 < steps <= 3 * 2_048 + 10
+    assert together.read == alone.read <= 2 * 2_048
+    same(together, alone)
 
 
 def test_side_by_side_reads_what_reading_gives(predictor: Predictor) -> None:

@@ -56,7 +56,8 @@ def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
 def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     error = refusal(written(tmp_path / "program", b"some\0thing"))
     assert "not a text file" in error.message
-    assert "NUL" in error.message
+    assert "NUL at character 4" in error.message
+    assert "--encoding" in error.hint
 
 
 def test_invalid_utf8_is_refused_with_its_byte_offset_and_the_option_that_helps(tmp_path: Path) -> None:

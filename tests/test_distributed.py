@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import make_text
+from stop_points import KINDS, in_two_processes
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.distributed import ProcessGroup
@@ -113,6 +116,16 @@ def test_two_processes_learn_what_one_does_and_a_stopped_run_goes_on_bit_for_bit
     assert half[8 + length[0] :] == full[8 + length[1] :]  # every tensor; the names of the runs stand in the header
 
 
+def test_two_processes_stopped_anywhere_end_with_the_same_bytes(
+    tmp_path: Path, cli_environment: dict[str, str]
+) -> None:
+    corpus = tmp_path / "text.txt"
+    corpus.write_text(make_text(60), encoding="utf-8")
+    points = in_two_processes(tmp_path, corpus, 5, 1, cli_environment)
+    assert [kind for kind, _, _ in points] == list(KINDS[:5])
+    assert all(left and same for _, left, same in points), points
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_others_with_one_clear_error(
@@ -131,6 +144,24 @@ def test_a_killed_process_ends_the_others_with_one_clear_error(
     errors = [line for line in shown.splitlines() if line.startswith("Error: ")]
     assert errors == ["Error: another of the 2 training processes is gone"], shown
     assert "--resume" in shown
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="files are limited as Linux does it")
+def test_a_full_disk_of_the_first_process_ends_all_with_one_clear_error(
+    launch: Launch, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))  # the text's ids take 40,000 bytes
+    try:
+        running = launch(str(tiny_corpus), "--hidden-size=300", "--max-steps=2", "--device=cpu", "--name=large")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    _, shown = running.communicate(timeout=120)
+    assert running.returncode != 0
+    errors = [line for line in shown.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, shown
+    assert "large.safetensors cannot be written" in errors[0]
+    assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")

@@ -10,14 +10,17 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import RunCLI
+from large_texts import learned, write
 from test_repl import Terminal
 
+from nextword import checkpoint, cli
+from nextword import predictor as predictor_room
 from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.trainer import train
@@ -385,6 +388,40 @@ def test_the_pipes_read_as_one_text_take_the_odd_lines_or_say_what_is_wrong(
             assert "Traceback" not in done.stderr
 
 
+# -- texts of any size -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory a process may have is limited as Linux does it")
+def test_texts_of_any_size_are_learned_from_in_little_memory(tmp_path: Path) -> None:
+    shares = {"one line": 0.005, "blank lines": 1, "different words": 0.003, "a long word": 1}
+    paths = [write(tmp_path, kind, share) for kind, share in shares.items()]
+    line, blank, different, long_word = learned(paths, 400, forms=2_000)
+    assert line["words"] > 1_200_000
+    assert line["notes"] == []
+    assert blank["words"] < long_word["words"] < blank["words"] + 20  # the long word is read in parts
+    assert different["words"] == 2 * 30_000 + 3
+    assert (different["vocabulary"], len(different["notes"])) == (3, 1)
+    assert "rare ones were forgotten" in different["notes"][0]
+
+
+@pytest.mark.parametrize("command", ["predict Anna", "generate Anna", "info", "score x.txt"])
+def test_too_little_memory_is_exit_8_of_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    def load(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(checkpoint, "load_checkpoint", load)
+    monkeypatch.setattr(predictor_room, "load_checkpoint", load)
+    monkeypatch.setattr(checkpoint, "find_checkpoint", lambda path: path)
+    monkeypatch.setattr(predictor_room, "find_checkpoint", lambda path: path)
+    monkeypatch.setattr(sys, "argv", ["nextword", *command.split()])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 8
+    assert capsys.readouterr().err.startswith("Error: there is not enough memory\nHint: ")
+
+
 # -- odd surroundings ------------------------------------------------------------------------------------------------
 
 
@@ -404,8 +441,6 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_home_all_that_needs_none_works_and_the_rest_says_so(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from nextword import cli
-
     def left(*arguments: object) -> int:
         monkeypatch.setattr(sys, "argv", ["nextword", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
@@ -421,6 +456,74 @@ def test_without_a_home_all_that_needs_none_works_and_the_rest_says_so(
     assert "there is no checkpoint" in capsys.readouterr().err
     assert left("predict", "Anna", "--session", "x", "-c", tiny_checkpoint) == 5
     assert "HOME" in capsys.readouterr().err
+
+
+NOBODY = """
+import pwd
+
+def unknown(number):
+    raise KeyError(f"getpwuid(): uid not found: {number}")
+
+pwd.getpwuid = unknown
+from nextword.__main__ import main
+
+main()
+"""
+EVERY_COMMAND = {  # but for `train`, and with their exit codes where the system knows no home
+    "predict Anna": 0,
+    "predict --session x": 5,
+    "generate Anna": 0,
+    "repl --private": 0,
+    "repl --session x": 5,
+    "filter": 0,
+    "info": 0,
+    "eval -": 0,
+    "score -": 0,
+}
+TINY = ("--embedding-dim=8", "--hidden-size=8", "--num-layers=1", "--max-steps=2", "--device=cpu")
+
+
+def left_by(command: Sequence[object], surroundings: dict[str, str], folder: Path | str) -> tuple[int, str]:
+    """Exit code of a process that reads a line, and what it said on stderr: a clear error where there is one."""
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        input="Anna lives in Paris.\n",
+        capture_output=True,
+        text=True,
+        env={**surroundings, "PYTHONPATH": str(Path(__file__).parents[1])},
+        cwd=folder,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("Error: ") or done.returncode == 0
+    return done.returncode, done.stderr
+
+
+def test_a_user_whom_the_system_does_not_know_has_every_command_but_for_what_is_kept_at_home(
+    tiny_checkpoint: Path, tiny_corpus: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    homes = ("HOME", "XDG_DATA_HOME", "LOCALAPPDATA", "LOGNAME", "USER", "LNAME", "USERNAME")
+    surroundings = {name: value for name, value in cli_environment.items() if name not in homes}
+    surroundings["NEXTWORD_CHECKPOINT"] = str(tiny_checkpoint)
+    for command, expected in EVERY_COMMAND.items():
+        code, said = left_by(["-c", NOBODY, *command.split()], surroundings, tmp_path)
+        assert code == expected, (command, said)
+        assert ("HOME" in said) == (expected == 5)
+    assert left_by(["-c", NOBODY, "train", tiny_corpus, *TINY], surroundings, tmp_path)[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses a folder in which nobody can make files")
+def test_a_current_folder_that_takes_no_files_is_in_the_way_of_training_alone(
+    tiny_checkpoint: Path, tiny_corpus: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    surroundings = {**cli_environment, "NEXTWORD_CHECKPOINT": str(tiny_checkpoint)}
+    for command in ("predict Anna", "repl --session x", "filter", "eval -"):
+        code, said = left_by(["-m", "nextword", *command.split()], surroundings, "/proc")
+        assert code == 0, (command, said)
+    code, said = left_by(["-m", "nextword", "train", tiny_corpus, *TINY], surroundings, "/proc")
+    assert (code, "--out" in said) == (5, True)
+    code, said = left_by(["-m", "nextword", "train", tiny_corpus, *TINY, "--out", tmp_path], surroundings, "/proc")
+    assert code == 0, said
 
 
 def test_a_current_folder_that_is_gone_stops_no_prediction_and_is_named_by_what_needs_it(

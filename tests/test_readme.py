@@ -108,3 +108,10 @@ def test_the_tree_names_every_module() -> None:
 
 def test_nothing_is_left_to_fill_in() -> None:
     assert not re.search(r"@@|TODO|TBD", README)
+
+
+def test_every_test_that_the_readme_names_is_there() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "tests").glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", README)
+    assert named
+    assert [name for name in named if f"def {name}(" not in tests] == []

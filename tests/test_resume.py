@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,12 +20,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import RunCLI
+from stop_points import KINDS, Stopper, drawn, drawn_case, stopped_and_resumed
 
 from nextword import storage, trainer
 from nextword.checkpoint import load_checkpoint, read_container, write_container
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import CheckpointError, CorpusError, Interrupted, StorageError, UsageError
-from nextword.events import Event, Finished, Prepared, Step, Validation
+from nextword.events import Event, Finished, Prepared, Reading, Step, Validation
 from nextword.model import LSTMLanguageModel
 from nextword.resume import FORMAT, capture, load_resume_point, restore, resume_path
 from nextword.trainer import train
@@ -91,6 +93,18 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
             (step.step, step.loss, step.lr, step.progress, step.tokens) for step in steps[at:]
         ]
         assert resumed[-1] == replace(events[-1], path=path, seconds=resumed[-1].seconds)  # type: ignore[type-var, union-attr]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_of_any_kind_stopped_anywhere_ends_with_the_same_bytes(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    case, events = drawn_case(chance, tmp_path), Stopper(None)
+    expected = case.run("run", False, events).read_bytes()
+    for kind in KINDS:
+        stops = drawn(kind, events, chance)
+        content, left = stopped_and_resumed(case, "run", stops)
+        assert left == [stop.step + (stop.at is Validation) for stop in stops]
+        assert content == expected, (kind, left, case)
 
 
 def test_a_stop_on_a_full_disk_keeps_the_resume_file_that_was_there(
@@ -222,9 +236,27 @@ def test_a_second_signal_ends_the_run_at_once(
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), number)
 
+    path = train(tiny_corpus, DROPPING, settings)
+    before = path.read_bytes()
     with pytest.raises(stops):
-        train(tiny_corpus, DROPPING, settings, on_event=hear)
-    assert list(Path(settings.out).iterdir()) == []
+        train(tiny_corpus, DROPPING, replace(settings, force=True, seed=2), on_event=hear)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_signal_while_the_text_is_read_ends_the_run_at_once_and_leaves_what_was_there(
+    tiny_corpus: Path, settings: TrainConfig
+) -> None:
+    def hear(event: Event) -> None:
+        if isinstance(event, Reading):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    path = train(tiny_corpus, DROPPING, settings)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_corpus, DROPPING, replace(settings, force=True, seed=2), on_event=hear)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_process_told_to_stop_says_how_to_go_on_and_that_command_does(
@@ -354,6 +386,25 @@ def test_another_text_is_refused_and_the_file_named(tmp_path: Path, tiny_corpus:
     with pytest.raises(CorpusError, match="not the one"):
         train(None, None, settings, resume=True)
     held_out.write_text("Anna lives in Paris.\n\nThe cat sat on the mat.\n")
+    assert train(None, None, settings, resume=True).exists()
+
+
+def test_of_a_folder_the_file_that_changed_is_named_and_one_only_touched_is_none(
+    tmp_path: Path, tiny_corpus: Path, settings: TrainConfig
+) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name in ("first.txt", "second.txt"):
+        (folder / name).write_bytes(tiny_corpus.read_bytes())
+    run_and_stop(folder, settings, 2)
+    resume_file = resume_path(Path(settings.out) / "model.safetensors")
+    before = resume_file.read_bytes()
+    (folder / "second.txt").write_bytes(tiny_corpus.read_bytes() + b"!")
+    with pytest.raises(CorpusError, match=r"second\.txt") as caught:
+        train(None, None, settings, resume=True)
+    assert (caught.value.exit_code, "first.txt" in caught.value.message) == (3, False)
+    assert resume_file.read_bytes() == before
+    (folder / "second.txt").write_bytes(tiny_corpus.read_bytes())  # the text of before, at another time
     assert train(None, None, settings, resume=True).exists()
 
 

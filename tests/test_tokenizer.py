@@ -323,6 +323,20 @@ def test_an_unfinished_word_is_found_at_the_end_of_a_very_long_text(words: WordT
         assert words.split_unfinished(before + "hou") == (before, "hou")
 
 
+@pytest.mark.parametrize("scheme", ["words", "whitespace"])
+@given(text=typed | st.lists(typed, max_size=4).map("\n\n".join), most=st.integers(1, 6))
+def test_the_end_of_a_text_is_its_last_tokens(
+    words: WordTokenizer, whitespace: WordTokenizer, scheme: str, text: str, most: int
+) -> None:
+    tokenizer = words if scheme == "words" else whitespace
+    assert tokenizer.encode(tokenizer.ending(text, most)).ids == tokenizer.encode(text).ids[-most:]
+
+
+@pytest.mark.parametrize("text", ["\\" * 70_000, "the " * 70_000, "the," * 70_000])
+def test_the_end_of_a_text_of_many_tokens_is_found_whatever_they_are(words: WordTokenizer, text: str) -> None:
+    assert 1_000 <= len(words.ending(text, 1_000)) <= 4_000
+
+
 # -- many texts ------------------------------------------------------------------------------------------------------
 
 

@@ -376,6 +376,8 @@ def test_any_batch_size_and_window_fit_any_text(
     ("text", "reason"),
     [
         ("", "no text"),
+        (" \n\t\n\n", "no text"),
+        ("word", "hold a part out"),
         ("The cat.\n\nThe dog.", "to learn from"),
         (" ".join(f"word{index}" for index in range(300)) + "\n\nThe end.", "often enough"),
         ("One paragraph and no more of it. " * 40, "hold a part out"),
@@ -388,7 +390,10 @@ def test_a_text_too_small_to_learn_from_is_refused(
     corpus.write_text(text)
     with pytest.raises(CorpusError, match=reason) as caught:
         train(corpus, tiny_model, settings)
+    assert caught.value.exit_code == 3
     assert "small.txt" in caught.value.message
+    least = ("a few hundred words at least", "the least is 50", "--min-count 1", "at least two paragraphs")
+    assert any(words in caught.value.message + caught.value.hint for words in least)
     assert list(Path(settings.out).glob("*")) == []
 
 
@@ -551,10 +556,12 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_file_from_before(
     before = path.read_bytes()
     monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(1, value))
     events: list[Event] = []
+    moved: list[object] = []
+    monkeypatch.setattr(trainer.ClippedSGD, "step", moved.append)
     with pytest.raises(DivergedError, match="step 2") as caught:
         train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
-    assert "--lr" in caught.value.hint
-    assert len(of_type(Step, events)) == 1
+    assert (caught.value.exit_code, "--lr" in caught.value.hint) == (7, True)
+    assert len(of_type(Step, events)) == len(moved) == 1  # the step was not applied
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -582,22 +589,46 @@ def test_a_run_that_never_had_a_valid_model_does_not_claim_to_have_saved_one(
 
 
 @pytest.mark.parametrize(
-    "cause", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+    "cause",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("could not create a primitive"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+    ids=["Python", "torch", "oneDNN", "CUDA", "system"],
 )
-def test_too_little_memory_is_said_with_what_helps(
+def test_too_little_memory_is_said_with_what_helps_and_the_file_from_before_is_left(
     tiny_corpus: Path,
     tiny_model: ModelConfig,
     settings: TrainConfig,
     monkeypatch: pytest.MonkeyPatch,
     cause: Exception,
 ) -> None:
+    path = train(tiny_corpus, tiny_model, settings)
+    before = path.read_bytes()
+
     def loss(*arguments: Any) -> Any:
         raise cause
 
     monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
     with pytest.raises(OutOfMemoryError) as caught:
+        train(tiny_corpus, tiny_model, replace(settings, force=True))
+    assert (caught.value.exit_code, "--batch-size 2" in caught.value.hint) == (8, True)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_too_little_memory_for_the_ids_of_a_text_is_not_taken_for_a_full_disk(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mapped(*arguments: Any, **more: Any) -> Any:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(np, "memmap", mapped)
+    with pytest.raises(OutOfMemoryError):
         train(tiny_corpus, tiny_model, settings)
-    assert "--batch-size 2" in caught.value.hint
 
 
 def test_a_bug_is_not_dressed_up_as_a_users_error(

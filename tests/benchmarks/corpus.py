@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from nextword.config import TrainConfig
+from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import default_corpus, read_corpus
+from nextword.plan import begun
 from nextword.trainer import _prepare
 
 ENDINGS = ("ka", "ri", "mo", "ten", "sul", "ev", "ing", "ly", "ness", "dor", "pi", "an")
@@ -43,7 +44,8 @@ def main() -> None:
         path = Path(folder, "large.txt")
         write_text(path, megabytes * 1_000_000)
         began, cpu_began = time.perf_counter(), time.process_time()
-        data = _prepare([path], None, TrainConfig(), lambda event: None)
+        plan = begun([path], None, ModelConfig(), TrainConfig(out=folder), (), lambda path: None)
+        data = _prepare(plan, lambda event: None)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
         print(f"text         {path.stat().st_size / 1e6:,.0f} MB, {len(data.training) + len(data.validation):,} words")
     print(f"time         {seconds:.1f} s ({cpu:.1f} s of one core)")
