@@ -77,6 +77,7 @@ class ResumePoint:
         tokenizer: Its words.
         tensors: See the module's docstring.
         facts: JSON values.
+        path: The file it was read from.
     """
 
     model_config: ModelConfig
@@ -84,6 +85,7 @@ class ResumePoint:
     tokenizer: WordTokenizer
     tensors: dict[str, NDArray[Any]]
     facts: dict[str, Any]
+    path: Path = Path()
 
 
 def resume_path(checkpoint: Path) -> Path:
@@ -125,7 +127,7 @@ def load_resume_point(path: Path) -> ResumePoint:
         check_parameters(parameters, model_config.parameter_shapes(len(tokenizer)))
         _check_facts(facts)
         _check_tensors(tensors, facts["state"], model_config, config)
-        return ResumePoint(model_config, config, tokenizer, tensors, facts)
+        return ResumePoint(model_config, config, tokenizer, tensors, facts, path)
 
 
 def _check_facts(facts: dict[str, Any]) -> None:
@@ -272,7 +274,7 @@ def restore(
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"the unfinished run cannot be restored: {str(error)[:200]}"
+        reason = f"{point.path} cannot be restored: {str(error)[:200]}"
         raise CheckpointError(reason, "Begin it anew with --force in the place of --resume") from error
 
 

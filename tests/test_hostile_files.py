@@ -7,19 +7,21 @@ import json
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import make_text
 from hostile import NO_DIGEST, put_together, take_apart, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,13 +29,18 @@ from mutation import mutated
 
 import nextword
 from nextword.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
-from nextword.config import AdaptConfig, ModelConfig
+from nextword.config import AdaptConfig, ModelConfig, TrainConfig
 from nextword.console import show_checkpoint
-from nextword.errors import CheckpointError
+from nextword.errors import CheckpointError, Interrupted
+from nextword.events import Event, Step
+from nextword.model import LSTMLanguageModel
+from nextword.optimizer import ClippedSGD
 from nextword.predictor import Predictor
+from nextword.resume import ResumePoint, restore
 from nextword.session_store import SessionStore
 from nextword.strict import strict_json
 from nextword.tokenizer import WordTokenizer
+from nextword.trainer import train
 
 Header = dict[str, Any]
 HUGE = 10**12
@@ -46,6 +53,27 @@ def a_checkpoint(seed: int = 0) -> Checkpoint:
     shapes = model.parameter_shapes(len(tokenizer))
     tensors = {name: numbers.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     return Checkpoint(model, tokenizer, tensors, {"steps": 3})
+
+
+def a_resume_file(folder: Path) -> Path:
+    """What a run of a small network leaves that is told to stop after its second step."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    text = folder / "text.txt"
+    text.write_text(make_text(6), encoding="utf-8")
+    settings = TrainConfig(batch_size=2, bptt=5, device="cpu", precision="fp32", out=str(folder), name="stopped")
+    with pytest.raises(Interrupted):
+        train(text, ModelConfig(embedding_dim=2, hidden_size=3), settings, on_event=stop)
+    return folder / "stopped.resume.safetensors"
+
+
+def go_on_from(point: ResumePoint) -> None:
+    """Set a network, an optimiser and the random generators to what a resume file says."""
+    model = LSTMLanguageModel(point.model_config, len(point.tokenizer))
+    restore(point, model, ClippedSGD(model.parameters(), lr=1, clip=1), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -509,7 +537,7 @@ def test_reading_while_a_checkpoint_is_replaced_always_sees_a_whole_one(tmp_path
     versions = [a_checkpoint(seed) for seed in range(2)]
     digests = {save_checkpoint(path, version) for version in versions}
     with ThreadPoolExecutor(1) as pool:
-        stop = Event()
+        stop = threading.Event()
 
         def write() -> None:
             while not stop.is_set():
