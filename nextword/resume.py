@@ -30,6 +30,7 @@ from torch import Tensor
 from nextword.checkpoint import (
     SUFFIX,
     Checkpoint,
+    check_network,
     check_parameters,
     load_checkpoint,
     read_container,
@@ -122,9 +123,9 @@ def load_resume_point(path: Path) -> ResumePoint:
         model_config = ModelConfig(**json_object(metadata["config"]))
         config = TrainConfig(**json_object(metadata["training"]))
         facts = json_object(metadata["facts"])
-        tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
-        check_parameters(parameters, model_config.parameter_shapes(len(tokenizer)))
+        words = check_network(parameters, model_config)
+        tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"], words)
         _check_facts(facts)
         _check_tensors(tensors, facts["state"], model_config, config)
         return ResumePoint(model_config, config, tokenizer, tensors, facts, path)

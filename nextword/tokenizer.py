@@ -21,7 +21,8 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
+from operator import ne
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,7 @@ _FOLDED = {
 _LONGEST_NEW_WORD = 64  # characters
 _MOST_RARE = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
 _CLOSING, _OPENING = frozenset((*".,;:!?)]", "...")), frozenset("([")  # no space before, no space after
+_MOST_PARTS = _MOST_RARE + 1_000  # of the JSON, beside the words and their forms
 _STRETCH = 1 << 16  # characters of a typed text given to the library at once
 _SPACE = re.compile(f"[{SPACES}]")
 _BATCH = 2048  # paragraphs given to the library at once
@@ -244,18 +246,24 @@ class WordTokenizer:
         return WordTokenizer(tokenizer, self.scheme, self.cased, self.surface_forms | forms, left[:_MOST_RARE])
 
     @classmethod
-    def from_json(cls, tokenizer: str, vocabulary: str) -> WordTokenizer:
+    def from_json(cls, tokenizer: str, vocabulary: str, size: int | None = None) -> WordTokenizer:
         """Rebuild from the two strings that `to_json` gave.
 
+        Args:
+            tokenizer: The first of them.
+            vocabulary: The second.
+            size: How many words there must be; None: any number.
+
         Raises:
-            ValueError: Either is not what `to_json` writes.
+            ValueError: Either is not what `to_json` writes, or there are more words or fewer.
         """
+        most_parts = _MOST_PARTS + (2**24 if size is None else size)
         try:
-            facts, content = json_object(vocabulary), json_object(tokenizer)
+            facts, content = json_object(vocabulary, most_parts), json_object(tokenizer, most_parts)
             scheme, cased, forms = facts["scheme"], facts["cased"], facts["surface_forms"]
             rare = facts.get("rare", [])  # files of earlier versions have none
             ids = content["model"].pop("vocab")
-            _check_vocabulary(ids)
+            _check_vocabulary(ids, size)
             _check_forms(forms, ids)
             _check_rare(rare)
             if scheme not in ("words", "whitespace") or type(cased) is not bool:
@@ -527,9 +535,11 @@ def _pipeline(scheme: str, cased: bool, ids: dict[str, int]) -> Tokenizer:
     return pipeline
 
 
-def _check_vocabulary(ids: dict[str, int]) -> None:
+def _check_vocabulary(ids: dict[str, int], size: int | None) -> None:
     """Raise `ValueError` unless the words have the ids 0, 1, 2 ... once each, the special tokens first."""
-    if not all(type(index) is int for index in ids.values()) or sorted(ids.values()) != [*range(len(ids))]:
+    if size not in (None, len(ids)):
+        raise ValueError(f"there are {len(ids):,} words, and rows of embedding.weight for {size:,}")
+    if not all(type(index) is int for index in ids.values()) or any(map(ne, sorted(ids.values()), count())):
         raise ValueError("the words' ids are not 0, 1, 2 and so on")
     if ids.get(UNKNOWN) != UNKNOWN_ID or ids.get(END) != END_ID:
         raise ValueError(f"{UNKNOWN} and {END} are not the first words")
