@@ -106,7 +106,7 @@ def show_predictions(predictions: Sequence[Prediction]) -> None:
             Text(f"{prediction.probability:.1%}"),
             Text(_bar(prediction.probability / largest), style="cyan"),
         )
-    _stdout().print(table)
+    screen().print(table)
 
 
 def _bar(share: float) -> str:
@@ -195,7 +195,8 @@ def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
     facts = [
         ("checkpoint", f"{checkpoint.path} ({checkpoint.path.stat().st_size / 1e6:.1f} MB)"),
         ("digest", checkpoint.digest),
-        ("network", f"{config.num_layers} LSTM layers of {config.hidden_size}, embedding {config.embedding_dim}"),
+        ("network", f"{config.num_layers} {config.cell.upper()} layers of {config.hidden_size}"),
+        ("embedding", f"{config.embedding_dim}"),
         ("output layer", "tied to the embedding" if config.tied else "of its own"),
         ("parameters", f"{parameters:,}"),
         ("vocabulary", f"{len(checkpoint.tokenizer):,} ({checkpoint.tokenizer.scheme}, {cased})"),
@@ -283,11 +284,17 @@ def waiting_lines(stream: BinaryIO) -> Iterator[list[str]]:
         yield [_decoded(b"".join(unfinished))]
 
 
+def whole_input() -> str:
+    """All of stdin as one text, without its last line end; bytes that are no UTF-8 become U+FFFD."""
+    return _decoded(sys.stdin.buffer.read())
+
+
 def _decoded(line: bytes) -> str:
     return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def _stdout() -> Console:
+def screen() -> Console:
+    """What draws on the terminal at stdout; nothing in a text is a command to it."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)

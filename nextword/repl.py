@@ -29,6 +29,7 @@ COMMANDS = {  # name and argument to what it does
     "/learned": "list the words read, those new to the model first",
     "/forget WORD": "forget that WORD was read",
     "/top N": "suggest N words",
+    "/why": "say which words read the suggestions owe themselves to",
     "/state": "show how much the memory holds: norms, words read",
     "/help": "show this",
     "/quit": "leave (or Ctrl-D); Ctrl-C drops the line being typed",
@@ -122,6 +123,7 @@ class Repl:
             "/learned": self._learned,
             "/forget": self._forget,
             "/top": self._top,
+            "/why": self._why,
             "/state": self._state,
             "/help": self._help,
         }
@@ -224,6 +226,17 @@ class Repl:
             self._suggest()
         else:
             console.note(_QUESTIONS["/top"])
+
+    def _why(self, argument: str) -> None:
+        from nextword.influence import explain_session
+        from nextword.influence_view import summary
+
+        explained = explain_session(self.session, self.k)
+        if explained is None:
+            console.note("nothing was read since this session was opened")
+            return
+        for line in summary(*explained):
+            print(line)
 
     def _state(self, argument: str) -> None:
         console.show_state(self.session.state, self.session.words_seen)

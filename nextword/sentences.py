@@ -52,6 +52,23 @@ class SentencePosition(NamedTuple):
         return SentencePosition(self.at_start and token in _TRANSPARENT, self.quoted, token)
 
 
+def sentence_begins(tokens: Iterable[str]) -> list[int]:
+    """Places of the tokens with which a sentence of a text begins, the first among them; a quotation is part of one.
+
+    A quotation mark that closes belongs to the sentence before it, and so does an `<eos>`.
+    """
+    begins: list[int] = []
+    position, previous = SentencePosition(), ""
+    for place, token in enumerate(tokens):
+        quotation_ended = previous == '"' and position.at_start and not position.quoted
+        closing = token == END or (token == '"' and position.quoted)
+        ended = position.closed or quotation_ended or previous == END
+        if place == 0 or (ended and not closing):
+            begins.append(place)
+        position, previous = position.after(token), token
+    return begins
+
+
 def _is_abbreviation(word: str) -> bool:
     """Whether a full stop after `word` usually belongs to it: an initial or a title."""
     return (len(word) == 1 and word.isalpha() and word != "i") or word.lower() in _ABBREVIATIONS

@@ -20,7 +20,7 @@ import nextword
 from nextword.answers import side_by_side
 from nextword.checkpoint import load_checkpoint
 from nextword.cli import app
-from nextword.config import GenerateConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.config import GenerateConfig, ModelConfig, PredictConfig, TrainConfig, WhyConfig
 from nextword.generation import Sampler
 from nextword.predictor import Prediction, Predictor
 
@@ -47,12 +47,18 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_there_are_the_commands_a_user_is_told_of() -> None:
-    assert {"train", "predict", "generate", "repl", "filter", "eval", "score", "info"} <= COMMANDS.keys()
+    assert {"train", "predict", "generate", "repl", "filter", "eval", "score", "info", "why"} <= COMMANDS.keys()
 
 
 @pytest.mark.parametrize(
     ("command", "config"),
-    [("train", ModelConfig), ("train", TrainConfig), ("predict", PredictConfig), ("generate", GenerateConfig)],
+    [
+        ("train", ModelConfig),
+        ("train", TrainConfig),
+        ("predict", PredictConfig),
+        ("generate", GenerateConfig),
+        ("why", WhyConfig),
+    ],
 )
 def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:
     options = {parameter.name: parameter for parameter in COMMANDS[command].params}

@@ -107,7 +107,17 @@ def assert_nothing_raw(shown: str, terminal: bool) -> None:
     assert "Traceback" not in shown
 
 
-REPL_LINES = [TEXT, f"/save {NAME}", f"/load {NAME}", "/sessions", "/learned", f"/{NAME}", f"/forget {NAME}", "/state"]
+REPL_LINES = [
+    TEXT,
+    f"/save {NAME}",
+    f"/load {NAME}",
+    "/sessions",
+    "/learned",
+    f"/{NAME}",
+    f"/forget {NAME}",
+    "/state",
+    "/why",
+]
 LINES = "\n".join([TEXT, *HOSTILE, NAME, "["]).encode()
 COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["predict", "-k", "40", TEXT], None),
@@ -121,6 +131,8 @@ COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["repl", "-k", "40"], "\n".join(REPL_LINES).encode()),
     (["filter", "-g"], LINES),
     (["score", "-"], LINES),
+    (["why", "-k", "20", TEXT], None),
+    (["why", "--by", "sentence", "--json", TEXT], None),
     (["score", "--json", "-"], LINES),
     (["info"], None),
     (["info", "--json"], None),
