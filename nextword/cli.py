@@ -396,7 +396,7 @@ def main() -> None:
     except SystemExit as error:  # typer leaves with 1 when nobody reads the output any more
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
-        code = _fail(error, str(error), "", StorageError.exit_code)
+        code = _fail(error, *console.refusal(error), StorageError.exit_code)
     try:
         sys.stdout.flush()
     except OSError:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -29,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from nextword.data import TokenFile, read_ids, write_ids
+from nextword.data import TokenFile, read_ids, spool, write_ids
 from nextword.encoder import LINE_END, PARAGRAPH_END, SPACES, SURROGATE, Encoder, Text
 from nextword.sentences import SentencePosition, SentenceStarts
 from nextword.strict import json_object
@@ -187,7 +186,7 @@ class WordTokenizer:
             on_progress: Called with how many tokens are encoded and how many there are, once all text is read.
 
         Raises:
-            OSError: The temporary folder is full or not writable.
+            StorageError: The temporary folder is full or not writable.
         """
         pipeline = _pipeline(scheme, cased, {UNKNOWN: UNKNOWN_ID, END: END_ID})
         cased = cased or scheme == "whitespace"
@@ -197,9 +196,9 @@ class WordTokenizer:
             return counts.number(token, token if cased else _folded(written))
 
         encoder = Encoder(pipeline, scheme == "whitespace", number)
-        with tempfile.TemporaryFile(prefix="nextword-") as spool:
+        with spool() as file:
             for numbers in encoder.encode(texts):
-                write_ids(spool, [numbers])
+                write_ids(file, [numbers])
                 if counts.count(numbers):
                     encoder.forget()
             del encoder
@@ -210,7 +209,7 @@ class WordTokenizer:
 
             def ids() -> Iterator[NDArray[np.int32]]:
                 done = 0
-                for numbers in read_ids(spool):
+                for numbers in read_ids(file):
                     resolved = resolve(numbers)
                     if forms:
                         forms.count(numbers, resolved)
@@ -220,11 +219,11 @@ class WordTokenizer:
                     resolved[resolved >= len(words)] = UNKNOWN_ID
                     yield resolved
 
-            file = TokenFile(ids())
+            token_file = TokenFile(ids())
         pipeline.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
         surface_forms = forms.most_frequent(counts) if forms else {}
         rare_forms = [surface_forms.pop(word, word) for word in rare]
-        return Learned(cls(pipeline, scheme, cased, surface_forms, rare_forms), file, counts.missed)
+        return Learned(cls(pipeline, scheme, cased, surface_forms, rare_forms), token_file, counts.missed)
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.

@@ -14,7 +14,6 @@ import os
 import platform
 import shlex
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -38,7 +37,6 @@ from nextword.errors import (
     NextwordError,
     OutOfMemoryError,
     ProcessLostError,
-    StorageError,
     UsageError,
 )
 from nextword.evaluation import perplexity
@@ -218,12 +216,8 @@ def _prepare(plan: Plan, emit: Callable[[Event], None]) -> _Data:
         skipped += held_out.skipped
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
-    try:
-        tokenizer, training, missed = plan.learn_words(train_texts, progress)
-        validation = TokenFile(tokenizer.encode_documents(valid_texts))
-    except OSError as error:
-        reason = f"the ids of the text cannot be written to {tempfile.gettempdir()}: {error.strerror}"
-        raise StorageError(reason, "Make room there, or name another folder: TMPDIR=FOLDER nextword train") from error
+    tokenizer, training, missed = plan.learn_words(train_texts, progress)
+    validation = TokenFile(tokenizer.encode_documents(valid_texts))
     if len(training) < LEAST_TOKENS:
         raise CorpusError(
             f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {LEAST_TOKENS}",

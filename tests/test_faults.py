@@ -262,6 +262,31 @@ def test_sigterm_leaves_the_live_prompt_with_the_terminal_as_it_was_and_the_sess
     assert later.stdout.split()[:3] == ["words", "seen", "3"]
 
 
+def test_sigterm_on_a_pipe_keeps_what_the_session_has_read(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
+) -> None:
+    named = ["--session", "diary", "-c", str(tiny_checkpoint)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nextword", "predict", *named],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=cli_environment,
+        cwd=tmp_path,
+        bufsize=0,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"Anna lives in\n")
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+        assert process.stderr
+        assert process.stderr.read() == b""
+    later = run_cli("repl", *named, stdin="/state\n")
+    assert later.stdout.split()[:3] == ["words", "seen", "3"]
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -288,7 +313,8 @@ def test_a_full_disk_under_stdout_is_exit_5_and_a_closed_stdout_no_traceback(
             process, input=text, stdout=full, stderr=subprocess.PIPE, env=surroundings, cwd=tmp_path, check=False
         )
     assert done.returncode == 5
-    assert b"No space left" in done.stderr
+    assert b"standard output cannot be written: No space left" in done.stderr
+    assert b"Hint: " in done.stderr
     assert b"Traceback" not in done.stderr
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *process]
     done = subprocess.run(closed, input=text, stderr=subprocess.PIPE, env=surroundings, cwd=tmp_path, check=False)

@@ -11,12 +11,11 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from nextword.events import Event, Step
 from nextword.model import LSTMLanguageModel
 from nextword.optimizer import ClippedSGD
 from nextword.predictor import Predictor
-from nextword.resume import ResumePoint, restore
+from nextword.resume import ResumePoint, load_resume_point, restore
 from nextword.session_store import SessionStore
 from nextword.strict import strict_json
 from nextword.tokenizer import WordTokenizer
@@ -70,6 +69,34 @@ def a_resume_file(folder: Path) -> Path:
     with pytest.raises(Interrupted):
         train(text, ModelConfig(embedding_dim=2, hidden_size=3), settings, on_event=stop)
     return folder / "stopped.resume.safetensors"
+
+
+_SAVING = """
+import sys
+from pathlib import Path
+from nextword.checkpoint import load_checkpoint, save_checkpoint
+path, *others = map(Path, sys.argv[1:])
+versions = [load_checkpoint(other) for other in others]
+print("saving", flush=True)
+while True:
+    for version in versions:
+        save_checkpoint(path, version)
+"""
+
+
+def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]]:
+    """How often this process reads which digest, while another one saves two checkpoints in turn; and their digests."""
+    versions = [replace(a_checkpoint(seed), training={"note": "longer" * 1_000 * seed}) for seed in range(2)]
+    paths = [folder / f"{name}.safetensors" for name in ("one", "first", "second")]
+    digests = [save_checkpoint(path, version) for path, version in zip(paths[1:], versions, strict=True)]
+    with subprocess.Popen([sys.executable, "-c", _SAVING, *paths], stdout=subprocess.PIPE) as saving:
+        try:
+            assert saving.stdout
+            assert saving.stdout.readline()
+            save_checkpoint(paths[0], versions[0])
+            return digests, Counter(load_checkpoint(paths[0]).digest for _ in range(loads))
+        finally:
+            saving.kill()
 
 
 def go_on_from(point: ResumePoint) -> None:
@@ -556,6 +583,40 @@ def test_refusing_a_file_takes_no_more_memory_than_the_file_and_64_megabytes(con
     assert max(over.values()) <= 64, over
 
 
+_ALLOWING_LITTLE = """
+import resource, sys
+from pathlib import Path
+import nextword.checkpoint as checkpoint
+import nextword.tokenizer
+now = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (now + (32 << 20), now + (32 << 20)))
+for path in map(Path, sys.argv[1:]):
+    try:
+        checkpoint.load_checkpoint(path)
+    except checkpoint.CheckpointError as error:
+        print(error.exit_code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_sizes_and_shapes_beyond_any_memory_are_refused_where_there_is_little(content: bytes, tmp_path: Path) -> None:
+    layouts = ("shape that overflows", "after the last byte", "offsets beyond 64 bits", "nothing times a lot")
+    for name in layouts:
+        header, body = take_apart(content)
+        LAYOUTS[name](header)
+        write(tmp_path / name, header, body)
+    for size in (0, 65_536, HUGE, 2**63, 10**400):
+        write(
+            tmp_path / f"{size:.0e}" if size < HUGE else tmp_path / str(size)[:20],
+            *_sized(size)(take_apart(content)[0]),
+        )
+    for length in (2**63, 2**40):
+        (tmp_path / f"header {length}").write_bytes(length.to_bytes(8, "little") + content[8:])
+    paths = sorted(tmp_path.iterdir())
+    run = subprocess.run([sys.executable, "-c", _ALLOWING_LITTLE, *paths], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["4"] * len(paths), run.stderr
+
+
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 
 
@@ -586,25 +647,33 @@ def test_what_must_not_be_called_would_be_found() -> None:
     }
 
 
-def test_reading_while_a_checkpoint_is_replaced_always_sees_a_whole_one(tmp_path: Path) -> None:
-    path = tmp_path / "one.safetensors"
-    versions = [a_checkpoint(seed) for seed in range(2)]
-    digests = {save_checkpoint(path, version) for version in versions}
-    with ThreadPoolExecutor(1) as pool:
-        stop = threading.Event()
+_LINT = """
+import os, pickle, torch, numpy
+from marshal import loads
+pickle.load(open("x", "rb"))
+torch.load("x")
+numpy.load("x")
+eval("1")
+exec("1")
+os.system("ls")
+"""
 
-        def write() -> None:
-            while not stop.is_set():
-                for version in versions:
-                    save_checkpoint(path, version)
 
-        writing = pool.submit(write)
-        try:
-            seen = {load_checkpoint(path).digest for _ in range(1_000)}
-        finally:
-            stop.set()
-        writing.result()
-    assert seen == digests
+def test_the_lint_rules_say_so_too() -> None:
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "ruff", "check", "--stdin-filename", "nextword/checkpoint.py"]
+    done = subprocess.run(
+        [*command, "--output-format", "json", "-"], input=_LINT, capture_output=True, text=True, cwd=root, check=False
+    )
+    found = {(problem["code"], problem["location"]["row"]) for problem in json.loads(done.stdout)}
+    names = {"pickle": 2, "marshal": 3, "torch.load": 5, "numpy.load": 6}
+    assert found >= {("TID251", row) for row in names.values()}
+    assert found >= {("S301", 4), ("S307", 7), ("S102", 8)}
+
+
+def test_reading_while_another_process_replaces_a_checkpoint_always_sees_a_whole_one(tmp_path: Path) -> None:
+    digests, seen = seen_while_saving(tmp_path, loads=2_000)
+    assert seen.keys() == set(digests)
 
 
 @pytest.mark.parametrize("arguments", [["-c", "5"], ["repl", "--private"]], ids=["filter", "repl"])
@@ -711,3 +780,27 @@ def test_a_session_changed_at_random_is_read_or_refused(
     if loaded:
         loaded.feed("and Zoltan met")
         assert all(0 <= word.probability <= 1.001 for word in loaded.suggest(10))
+
+
+@pytest.fixture(scope="module")
+def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return a_resume_file(tmp_path_factory.mktemp("stopped")).read_bytes()
+
+
+def test_a_resume_file_is_gone_on_from(stopped_run: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path / "same", *take_apart(stopped_run))
+    go_on_from(load_resume_point(path))
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=400)
+def test_a_resume_file_changed_at_random_is_read_or_refused(
+    stopped_run: bytes, tmp_path_factory: pytest.TempPathFactory, chance: random.Random
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated.resume.safetensors"
+    path.write_bytes(mutated(*take_apart(stopped_run), chance))
+    with counted_work() as calls, suppress(CheckpointError):
+        load_resume_point(path)
+    assert calls[0] < 5_000 + 10 * path.stat().st_size
+    with suppress(CheckpointError):
+        go_on_from(load_resume_point(path))
