@@ -242,6 +242,20 @@ def test_json_made_to_harm_is_refused_in_the_header(header: Header, body: bytes,
     assert refused(write(tmp_path / "json", f'{plain[:-1]},"more":{text}}}'.encode(), body))
 
 
+@given(st.recursive(st.text('[{,"\\\\x', max_size=9), lambda values: st.lists(values, max_size=3), max_leaves=30))
+def test_the_parts_of_a_json_text_are_those_outside_its_strings(value: Any) -> None:
+    def parts(value: Any) -> int:
+        return 1 + max(0, len(value) - 1) + sum(map(parts, value)) if isinstance(value, list) else 0
+
+    text = json.dumps(value)
+    for portion in (1, 2, 3, 1_000):
+        with pytest.MonkeyPatch.context() as small:
+            small.setattr("nextword.strict._PORTION", portion)
+            assert strict_json(text, parts(value)) == value
+            with pytest.raises(ValueError, match="parts"):
+                strict_json(text, parts(value) - 1)
+
+
 def test_brackets_in_strings_are_no_lists() -> None:
     text = json.dumps({"\\": "[" * 200_000, '"': '\\"{'})
     assert strict_json(text) == json.loads(text)
