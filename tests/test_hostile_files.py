@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from mutation import mutated
 
 import nextword
-from nextword.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
+from nextword.checkpoint import FORMAT, Checkpoint, check_parameters, load_checkpoint, save_checkpoint
 from nextword.config import MOST_WORDS, AdaptConfig, ModelConfig, TrainConfig
 from nextword.console import show_checkpoint
 from nextword.errors import CheckpointError, Interrupted
@@ -125,6 +125,7 @@ def body(content: bytes) -> bytes:
 def refused(path: Path, reason: str = "") -> CheckpointError:
     with pytest.raises(CheckpointError, match=reason or None) as caught:
         load_checkpoint(path)
+    assert caught.value.exit_code == 4
     assert str(path) in caught.value.message
     assert len(caught.value.message) < 1_000 + len(str(path))
     assert caught.value.hint
@@ -270,6 +271,15 @@ def test_weights_that_would_overflow_are_refused(tmp_path: Path, value: float) -
     path = tmp_path / "large"
     save_checkpoint(path, checkpoint)
     assert refused(path, "output.bias")
+
+
+def test_of_all_halves_those_that_are_not_finite_are_refused() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = np.isfinite(halves)
+    check_parameters({"w": halves[finite]}, {"w": halves[finite].shape})
+    for value in halves[~finite]:
+        with pytest.raises(ValueError, match="w has values that are not finite"):
+            check_parameters({"w": np.array([0, value, 1], np.float16)}, {"w": (3,)})
 
 
 def test_settings_that_are_none_are_refused(header: Header, body: bytes, tmp_path: Path) -> None:
@@ -804,6 +814,30 @@ def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_a_resume_file_is_gone_on_from(stopped_run: bytes, tmp_path: Path) -> None:
     path = write(tmp_path / "same", *take_apart(stopped_run))
     go_on_from(load_resume_point(path))
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_json_made_to_harm_is_refused_in_every_part_of_a_resume_file(
+    stopped_run: bytes, tmp_path: Path, text: str
+) -> None:
+    for part in ("config", "training", "facts", "tokenizer", "vocabulary"):
+        header, body = take_apart(stopped_run)
+        header["__metadata__"][part] = text
+        path = write(tmp_path / "json", header, body)
+        with pytest.raises(CheckpointError, match="json"):
+            load_resume_point(path)
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS.keys())
+def test_what_is_no_resume_file_is_refused_unread_and_unrun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "other.resume.safetensors"
+    make(path)
+    with pytest.raises(CheckpointError, match=r"other\.resume"):
+        load_resume_point(path)
+    assert not Path("executed").exists()
 
 
 @given(st.randoms(use_true_random=False))
