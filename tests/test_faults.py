@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import random
@@ -19,6 +20,7 @@ from conftest import RunCLI
 from test_repl import Terminal
 
 from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nextword.cli_options import named_texts
 from nextword.config import ModelConfig, TrainConfig
 from nextword.trainer import train
 
@@ -260,6 +262,21 @@ def test_sigterm_leaves_the_live_prompt_with_the_terminal_as_it_was_and_the_sess
         assert terminal.process.returncode == 143
     later = run_cli("repl", *arguments, stdin="/state\n")
     assert later.stdout.split()[:3] == ["words", "seen", "3"]
+
+
+def test_sigterm_leaves_no_copy_of_what_was_piped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Anna lives in Paris.\n")))
+
+    def terminated() -> None:
+        with named_texts([Path("-")], "utf-8", quiet=True):
+            assert list(tmp_path.glob("*/stdin"))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught:
+        terminated()
+    assert caught.value.code == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sigterm_on_a_pipe_keeps_what_the_session_has_read(
