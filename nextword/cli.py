@@ -1,7 +1,7 @@
 """The commands: read the arguments, hand over to the room that does the work, show what it returns. No logic.
 
 `main` is the program's entry point; there every `NextwordError` becomes an `Error:` line, a `Hint:` line and an exit
-code. torch is imported inside `train`, `eval` and `score` only: all other commands start without it.
+code. torch is imported inside `train`, `eval`, `score` and `memory` only: all other commands start without it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nextword.cli_options import (
     check_folder,
     config_options,
     named_texts,
+    texts_to_measure,
 )
 from nextword.config import AdaptConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
 from nextword.errors import Interrupted, NextwordError, StorageError, UsageError
@@ -311,16 +312,9 @@ def evaluate(
     text; the memory goes on from each to the next.
     """
     from nextword.checkpoint import find_checkpoint, load_checkpoint
-    from nextword.corpus import held_out_text
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
-    with ExitStack() as stack:
-        if paths:
-            texts = stack.enter_context(named_texts(paths, encoding, quiet))
-        else:
-            settings = loaded.training.get("settings", {})
-            fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
-            texts = held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
+    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation import evaluate as run
         from nextword.evaluation import load_model

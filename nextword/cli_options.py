@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, fields
 from pathlib import Path
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from nextword import console
-from nextword.config import Config
+from nextword.config import Config, TrainConfig
 from nextword.errors import StorageError
 
 if TYPE_CHECKING:
+    from nextword.checkpoint import Checkpoint
     from nextword.corpus import Passage
+    from nextword.encoder import Text
 
 CheckpointOption = Annotated[
     Optional[Path],  # noqa: UP045 - typer evaluates this on Python 3.10, too
@@ -83,6 +85,22 @@ def check_folder() -> None:
         os.getcwd()
     except FileNotFoundError as error:
         raise StorageError("the current folder is gone", "Go to another one: cd") from error
+
+
+@contextmanager
+def texts_to_measure(
+    paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool
+) -> Iterator[Sequence[Text]]:
+    """The documents in `paths`; without any, those of the default corpus that the checkpoint's training held out."""
+    from nextword.corpus import held_out_text
+
+    if paths:
+        with named_texts(paths, encoding, quiet) as texts:
+            yield texts
+    else:
+        settings = checkpoint.training.get("settings", {})
+        fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
+        yield held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
 
 
 @contextmanager

@@ -204,6 +204,22 @@ class GenerateConfig:
 
 
 @dataclass(frozen=True)
+class ExplainConfig:
+    """How much of a text `explain` shows.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(3, "How many guesses to show for each word.", 1, 100)
+    words: int = _setting(100, "Show at most so many words, the first of the text.", 1, 2_000)
+    units: int = _setting(8, "Show so many of the units that moved most.", 0, 1_000)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "explain")
+
+
+@dataclass(frozen=True)
 class WhyConfig:
     """Which suggestions `why` explains, and by what.
 
@@ -220,7 +236,25 @@ class WhyConfig:
         _check_fields(self, "why")
 
 
-Config = ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | WhyConfig
+@dataclass(frozen=True)
+class MemoryConfig:
+    """What `memory` measures.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    places: int | None = _setting(
+        None, "At how many places of the text; unset: 2,000, with --gradients 500.", 1, 1_000_000_000
+    )
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "memory")
+
+
+Config = (
+    ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig | WhyConfig | MemoryConfig
+)
 
 
 def is_file_name(name: str) -> bool:

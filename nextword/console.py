@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from nextword.evaluation import Score
     from nextword.session import LearnedWord
+    from nextword.tracking import Search
 
 _BAR_WIDTH = 24
 _BLOCK = 1 << 16  # bytes
@@ -112,14 +113,14 @@ def show_predictions(predictions: Sequence[Prediction]) -> None:
             Text(f"{rank:>3}", style="dim"),
             Text(visible(prediction.word), style="bold"),
             Text(f"{prediction.probability:.1%}"),
-            Text(_bar(prediction.probability / largest), style="cyan"),
+            Text(bar(prediction.probability / largest), style="cyan"),
         )
     screen().print(table)
 
 
-def _bar(share: float) -> str:
-    """A bar of `share` (0 to 1) of the full width, in eighths of a character."""
-    eighths = round(share * _BAR_WIDTH * 8)
+def bar(share: float, width: int = _BAR_WIDTH) -> str:
+    """A bar of `share` (0 to 1) of `width` characters, in eighths of one."""
+    eighths = round(share * width * 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
@@ -243,6 +244,23 @@ def print_scores(scores: Iterable[Score], as_json: bool) -> None:
             print(json_line(dict(zip(names, (line, position, word, surprisal, rank, entropy), strict=True))))
         else:
             print(f"{line}\t{position}\t{visible(word)}\t{surprisal:.6f}\t{rank}\t{entropy:.6f}")
+
+
+def show_trackers(found: Search, as_json: bool) -> None:
+    """The units that follow something plain in a text, as a table or as one JSON document."""
+    if as_json:
+        trackers = [{**asdict(tracker), "unit": tracker.unit and str(tracker.unit)} for tracker in found.trackers]
+        print(json_line({**asdict(found), "trackers": trackers}))
+        return
+    table: list[tuple[str, ...]] = [("", "unit", "first half", "second half")]
+    for tracker in found.trackers:
+        figures = (f"{value:+.2f}" for value in (tracker.chosen, tracker.checked))
+        table.append(
+            (tracker.feature, *((str(tracker.unit), *figures) if tracker.unit else ("-", "too little of it", "")))
+        )
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @contextmanager

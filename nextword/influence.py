@@ -25,7 +25,7 @@ from nextword.config import WhyConfig
 from nextword.errors import UsageError
 from nextword.lstm import LSTMState
 from nextword.predictor import Predictor
-from nextword.sentences import SentencePosition, sentence_begins
+from nextword.sentences import SentencePosition, sentence_starts
 from nextword.tokenizer import END, END_ID, UNKNOWN, Encoded, Writer
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def explain_words(
     before = max(0, len(encoded.ids) - config.last)
     ids, pieces = encoded.ids[before:], _pieces(predictor, encoded)[before:]
     tokens = [predictor.tokenizer.words[token_id] for token_id in ids]
-    begins = sentence_begins(tokens) if config.by == "sentence" else list(range(len(ids)))
+    starts = sentence_starts(tokens) if config.by == "sentence" else [True] * len(ids)
+    begins = [place for place, start in enumerate(starts) if start or place == 0]
     spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
     texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
     log2 = _log2(predictor, texts, predictor.read(encoded.ids[:before], state), targets)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from nextword.config import MOST_WORDS, ModelConfig, TrainConfig
+from nextword.config import MOST_WORDS, ExplainConfig, ModelConfig, TrainConfig
 from nextword.errors import UsageError
 
-EVERY_FIELD = [(config, item) for config in (ModelConfig, TrainConfig) for item in fields(config)]
+EVERY_FIELD = [(config, item) for config in (ModelConfig, TrainConfig, ExplainConfig) for item in fields(config)]
 LIMITED = [(config, item) for config, item in EVERY_FIELD if item.metadata.get("low") is not None]
 CHOSEN = [(config, item) for config, item in EVERY_FIELD if item.metadata.get("choices")]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.sentences import SentencePosition, SentenceStarts, sentence_begins
+from nextword.sentences import SentencePosition, SentenceStarts, sentence_starts
 from nextword.vocabulary import END, UNKNOWN
 
 MARKS = ['"', ".", "!", "?", "...", ",", ":", ";", "'", "(", ")", "[", "--", "-"]
@@ -25,16 +25,18 @@ def test_starts_in_arrays_are_the_starts_token_by_token(portions: list[list[int]
 
 
 @pytest.mark.parametrize(
-    ("text", "begins"),
+    "sentences",
     [
-        ("i was here . you were not", ["i", "you"]),
-        ("mr . smith came . he left", ["mr", "he"]),
-        ('he said , " come here . " she came', ["he", "she"]),
-        ('" where ? " asked he . " there . "', ['"', '"']),
-        ("the end <eos> a beginning", ["the", "a"]),
-        ("", []),
+        ["the cat sat .", "it was late !", "who knows ?"],
+        [f"the cat sat . {END}", f"it was {END}", "late"],
+        ["really ? ! ...", "yes ."],
+        ["mr . mcdonald and j . were late .", "so said i .", "we left"],
+        ['" it is late . "', "the cat sat ."],
+        ['anna said , " it is late . "', "she left ."],
+        ['anna said : " where is it ? " and left .', "she did"],
+        ["the end .", '" the beginning , " anna said .', "( so . )", "[ yes"],
     ],
 )
-def test_a_sentence_begins_after_the_one_before_with_the_marks_that_close_it(text: str, begins: list[str]) -> None:
-    tokens = text.split()
-    assert [tokens[place] for place in sentence_begins(tokens)] == begins
+def test_a_sentence_begins_after_the_last_has_ended(sentences: list[str]) -> None:
+    starts = [place == 0 for sentence in sentences for place, _ in enumerate(sentence.split())]
+    assert list(sentence_starts(" ".join(sentences).split())) == starts

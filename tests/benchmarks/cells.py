@@ -6,16 +6,19 @@ A plain recurrent net, a GRU and an LSTM learn the default corpus, two layers an
 and the LSTM once more as `nextword train` has it, with units that keep the topic. Each with the learning rate and first
 weights that `--cell` brings along. Networks that stand in FOLDER already are not trained again.
 
-Then, as means over the seeds, with the least and the largest: the perplexity of the text held out; the rank of the
-word that ends a sentence about clouds, which any net gets; and of a country named at growing distance the language: how
-often it is among the first three words, and by how many bits it is likelier than after another country.
+Then a table for each question, its figures means over the seeds, with the least and the largest:
+
+- the perplexity of the text held out, and the rank of the word that ends a sentence about clouds;
+- what the memory is worth: bits a word more where it is limited, and the effective memory (`nextword memory`);
+- how far back the gradient of a word's loss reaches, relative to one word back (`nextword memory --gradients`);
+- the language of a country that was named at growing distance: how often it is among the first three words, and by how
+  many bits it is likelier than after another country.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,10 @@ from countries import LANGUAGES
 
 from nextword import Predictor
 from nextword.config import ModelConfig, TrainConfig
+from nextword.corpus import held_out_text
+from nextword.evaluation import encode, load_model
+from nextword.gradient_flow import gradient_flow
+from nextword.memory_length import memory_worth
 from nextword.trainer import train
 
 # Recurrent weights: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
@@ -33,6 +40,7 @@ NETWORKS = {
     "LSTM with topics": ModelConfig(cell="lstm", hidden_size=256),
 }
 ASKED = {"cell", "embedding_dim", "hidden_size", "num_layers", "topic_share"}
+WIDTH = 30  # of a column
 CLOUDS = "The clouds are in the"
 BEGINNINGS = [
     "I grew up in {}.",
@@ -51,12 +59,15 @@ BETWEEN = [
 ]
 END = "So of course the whole family speaks fluent"
 
+Figures = dict[str, float]  # what was measured, and the figure
+
 
 def main() -> None:
     """Train what is missing, ask all, and print a table for each question."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1_500)
+    parser.add_argument("--places", type=int, default=1_000, help="of the text held out that are measured")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/cells"))
     options = parser.parse_args()
     networks = {
@@ -66,17 +77,18 @@ def main() -> None:
         ]
         for name, config in NETWORKS.items()
     }
-    print("\nnetwork, perplexity of the text held out, rank of 'sky' after", repr(CLOUDS))
-    for name, predictors in networks.items():
-        perplexities = [predictor.checkpoint.training["validation_perplexity"] for predictor in predictors]
-        print(f"{name:<18}{spread(perplexities)}   {spread([sky(predictor) for predictor in predictors], '.0f')}")
-    print("\nwords between country and blank; for each network: language among the first three, bits it is likelier by")
-    for sentences in range(len(BETWEEN) + 1):
-        row = []
-        for predictors in networks.values():
-            found, bits = zip(*(languages(predictor, sentences) for predictor in predictors), strict=True)
-            row.append(f"{spread(found, '.0%')} {spread(bits, '+.2f')}")
-        print(f"{distance(networks['LSTM'][0], sentences):>3}   " + "   ".join(row))
+    questions: dict[str, Callable[[Predictor], Figures]] = {
+        "prediction": prediction,
+        "bits a word more with less memory": lambda predictor: memory(predictor, options.places),
+        "gradient, relative to one word back": lambda predictor: gradients(predictor, options.places // 4),
+        "the language of the country, so many words later": languages,
+    }
+    for title, question in questions.items():
+        print(f"\n{title}\n{'':<{WIDTH}}" + "".join(f"{name:<{WIDTH}}" for name in networks))
+        answers = {name: [question(predictor) for predictor in predictors] for name, predictors in networks.items()}
+        for label in dict.fromkeys(label for figures in answers.values() for label in figures[0]):
+            cells = (spread([one[label] for one in figures if label in one]) for figures in answers.values())
+            print(f"{label:<{WIDTH}}" + "".join(f"{cell:<{WIDTH}}" for cell in cells), flush=True)
 
 
 def trained(name: str, config: ModelConfig, seed: int, steps: int, out: Path) -> Path:
@@ -90,46 +102,66 @@ def trained(name: str, config: ModelConfig, seed: int, steps: int, out: Path) ->
     return path
 
 
-def sky(predictor: Predictor) -> int:
-    """Which of the suggestions is the word that ends the sentence about clouds, from 1."""
-    suggested = [prediction.word for prediction in predictor.predict(CLOUDS, k=len(predictor.tokenizer))]
-    return suggested.index("sky") + 1
+def prediction(predictor: Predictor) -> Figures:
+    """How well the text held out is predicted, and a sentence about clouds."""
+    suggested = [one.word for one in predictor.predict(CLOUDS, k=len(predictor.tokenizer))]
+    perplexity = predictor.checkpoint.training["validation_perplexity"]
+    return {"perplexity": perplexity, "rank of 'sky'": suggested.index("sky") + 1}
 
 
-def text(country: str, beginning: str, sentences: int) -> str:
-    """A text that ends before a language, with so many sentences since its country."""
-    return " ".join([beginning.format(country), *BETWEEN[:sentences], END])
+def memory(predictor: Predictor, places: int) -> Figures:
+    """What the memory is worth on the text held out."""
+    checkpoint = predictor.checkpoint
+    texts = held_out_text(TrainConfig.valid_fraction)
+    worth = memory_worth(load_model(checkpoint), checkpoint.tokenizer, texts, places)
+    figures = {
+        f"the last {row.words} words" if row.words else f"this {row.remembered}": row.bits_more
+        for row in worth.compared
+        if row.remembered != "all"
+    }
+    return {**figures, "effective memory, words": float(worth.effective_memory or np.inf)}
 
 
-def distance(predictor: Predictor, sentences: int) -> int:
-    """How many tokens stand between the country and the blank."""
-    return len(predictor.tokenizer.encode(text("", "{}", sentences)).ids)
+def gradients(predictor: Predictor, places: int) -> Figures:
+    """How far back the gradient reaches, with respect to the hidden state and to the cell state."""
+    checkpoint = predictor.checkpoint
+    ids = encode(checkpoint.tokenizer, held_out_text(TrainConfig.valid_fraction))
+    rows = gradient_flow(load_model(checkpoint), ids, places).gradients
+    hidden = {f"h, {row.distance} words back": row.hidden_relative for row in rows if row.hidden_relative is not None}
+    cell = {f"c, {row.distance} words back": row.cell_relative for row in rows if row.cell_relative is not None}
+    return {**hidden, **cell}
 
 
-def languages(predictor: Predictor, sentences: int) -> tuple[float, float]:
-    """How often the language of the country is among the first three words, and by how many bits it is likelier.
+def languages(predictor: Predictor) -> Figures:
+    """The language of a country: how often among the first three words, and by how many bits likelier than by chance.
 
     Likelier than after the other countries: the mean of the logarithms' differences.
     """
-    found, bits = [], []
+    figures = {}
     ids = {language: predictor.tokenizer.token_id(language.lower()) for language in LANGUAGES.values()}
-    for beginning in BEGINNINGS:
-        log2, suggested = {}, {}
-        for country in LANGUAGES:
-            session = predictor.session()
-            session.feed(text(country, beginning, sentences))
-            log2[country] = np.log2(session.distribution())
-            suggested[country] = {prediction.word for prediction in session.suggest(3)}
-        for country, language in LANGUAGES.items():
-            others = [log2[other][ids[language]] for other, spoken in LANGUAGES.items() if spoken != language]
-            found.append(language in suggested[country])
-            bits.append(float(log2[country][ids[language]] - np.mean(others)))
-    return sum(found) / len(found), math.fsum(bits) / len(bits)
+    for sentences in range(len(BETWEEN) + 1):
+        rest = " ".join([*BETWEEN[:sentences], END])
+        distance = len(predictor.tokenizer.encode(rest).ids)
+        found, bits = [], []
+        for beginning in BEGINNINGS:
+            log2, suggested = {}, {}
+            for country in LANGUAGES:
+                session = predictor.session()
+                session.feed(f"{beginning.format(country)} {rest}")
+                log2[country] = np.log2(session.distribution())
+                suggested[country] = {one.word for one in session.suggest(3)}
+            for country, language in LANGUAGES.items():
+                others = [log2[other][ids[language]] for other, spoken in LANGUAGES.items() if spoken != language]
+                found.append(language in suggested[country])
+                bits.append(log2[country][ids[language]] - np.mean(others))
+        figures[f"{distance} words: found, %"] = 100 * float(np.mean(found))
+        figures[f"{distance} words: bits"] = float(np.mean(bits))
+    return figures
 
 
-def spread(values: Sequence[float], form: str = ".1f") -> str:
-    """Mean, least and largest of a figure over the seeds."""
-    return f"{sum(values) / len(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+def spread(values: list[float]) -> str:
+    """Mean, least and largest over the seeds, or nothing where nothing was measured."""
+    return f"{np.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})" if values else "-"
 
 
 if __name__ == "__main__":
