@@ -64,6 +64,7 @@ _NUMBERS = {
     "schedule": ("step", "progress", "total", "plan_at"),
     "validations": ("step", "progress", "tokens", "cost", "spent"),
 }
+_WHOLE = {"position", "tokens", "processes", "step", "total", "plan_at"}
 _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
 _ELSEWHERE = ("device", "precision", "name", "out", "force")  # say where, not what; or mean nothing when resuming
 
@@ -141,7 +142,9 @@ def _check_facts(facts: dict[str, Any]) -> None:
         if name and values.keys() != set(numbers):
             raise ValueError(f"{name} has other parts")
         for number in numbers:
-            if type(values[number]) not in (int, float) or not 0 <= values[number] <= _LARGEST_NUMBER:
+            most = 1 if number == "progress" else _LARGEST_NUMBER
+            kinds = (int,) if number in _WHOLE else (int, float)
+            if type(values[number]) not in kinds or not 0 <= values[number] <= most:
                 raise ValueError(f"{number} is no number, or none that can be")
     for paths in (facts["corpus"], facts["valid"] or [], facts["state"]):
         if not all(isinstance(path, str) for path in paths):
