@@ -395,7 +395,7 @@ def main() -> None:
     except SystemExit as error:  # typer leaves with 1 when nobody reads the output any more
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
-        code = _fail(error, str(error), "", StorageError.exit_code)
+        code = _fail(error, *console.refusal(error), StorageError.exit_code)
     except MemoryError as error:
         code = _fail(error, "there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code)
     try:

@@ -110,12 +110,17 @@ def named_texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[
     import tempfile
 
     from nextword.corpus import read_corpus
+    from nextword.interruption import left_by_sigterm
 
-    with tempfile.TemporaryDirectory(prefix="nextword-") as folder:
+    with left_by_sigterm(), tempfile.TemporaryDirectory(prefix="nextword-") as folder:
         if Path("-") in paths:
             piped = Path(folder, "stdin")
-            with piped.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
+            try:
+                with piped.open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+            except OSError as error:
+                reason = f"standard input cannot be kept in {folder}: {error.strerror}"
+                raise StorageError(reason, "Make room there, or name another folder: export TMPDIR=FOLDER") from error
             paths = [piped if path == Path("-") else path for path in paths]
         corpus = read_corpus(paths, encoding)
         if corpus.skipped and not quiet:

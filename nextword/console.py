@@ -90,6 +90,14 @@ def error(message: str, hint: str) -> None:
         print(f"Hint: {visible(hint)}", file=sys.stderr)
 
 
+def refusal(error: OSError) -> tuple[str, str]:
+    """What to say of a call that the system refused, and what mends it; the file without a name is standard output."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename} cannot be used: {reason}", "Check its permissions, and the room on its disk."
+    return f"standard output cannot be written: {reason}", "Make room, or send it elsewhere: > FILE"
+
+
 def stopped(message: str, hint: str) -> None:
     """Where training was told to stop and what goes on with it, a line each, on stderr."""
     print(f"\n{visible(message[:1].upper() + message[1:])}.\n{visible(hint)}", file=sys.stderr)

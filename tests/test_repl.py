@@ -404,6 +404,25 @@ def test_a_terminal_that_wants_plain_text_gets_no_prompt_and_no_escape_sequence(
     assert ">" not in shown
 
 
+def test_a_damaged_history_and_a_damaged_session_are_named_left_alone_and_no_reason_to_stop(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    history = Path(os.environ["XDG_DATA_HOME"], "nextword", "history")
+    session = history.with_name("sessions") / "diary.safetensors"
+    session.parent.mkdir(parents=True)
+    for file in (history, session):
+        file.write_bytes(b"\0damaged")
+    with Terminal(["-c", str(tiny_checkpoint)], cli_environment, tmp_path) as terminal:
+        assert str(history) in terminal.wait_for("> ")
+        terminal.type("/load diary\r")
+        terminal.wait_for("Error: ")
+        assert str(session) in terminal.wait_for("Hint: ")
+        terminal.type("The cat sat\r/quit\r")
+        terminal.leave()
+        assert terminal.process.wait(60) == 0
+    assert history.read_bytes() == session.read_bytes() == b"\0damaged"
+
+
 def test_private_leaves_nothing_on_the_disk(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
 ) -> None:
