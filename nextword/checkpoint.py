@@ -35,7 +35,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nextword.config import ModelConfig
-from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, StorageError
+from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, StorageError, UsageError
 from nextword.storage import write_atomically
 from nextword.strict import json_object, strict_json
 from nextword.tokenizer import WordTokenizer
@@ -44,8 +44,10 @@ FORMAT = "nextword/1"
 SUFFIX = ".safetensors"
 _NO_DIGEST = "0" * 64
 _LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
-_MOST_QUOTES = 100_000  # in the header, those in strings not counted; a tensor takes ten
-_LONGEST_STRUCTURE = 1 << 20  # bytes of the header outside its strings
+_SPARE_HEADER = 6_000_000  # bytes that a header may have in any case; beyond them, an eighth of the file
+_STORY = 100_000  # bytes of a header that are not words
+_MOST_PARTS = 20_000  # of the header, those in strings not counted; a tensor has eight
+_FEWER_WORDS = "Take fewer: --vocab-size N"
 _MOST_AXES = 8
 _LARGEST_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
 _LONGEST_REASON = 300  # characters of an error message that may come from the file
@@ -127,10 +129,22 @@ def write_container(
         StorageError: The folder cannot be written or the disk is full; what was at `path` is untouched.
     """
     content = _serialise(tensors, {**metadata, "digest": _NO_DIGEST})
+    if int.from_bytes(content[:8], "little") > _longest_header(len(content)):
+        raise UsageError(f"{path} would hold too many words for a file of its length", _FEWER_WORDS)
     digest = hashlib.sha256(content).hexdigest()
     content = content.replace(_digest_entry(_NO_DIGEST), _digest_entry(digest), 1)
     write_atomically(path, content, kind.unwritable, kind.mode)
     return digest
+
+
+def check_words(tokenizer: WordTokenizer, config: ModelConfig) -> None:
+    """Raise `UsageError` if a checkpoint with such words and such a network could not be read again."""
+    words = len(tokenizer)
+    config.check_vocabulary(words)
+    header = sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in tokenizer.to_json())
+    if header > _longest_header(header + 2 * config.parameter_count(words)) - _STORY:
+        reason = f"the {words:,} words are too long to keep them beside vectors of length {config.embedding_dim}"
+        raise UsageError(reason, _FEWER_WORDS)
 
 
 def _halved(values: NDArray[np.float32]) -> NDArray[Any]:
@@ -205,8 +219,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         training = json_object(metadata["training"])
         if not isinstance(training.get("settings", {}), dict):
             raise ValueError("settings is no JSON object")
-        tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
-        tensors = check_parameters(stored, config.parameter_shapes(len(tokenizer)))
+        words = check_network(stored, config)
+        tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"], words)
+        tensors = {name: values.astype(np.float32, copy=False) for name, values in stored.items()}
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
 
 
@@ -227,7 +242,7 @@ def read_container(
         size = os.fstat(file.fileno()).st_size
         encoded = _read_header(file, size, path, kind)
         with refusing_damage(path, kind, "is not a"):
-            header = strict_json(encoded)
+            header = strict_json(encoded, _MOST_PARTS)
             metadata = dict(header.pop("__metadata__"))
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError("metadata is not text")
@@ -259,6 +274,8 @@ def refusing_damage(path: Path, kind: Kind = CHECKPOINT, verdict: str = "is not 
         reason = str(error)
         shown = reason if len(reason) <= _LONGEST_REASON else reason[:_LONGEST_REASON] + "..."
         _refuse(path, f"{verdict} {kind.name} ({shown})", kind, error)
+    except MemoryError as error:
+        raise OutOfMemoryError(f"reading {path} takes more memory than there is") from error
 
 
 def _refuse(path: Path, reason: str, kind: Kind, cause: BaseException | None = None) -> NoReturn:
@@ -302,15 +319,16 @@ def _read_exactly(file: BinaryIO, size: int, path: Path, kind: Kind) -> bytearra
 
 
 def _read_header(file: BinaryIO, size: int, path: Path, kind: Kind) -> bytearray:
-    """The JSON header's bytes, where it is no longer than the file, and outside its strings no longer than need be."""
+    """The JSON header's bytes, where it is no longer than the file, or than a header can be."""
     length = int.from_bytes(file.read(8), "little")
-    if size < 8 or length > min(size - 8, _LARGEST_HEADER):
+    if size < 8 or length > min(size - 8, _longest_header(size)):
         _refuse(path, f"is not a {kind.name}, or not all of one", kind)
-    header = _read_exactly(file, length, path, kind)
-    plain = header.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in header else header
-    if plain.count(b'"') > _MOST_QUOTES or sum(map(len, plain.split(b'"')[::2])) > _LONGEST_STRUCTURE:
-        _refuse(path, f"is not a {kind.name}", kind)
-    return header
+    return _read_exactly(file, length, path, kind)
+
+
+def _longest_header(size: int) -> int:
+    """How many bytes the header of a file of `size` bytes may have: reading it takes several times as many."""
+    return min(_SPARE_HEADER + size // 8, _LARGEST_HEADER)
 
 
 def _verify_digest(path: Path, parts: tuple[bytearray, bytearray], digest: str, kind: Kind) -> None:
@@ -318,9 +336,10 @@ def _verify_digest(path: Path, parts: tuple[bytearray, bytearray], digest: str, 
     entry = _digest_entry(digest) if re.fullmatch("[0-9a-f]{64}", digest) else b""
     if not entry or header.count(entry) != 1:
         _refuse(path, "has no digest", kind)
+    begin = header.index(entry)
     blanked = hashlib.sha256(len(header).to_bytes(8, "little"))
-    blanked.update(header.replace(entry, _digest_entry(_NO_DIGEST)))
-    blanked.update(body)
+    for part in (header[:begin], _digest_entry(_NO_DIGEST), header[begin + len(entry) :], body):
+        blanked.update(part)
     if blanked.hexdigest() != digest:
         _refuse(path, "is damaged: its digest does not match its content", kind)
 
@@ -351,22 +370,37 @@ def _layout(header: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int
     return layout
 
 
-def check_parameters(
-    stored: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]
-) -> dict[str, NDArray[np.float32]]:
-    """The network's parameters in 32 bits, if they are just those that `shapes` names, and finite.
+def check_network(stored: dict[str, NDArray[Any]], config: ModelConfig) -> int:
+    """How many words the network `stored` has, if it is one that `config` describes, and finite.
 
     Raises:
-        ValueError: They are not; the message names the parameter.
+        ValueError, TypeError: It is not; the message names the parameter.
+        UsageError: They are too many.
+    """
+    words = len(stored.get("embedding.weight", ()))
+    check_parameters(stored, config.parameter_shapes(words))
+    config.check_vocabulary(words)
+    return words
+
+
+def check_parameters(stored: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raise `ValueError` unless the parameters are just those that `shapes` names, and finite.
+
+    The message names the parameter. No memory is needed.
     """
     if stored.keys() != shapes.keys():
         raise ValueError(f"tensors missing or too many: {', '.join(sorted(stored.keys() ^ shapes.keys()))}")
     for name, shape in shapes.items():
         if stored[name].shape != shape or stored[name].dtype not in (np.float16, np.float32):
             raise ValueError(f"{name} is {stored[name].dtype} {list(stored[name].shape)}, not {list(shape)}")
-    parameters = {name: stored[name].astype(np.float32, copy=False) for name in shapes}
-    for name, values in parameters.items():  # not the halves: comparing those is many times as slow
-        low, high = float(values.min(initial=0)), float(values.max(initial=0))
-        if not -_LARGEST_WEIGHT <= low <= high <= _LARGEST_WEIGHT:  # false also where one is not a number
+        if not _is_finite(stored[name]):
             raise ValueError(f"{name} has values that are not finite, or too large to reckon with")
-    return parameters
+
+
+def _is_finite(values: NDArray[Any]) -> bool:
+    """Whether all of the 16- or 32-bit numbers are finite, and small enough to reckon with."""
+    if values.dtype == np.float16:  # comparing halves is slow, comparing their bits is not
+        bits = values.view(np.uint16)  # sign, five bits of exponent, ten of fraction; all five set: not finite
+        return bool(bits.max(initial=0) < 0xFC00 and bits.view(np.int16).max(initial=0) < 0x7C00)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    return -_LARGEST_WEIGHT <= low <= high <= _LARGEST_WEIGHT  # false also where one is not a number

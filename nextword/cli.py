@@ -1,29 +1,42 @@
 """The commands: read the arguments, hand over to the room that does the work, show what it returns. No logic.
 
 `main` is the program's entry point; there every `NextwordError` becomes an `Error:` line, a `Hint:` line and an exit
-code. torch is imported inside `train`, `eval` and `score` only: all other commands start without it.
+code. torch is imported inside `train`, `eval`, `score` and `memory` only: all other commands start without it.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import Field, asdict, fields
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from nextword import __version__, console
+from nextword.cli_memory import memory_commands
+from nextword.cli_options import (
+    CheckpointOption,
+    CountOption,
+    DeviceOption,
+    EncodingOption,
+    JsonOption,
+    NoAdaptOption,
+    PathsArgument,
+    QuietOption,
+    check_folder,
+    config_options,
+    named_texts,
+    texts_to_measure,
+)
 from nextword.config import AdaptConfig, GenerateConfig, ModelConfig, PredictConfig, TrainConfig
 from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError, UsageError
 from nextword.events import Event, EventLog
 
 if TYPE_CHECKING:
-    from nextword.corpus import Passage
     from nextword.predictor import Predictor
     from nextword.session import Session
 
@@ -36,26 +49,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-CheckpointOption = Annotated[
-    Optional[Path],  # noqa: UP045 - typer evaluates this on Python 3.10, too
-    typer.Option(
-        "-c",
-        "--checkpoint",
-        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")]
-PathsArgument = Annotated[
-    Optional[list[Path]],  # noqa: UP045
-    typer.Argument(metavar="[PATH]...", help="Text files and folders; '-': stdin.", show_default=False),
-]
-EncodingOption = Annotated[str, typer.Option(help="Character encoding of the text files.")]
-DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
-NoAdaptOption = Annotated[bool, typer.Option("--no-adapt", help="Do not learn from what is read.")]
-CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.")]
 
 
 def _version(asked: bool) -> None:
@@ -75,41 +68,8 @@ def _root(
         print(context.get_help())
 
 
-def _config_options(
-    *configs: type[ModelConfig] | type[TrainConfig] | type[PredictConfig] | type[GenerateConfig],
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
-
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        signature = inspect.signature(command, eval_str=True)
-        own = [parameter for parameter in signature.parameters.values() if parameter.kind != parameter.VAR_KEYWORD]
-        options = [_option(item, config.__name__) for config in configs for item in fields(config)]
-        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
-        command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
-        return command
-
-    return add
-
-
-def _option(item: Field[Any], panel: str) -> inspect.Parameter:
-    """The command-line option of one configuration field."""
-    choices = item.metadata.get("choices")
-    plain: Any = {"int": int, "float": float, "bool": bool, "str": str}[str(item.type).partition(" | ")[0]]
-    annotation: Any = Annotated[
-        plain if item.default is not None else Optional[plain],  # noqa: UP045
-        typer.Option(
-            *([f"-{item.name}"] if len(item.name) == 1 else []),
-            help=item.metadata["help"],
-            metavar="|".join(choices) if choices else None,
-            show_default=item.default is not None,
-            rich_help_panel=panel,
-        ),
-    ]
-    return inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=annotation)
-
-
 @app.command(epilog="Example: nextword train diary.txt letters/ --minutes 10")
-@_config_options(ModelConfig, TrainConfig)
+@config_options(ModelConfig, TrainConfig)
 def train(
     context: typer.Context,
     paths: Annotated[
@@ -148,7 +108,7 @@ def train(
             listeners.append(stack.enter_context(console.TrainingView()))
         if log:
             listeners.append(stack.enter_context(EventLog(log)))
-        _check_folder()
+        check_folder()
         from nextword.trainer import train as run
 
         def on_event(event: Event) -> None:
@@ -169,14 +129,6 @@ def train(
         console.say_next(path)
 
 
-def _check_folder() -> None:
-    """Raise `StorageError` where the current folder is gone: torch, loaded there, ends the process in its own words."""
-    try:
-        os.getcwd()
-    except FileNotFoundError as error:
-        raise StorageError("the current folder is gone", "Go to another one: cd") from error
-
-
 def _is_first_process() -> bool:
     """Whether this is the one process that shows and writes, when `torchrun` has started several."""
     return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
@@ -189,7 +141,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 @app.command(epilog="Example: nextword predict 'The weather is'")
-@_config_options(PredictConfig)
+@config_options(PredictConfig)
 def predict(
     text: Annotated[
         Optional[str],  # noqa: UP045
@@ -251,7 +203,7 @@ def _kept_session(name: str, predictor: Predictor, no_adapt: bool) -> AbstractCo
 
 
 @app.command(epilog="Example: nextword generate 'Once upon a time' --words 100 --seed 1")
-@_config_options(GenerateConfig)
+@config_options(GenerateConfig)
 def generate(
     text: Annotated[str, typer.Argument(help="What was written so far; '-': stdin.", show_default=False)] = "",
     *,
@@ -271,7 +223,7 @@ def generate(
 
     predictor = Predictor.load(checkpoint)
     if text == "-":
-        text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+        text = console.whole_input()
     end = end_of(text, predictor.tokenizer)
     sampler = Sampler(predictor, end, config)
     if not quiet:
@@ -365,17 +317,10 @@ def evaluate(
     text; the memory goes on from each to the next.
     """
     from nextword.checkpoint import find_checkpoint, load_checkpoint
-    from nextword.corpus import held_out_text
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
-    with ExitStack() as stack:
-        if paths:
-            texts = stack.enter_context(_texts(paths, encoding, quiet))
-        else:
-            settings = loaded.training.get("settings", {})
-            fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
-            texts = held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
-        _check_folder()
+    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
+        check_folder()
         from nextword.evaluation import evaluate as run
         from nextword.evaluation import load_model
 
@@ -404,33 +349,13 @@ def score(
     from nextword.checkpoint import find_checkpoint, load_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
-    with _texts(paths or [Path("-")], encoding, quiet) as texts:
-        _check_folder()
+    with named_texts(paths or [Path("-")], encoding, quiet) as texts:
+        check_folder()
         from nextword.evaluation import load_model
         from nextword.evaluation import score as run
 
         with console.progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
             console.print_scores(run(load_model(loaded, device), loaded.tokenizer, texts, on_progress), as_json=json)
-
-
-@contextmanager
-def _texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[Passage]]:
-    """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
-    import shutil
-    import tempfile
-
-    from nextword.corpus import read_corpus
-
-    with tempfile.TemporaryDirectory(prefix="nextword-") as folder:
-        if Path("-") in paths:
-            piped = Path(folder, "stdin")
-            with piped.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            paths = [piped if path == Path("-") else path for path in paths]
-        corpus = read_corpus(paths, encoding)
-        if corpus.skipped and not quiet:
-            console.note(f"Passed over: {'; '.join(corpus.skipped)}.")
-        yield [document.whole for document in corpus.documents]
 
 
 @app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")
@@ -445,6 +370,9 @@ def info(
     from nextword.checkpoint import find_checkpoint, load_checkpoint
 
     console.show_checkpoint(load_checkpoint(find_checkpoint(checkpoint)), as_json=json)
+
+
+app.add_typer(memory_commands)
 
 
 def main() -> None:
@@ -467,7 +395,7 @@ def main() -> None:
     except SystemExit as error:  # typer leaves with 1 when nobody reads the output any more
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
-        code = _fail(error, str(error), "", StorageError.exit_code)
+        code = _fail(error, *console.refusal(error), StorageError.exit_code)
     except MemoryError as error:
         code = _fail(error, "there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code)
     try:

@@ -14,6 +14,13 @@ from typing import Any
 
 from nextword.errors import UsageError
 
+MOST_WORDS = 100_000  # of a vocabulary, in any case; more where vectors are long
+_WORD_BYTES = 400  # of memory that a word takes while a vocabulary is read, at most
+GATES = {  # of every kind of cell, in the order in which torch stacks their matrices
+    "lstm": ("input", "forget", "candidate", "output"),
+    "gru": ("reset", "update", "candidate"),
+    "rnn": ("candidate",),
+}
 _LONGEST_NAME = 200  # bytes; file systems take 255, suffixes included
 
 
@@ -29,7 +36,7 @@ def _choice(default: str, help_text: str, *choices: str) -> Any:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What the network is: an embedding, a stack of LSTM layers, and an output layer over the vocabulary.
+    """What the network is: an embedding, a stack of recurrent layers, and an output layer over the vocabulary.
 
     The five dropouts act in training only (Merity, Keskar and Socher 2017, section 4, where each is described).
 
@@ -37,16 +44,17 @@ class ModelConfig:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
+    cell: str = _choice("lstm", "What remembers: an LSTM, a GRU, or a plain recurrent net to compare with.", *GATES)
     embedding_dim: int = _setting(256, "Length of a word's vector.", 1, 65_536)
-    hidden_size: int = _setting(256, "Length of the hidden and cell state of each LSTM layer.", 1, 65_536)
-    num_layers: int = _setting(2, "How many LSTM layers are stacked.", 1, 64)
+    hidden_size: int = _setting(256, "Length of the hidden and cell state of each layer.", 1, 65_536)
+    num_layers: int = _setting(2, "How many recurrent layers are stacked.", 1, 64)
     tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
     topic_share: float = _setting(
-        0.25, "Share of the units that keep the topic, a fading sum of what was said.", 0, 0.5
+        0.25, "Share of an LSTM's units that keep the topic, a fading sum of what was said.", 0, 0.5
     )
     dropout_words: float = _setting(0.05, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
     dropout_input: float = _setting(0.15, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
-    dropout_hidden: float = _setting(0.15, "Dropout between LSTM layers.", 0, 0.95)
+    dropout_hidden: float = _setting(0.15, "Dropout between layers.", 0, 0.95)
     dropout_output: float = _setting(0.2, "Dropout on what enters the output layer.", 0, 0.95)
     dropout_recurrent: float = _setting(0.0, "Dropout on the recurrent weights (DropConnect).", 0, 0.95)
 
@@ -54,19 +62,34 @@ class ModelConfig:
         _check_fields(self)
 
     def layer_sizes(self) -> list[tuple[int, int]]:
-        """(input size, hidden size) of every LSTM layer, first to last."""
+        """(input size, hidden size) of every recurrent layer, first to last."""
         last = self.embedding_dim if self.tied else self.hidden_size
         hidden = [self.hidden_size] * (self.num_layers - 1) + [last]
         return list(zip([self.embedding_dim, *hidden[:-1]], hidden, strict=True))
+
+    def check_vocabulary(self, size: int) -> None:
+        """Raise `UsageError` if a network of this kind cannot have `size` words.
+
+        Where they are very many, they may take no more memory than the network's numbers (in 32 bits) do: a small file
+        must not make a large process.
+        """
+        if size > MOST_WORDS and size * _WORD_BYTES > 4 * self.parameter_count(size):
+            reason = f"{size:,} words are too many for vectors of length {self.embedding_dim}"
+            raise UsageError(reason, f"Take fewer words, --vocab-size {MOST_WORDS}, or longer vectors: --embedding-dim")
+
+    def parameter_count(self, vocabulary_size: int) -> int:
+        """How many numbers the network has."""
+        return sum(math.prod(shape) for shape in self.parameter_shapes(vocabulary_size).values())
 
     def parameter_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, as in the torch module's `state_dict` and in a checkpoint."""
         shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary_size, self.embedding_dim)}
         for index, (inputs, hidden) in enumerate(self.layer_sizes()):
-            shapes[f"lstm.{index}.weight_ih_l0"] = (4 * hidden, inputs)
-            shapes[f"lstm.{index}.weight_hh_l0"] = (4 * hidden, hidden)
-            shapes[f"lstm.{index}.bias_ih_l0"] = (4 * hidden,)
-            shapes[f"lstm.{index}.bias_hh_l0"] = (4 * hidden,)
+            rows = len(GATES[self.cell]) * hidden
+            shapes[f"{self.cell}.{index}.weight_ih_l0"] = (rows, inputs)
+            shapes[f"{self.cell}.{index}.weight_hh_l0"] = (rows, hidden)
+            shapes[f"{self.cell}.{index}.bias_ih_l0"] = (rows,)
+            shapes[f"{self.cell}.{index}.bias_hh_l0"] = (rows,)
         if not self.tied:
             shapes["output.weight"] = (vocabulary_size, self.hidden_size)
         shapes["output.bias"] = (vocabulary_size,)
@@ -100,7 +123,7 @@ class TrainConfig:
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
-    lr: float = _setting(25.0, "Learning rate at its highest.", 1e-9, 1e6)
+    lr: float = _setting(25.0, "Learning rate at its highest; unset: lower for a GRU and a plain net.", 1e-9, 1e6)
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     sampled_words: int | None = _setting(
         None, "Words of the vocabulary scored in a step, 0 for all; unset: a tenth, at least 1,500.", 0, 2**31
@@ -180,6 +203,60 @@ class GenerateConfig:
         _check_fields(self, "generate")
 
 
+@dataclass(frozen=True)
+class ExplainConfig:
+    """How much of a text `explain` shows.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(3, "How many guesses to show for each word.", 1, 100)
+    words: int = _setting(100, "Show at most so many words, the first of the text.", 1, 2_000)
+    units: int = _setting(8, "Show so many of the units that moved most.", 0, 1_000)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "explain")
+
+
+@dataclass(frozen=True)
+class WhyConfig:
+    """Which suggestions `why` explains, and by what.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    k: int = _setting(3, "How many suggestions to explain.", 1, 100)
+    word: str | None = _setting(None, "Explain this word instead of the likeliest.")
+    by: str = _choice("word", "What is taken out of the text.", "word", "sentence")
+    last: int = _setting(200, "Take out no more than so many of the last words; those before them stay.", 1, 2_000)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "why")
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """What `memory` measures.
+
+    Raises:
+        UsageError: A field has the wrong type or is out of its limits; the message names it.
+    """
+
+    places: int | None = _setting(
+        None, "At how many places of the text; unset: 2,000, with --gradients 500.", 1, 1_000_000_000
+    )
+
+    def __post_init__(self) -> None:
+        _check_fields(self, "memory")
+
+
+Config = (
+    ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig | WhyConfig | MemoryConfig
+)
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
@@ -195,9 +272,7 @@ def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterab
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
-def _check_fields(
-    config: ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig, command: str = "train"
-) -> None:
+def _check_fields(config: Config, command: str = "train") -> None:
     """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
     for item in fields(config):
         value = getattr(config, item.name)

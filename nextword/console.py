@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from nextword.evaluation import Score
     from nextword.session import LearnedWord
+    from nextword.tracking import Search
 
 _BAR_WIDTH = 24
 _BLOCK = 1 << 16  # bytes
@@ -89,6 +90,14 @@ def error(message: str, hint: str) -> None:
         print(f"Hint: {visible(hint)}", file=sys.stderr)
 
 
+def refusal(error: OSError) -> tuple[str, str]:
+    """What to say of a call that the system refused, and what mends it; the file without a name is standard output."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename} cannot be used: {reason}", "Check its permissions, and the room on its disk."
+    return f"standard output cannot be written: {reason}", "Make room, or send it elsewhere: > FILE"
+
+
 def stopped(message: str, hint: str) -> None:
     """Where training was told to stop and what goes on with it, a line each, on stderr."""
     print(f"\n{visible(message[:1].upper() + message[1:])}.\n{visible(hint)}", file=sys.stderr)
@@ -110,14 +119,14 @@ def show_predictions(predictions: Sequence[Prediction]) -> None:
             Text(f"{rank:>3}", style="dim"),
             Text(visible(prediction.word), style="bold"),
             Text(f"{prediction.probability:.1%}"),
-            Text(_bar(prediction.probability / largest), style="cyan"),
+            Text(bar(prediction.probability / largest), style="cyan"),
         )
-    _stdout().print(table)
+    screen().print(table)
 
 
-def _bar(share: float) -> str:
-    """A bar of `share` (0 to 1) of the full width, in eighths of a character."""
-    eighths = round(share * _BAR_WIDTH * 8)
+def bar(share: float, width: int = _BAR_WIDTH) -> str:
+    """A bar of `share` (0 to 1) of `width` characters, in eighths of one."""
+    eighths = round(share * width * 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
@@ -201,7 +210,8 @@ def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
     facts = [
         ("checkpoint", f"{checkpoint.path} ({checkpoint.path.stat().st_size / 1e6:.1f} MB)"),
         ("digest", checkpoint.digest),
-        ("network", f"{config.num_layers} LSTM layers of {config.hidden_size}, embedding {config.embedding_dim}"),
+        ("network", f"{config.num_layers} {config.cell.upper()} layers of {config.hidden_size}"),
+        ("embedding", f"{config.embedding_dim}"),
         ("output layer", "tied to the embedding" if config.tied else "of its own"),
         ("parameters", f"{parameters:,}"),
         ("vocabulary", f"{len(checkpoint.tokenizer):,} ({checkpoint.tokenizer.scheme}, {cased})"),
@@ -240,6 +250,23 @@ def print_scores(scores: Iterable[Score], as_json: bool) -> None:
             print(json_line(dict(zip(names, (line, position, word, surprisal, rank, entropy), strict=True))))
         else:
             print(f"{line}\t{position}\t{visible(word)}\t{surprisal:.6f}\t{rank}\t{entropy:.6f}")
+
+
+def show_trackers(found: Search, as_json: bool) -> None:
+    """The units that follow something plain in a text, as a table or as one JSON document."""
+    if as_json:
+        trackers = [{**asdict(tracker), "unit": tracker.unit and str(tracker.unit)} for tracker in found.trackers]
+        print(json_line({**asdict(found), "trackers": trackers}))
+        return
+    table: list[tuple[str, ...]] = [("", "unit", "first half", "second half")]
+    for tracker in found.trackers:
+        figures = (f"{value:+.2f}" for value in (tracker.chosen, tracker.checked))
+        table.append(
+            (tracker.feature, *((str(tracker.unit), *figures) if tracker.unit else ("-", "too little of it", "")))
+        )
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @contextmanager
@@ -289,11 +316,17 @@ def waiting_lines(stream: BinaryIO) -> Iterator[list[str]]:
         yield [_decoded(b"".join(unfinished))]
 
 
+def whole_input() -> str:
+    """All of stdin as one text, without its last line end; bytes that are no UTF-8 become U+FFFD."""
+    return _decoded(sys.stdin.buffer.read())
+
+
 def _decoded(line: bytes) -> str:
     return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def _stdout() -> Console:
+def screen() -> Console:
+    """What draws on the terminal at stdout; nothing in a text is a command to it."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)

@@ -5,14 +5,38 @@ Knows numpy arrays of ids and nothing of words, models or torch.
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.errors import StorageError
+
 _PORTION = 1 << 20  # ids handled at once
+
+
+@contextmanager
+def spool() -> Iterator[IO[bytes]]:
+    """A temporary file without a name: the operating system frees it, however the process ends.
+
+    Raises:
+        StorageError: The temporary folder is full or not writable.
+    """
+    try:
+        with tempfile.TemporaryFile(prefix="nextword-") as file:
+            yield file
+    except OSError as error:
+        if error.errno == errno.ENOMEM:  # of mapping the file; whoever catches that says so
+            raise
+        place = ""
+        with suppress(OSError):  # where there is no such folder, the error says so
+            place = f" to {tempfile.gettempdir()}"
+        reason = f"the ids of the text cannot be written{place}: {error.strerror}"
+        raise StorageError(reason, "Make room there, or name another folder: export TMPDIR=FOLDER") from error
 
 
 def write_ids(file: IO[bytes], portions: Iterable[NDArray[np.int32]]) -> int:
@@ -41,7 +65,7 @@ def count_ids(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]
 class TokenFile:
     """Token ids in an unnamed temporary file, read through a memory map, so that a corpus need not fit in memory.
 
-    The file has no name: the operating system frees it with the last view of `ids`, however the process ends.
+    The operating system frees the file with the last view of `ids`, however the process ends.
 
     Attributes:
         ids: (N,) int32, read-only.
@@ -51,10 +75,10 @@ class TokenFile:
         """Write all `portions` one after the other.
 
         Raises:
-            OSError: The temporary folder is full or not writable.
+            StorageError: The temporary folder is full or not writable.
         """
         self.ids: NDArray[np.int32] = np.empty(0, np.int32)
-        with tempfile.TemporaryFile(prefix="nextword-") as file:
+        with spool() as file:
             if size := write_ids(file, portions):
                 self.ids = np.memmap(file, dtype=np.int32, mode="r", shape=(size,))  # lives on without the file
 

@@ -143,57 +143,132 @@ def evaluate(
         CorpusError: There is no token in the texts.
     """
     began = time.perf_counter()
-    ids = _encode(tokenizer, texts)
-    more, words = _beyond_vocabulary(tokenizer, texts, ids, learn=adapt is not None)
-    keyboard = Keyboard(tokenizer, torch.device("cpu") if adapt else model.output.bias.device, more)
-    if adapt:
-        pieces = _measured_adapting(model, tokenizer, words, len(more), keyboard, adapt, on_progress)
-    else:
-        pieces = measured(model, words, _measure(keyboard, len(tokenizer), len(more)), on_progress)
-    written = _written(tokenizer, texts)
-    nats, hits, needed, used = 0.0, np.zeros(4), 0, 0
+    text = read_text(model, tokenizer, texts, adapt is not None)
+    pieces = _measured_adapting(model, tokenizer, text, adapt, on_progress) if adapt else text.figures(on_progress)
+    keys = keys_without_help(tokenizer, texts)
+    tally = Tally()
     for figures in pieces:
-        surprisals, ranks, letters = figures.T
-        nats += float(surprisals.sum())
-        hits += [np.count_nonzero(ranks <= k) for k in (1, 3, 5, 10)]
-        for token, typed in zip(islice(written, len(figures)), letters.tolist(), strict=True):
-            needed += keys_needed(token)
-            used += keys_used(token, typed)
+        tally.add(figures, np.fromiter(keys, np.int64, len(figures)))
     seconds = time.perf_counter() - began
-    top1, top3, top5, top10 = (hits / len(ids)).tolist()
     return Evaluation(
-        tokens=len(ids),
-        perplexity=_perplexity(nats, len(ids)),
-        bits_per_word=nats / len(ids) / math.log(2),
-        top1=top1,
-        top3=top3,
-        top5=top5,
-        top10=top10,
-        keystroke_savings=1 - used / needed,
-        unknown_rate=float(np.mean(ids == UNKNOWN_ID)),
+        tokens=tally.tokens,
+        perplexity=tally.perplexity,
+        bits_per_word=tally.bits_per_word,
+        top1=tally.top(1),
+        top3=tally.top(3),
+        top5=tally.top(5),
+        top10=tally.top(10),
+        keystroke_savings=tally.keystroke_savings,
+        unknown_rate=text.unknown_rate,
         seconds=seconds,
-        tokens_per_second=len(ids) / seconds,
+        tokens_per_second=tally.tokens / seconds,
     )
 
 
-def _measure(keyboard: Keyboard, size: int, rare: int) -> Measure:
-    """What `evaluate` wants to know of each token: surprisal in nats, rank, letters typed before it is suggested.
+class Tally:
+    """Sums over the tokens measured so far, and the figures of `Evaluation` that they give; one token or more.
 
-    Args:
-        keyboard: For the vocabulary and the rare words after it.
-        size: V.
-        rare: How many of those there are.
+    Attributes:
+        tokens: How many have been added.
     """
 
-    def measure(scores: Tensor, words: Tensor) -> Tensor:
-        tokens = _known(words, size)
+    def __init__(self) -> None:
+        self.tokens = 0
+        self._nats = 0.0
+        self._hits = dict.fromkeys((1, 3, 5, 10), 0)
+        self._needed = self._used = 0
+
+    def add(self, figures: NDArray[np.float64], keys: NDArray[np.int64]) -> None:
+        """Count n tokens more.
+
+        Args:
+            figures: (n, 3) surprisal in nats, rank, and letters typed before the token is suggested.
+            keys: (n,) keys that they cost without help.
+        """
+        surprisals, ranks, letters = figures.T
+        self.tokens += len(figures)
+        self._nats += float(surprisals.sum())
+        for k in self._hits:
+            self._hits[k] += int(np.count_nonzero(ranks <= k))
+        self._needed += int(keys.sum())
+        self._used += int(keys_used(keys, letters).sum())
+
+    @property
+    def perplexity(self) -> float:
+        return _perplexity(self._nats, self.tokens)
+
+    @property
+    def bits_per_word(self) -> float:
+        return self._nats / self.tokens / math.log(2)
+
+    def top(self, k: int) -> float:
+        """Share of the tokens that were among the k likeliest of the vocabulary; k is 1, 3, 5 or 10."""
+        return self._hits[k] / self.tokens
+
+    @property
+    def keystroke_savings(self) -> float:
+        return 1 - self._used / self._needed
+
+
+@dataclass(frozen=True)
+class MeasuredText:
+    """A text as `evaluate` measures it with a model.
+
+    Attributes:
+        model: Reads it.
+        ids: (N,) `<unk>` for every word outside the vocabulary.
+        words: (N,) the same, where words outside the vocabulary that may be suggested are counted on from its last.
+        more: How many of those there are.
+        keyboard: For all of them.
+    """
+
+    model: LSTMLanguageModel
+    ids: NDArray[np.int32]
+    words: NDArray[np.int32]
+    more: int
+    keyboard: Keyboard
+
+    @property
+    def unknown_rate(self) -> float:
+        """Share of the tokens that are outside the vocabulary."""
+        return float(np.mean(self.ids == UNKNOWN_ID))
+
+    def figures(self, on_progress: Progress = _quiet) -> Iterator[NDArray[np.float64]]:
+        """What `Tally.add` wants of every token, the state carried from start to end; see `measured`."""
+        return measured(self.model, self.words, self.measure, on_progress)
+
+    def measure(self, scores: Tensor, words: Tensor) -> Tensor:
+        """(n, 3) surprisal in nats, rank, and letters typed before the word is suggested.
+
+        Args:
+            scores: (n, V) logits.
+            words: (n,) what came, as in `words`.
+        """
+        tokens = _known(words, scores.shape[1])
         ranks = _rank(_likelier(scores, tokens))
-        share = math.log(RARE_SHARE / max(1, rare))
-        more = (scores[:, UNKNOWN_ID, None] + share).expand(-1, rare)
-        typed = keyboard.letters_typed(_likelier(torch.cat([scores, more], 1), words), words)
+        share = math.log(RARE_SHARE / max(1, self.more))
+        more = (scores[:, UNKNOWN_ID, None] + share).expand(-1, self.more)
+        typed = self.keyboard.letters_typed(_likelier(torch.cat([scores, more], 1), words), words)
         return torch.cat([surprisal(scores, tokens), ranks, typed[:, None]], 1)
 
-    return measure
+
+def read_text(
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], adapting: bool = False
+) -> MeasuredText:
+    """The documents `texts`, one after the other, ready to be measured; arguments as those of `evaluate`.
+
+    Raises:
+        CorpusError: There is no token in them.
+    """
+    ids = encode(tokenizer, texts)
+    more, words = _beyond_vocabulary(tokenizer, texts, ids, learn=adapting)
+    device = torch.device("cpu") if adapting else model.output.bias.device
+    return MeasuredText(model, ids, words, len(more), Keyboard(tokenizer, device, more))
+
+
+def keys_without_help(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[int]:
+    """Keys that every token costs who types the texts without help (`keystrokes`)."""
+    return map(keys_needed, _written(tokenizer, texts))
 
 
 def _known(words: Tensor, size: int) -> Tensor:
@@ -225,26 +300,18 @@ def _beyond_vocabulary(
 
 
 def _measured_adapting(
-    model: LSTMLanguageModel,
-    tokenizer: WordTokenizer,
-    words: NDArray[np.int32],
-    more: int,
-    keyboard: Keyboard,
-    adapt: AdaptConfig,
-    on_progress: Progress,
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, text: MeasuredText, adapt: AdaptConfig, on_progress: Progress
 ) -> Iterator[NDArray[np.float64]]:
-    """`_measure`'s figures with what was read before mixed into the model's distributions, place after place.
+    """`MeasuredText.figures` with what was read before mixed into the model's distributions, place after place.
 
     Args:
         model: Any model, on any device.
         tokenizer: Its V words.
-        words: (N,) the text, as `_beyond_vocabulary` gives it.
-        more: How many words it gives.
-        keyboard: For all of them.
+        text: What is read.
         adapt: How much what was read counts.
         on_progress: Called now and then.
     """
-    size, rare = len(tokenizer), len(tokenizer.rare)
+    size, rare, words, more = len(tokenizer), len(tokenizer.rare), text.words, text.more
     weight, bias = model.output.weight.detach().cpu(), model.output.bias.detach().cpu()
     past = keys_of(np.empty((0, weight.shape[1]), np.float32))  # of the window's words before the stretch
     done = 0
@@ -268,7 +335,7 @@ def _measured_adapting(
                 near = cosines[row, column : column + now - start]
                 expected[row] = mixed(expected[row], near, words[start:now], adapt)
             came = torch.from_numpy(words[done + begin : done + begin + len(block)].astype(np.int64))
-            yield _figures_of(torch.from_numpy(expected), came, size, keyboard)
+            yield _figures_of(torch.from_numpy(expected), came, size, text.keyboard)
         done += len(shown)
         past = keys[max(0, len(keys) - adapt.window) :]
 
@@ -308,7 +375,7 @@ def score(
     Raises:
         CorpusError: There is no token in the texts.
     """
-    ids = _encode(tokenizer, texts)
+    ids = encode(tokenizer, texts)
 
     def measure(scores: Tensor, targets: Tensor) -> Tensor:
         rank = _rank(_likelier(scores, targets))
@@ -330,7 +397,12 @@ def _written(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[Writte
     return chain.from_iterable(map(tokenizer.written, wholes))
 
 
-def _encode(tokenizer: WordTokenizer, texts: Iterable[Text]) -> NDArray[np.int32]:
+def encode(tokenizer: WordTokenizer, texts: Iterable[Text]) -> NDArray[np.int32]:
+    """(N,) ids of all texts, one after the other.
+
+    Raises:
+        CorpusError: There is no token in them.
+    """
     ids = TokenFile(tokenizer.encode_documents(texts)).ids
     if not len(ids):
         raise CorpusError("there is no word in the text", "Name a text of one word or more.")
@@ -395,15 +467,19 @@ def measured(
     Yields:
         (n, K) figures of the next n tokens, in the order of the text, over and over until all N are done.
     """
+    return _observed(model, ids, scored(model, measure), on_progress, _STRETCH)
+
+
+def scored(model: LSTMLanguageModel, measure: Measure) -> Observe:
+    """What asks `measure` about a few places at a time, so that the scores of only a few exist at once."""
     weight, bias = model.output.weight, model.output.bias
     length = max(64, _SCORES // len(bias))
 
     def observe(shown: Tensor, targets: Tensor) -> Tensor:
-        """`measure` of a few places at a time, so that the scores of only a few exist at once."""
         chunks = zip(torch.split(shown, length), torch.split(targets, length), strict=True)
         return torch.cat([measure(torch.addmm(bias, places, weight.t()), came) for places, came in chunks])
 
-    return _observed(model, ids, observe, on_progress, _STRETCH)
+    return observe
 
 
 def _observed(

@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nextword.config import ModelConfig
+from nextword.config import GATES, ModelConfig
 from nextword.data import count_ids
 from nextword.model import LSTMLanguageModel
 from nextword.optimizer import gradient_values
@@ -47,7 +47,8 @@ _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
 _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
-_FREE_GAIN, _FREE_GAIN_ABOVE = 10.0, 5.0  # of the other units' candidates, in the first layer and in those above it
+_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # of the other units' candidates:
+# in the first layer, and in those above it
 _CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
 _LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
 _CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
@@ -57,7 +58,9 @@ _SETTLED = 0.4  # of the schedule, from where on the last output gates learn whe
 
 
 def topic_units(config: ModelConfig) -> int:
-    """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones."""
+    """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones, of an LSTM."""
+    if config.cell != "lstm":
+        return 0
     return int(config.topic_share * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
 
 
@@ -115,9 +118,9 @@ def keep_topics(model: LSTMLanguageModel, progress: float) -> None:
     for parameter in {model.embedding.weight, model.output.weight}:
         if parameter.grad is not None:
             gradient_values(parameter)[:, :topics] = 0
-    for index, layer in enumerate(model.lstm, start=1):
+    for index, layer in enumerate(model.layers if topics else [], start=1):
         gates = _topic_rows(layer, topics)
-        if index == len(model.lstm) and progress >= _SETTLED:
+        if index == len(model.layers) and progress >= _SETTLED:
             gates.pop()  # the output gate
         for parameter in layer.parameters():
             for gate in gates:
@@ -126,7 +129,7 @@ def keep_topics(model: LSTMLanguageModel, progress: float) -> None:
 
 
 def _topic_rows(layer: nn.Module, topics: int) -> list[slice]:
-    """Where the topic units' rows stand in a layer's stacked parameters: input, forget, candidate, output gate."""
+    """Where the topic units' rows stand in an LSTM's stacked parameters: input, forget, candidate, output gate."""
     hidden = layer.get_parameter("weight_hh_l0").shape[1]
     return [slice(gate * hidden, gate * hidden + topics) for gate in range(4)]
 
@@ -178,19 +181,23 @@ def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
     unit = torch.arange(topics)
     shortest, longest = map(math.log, _LIFETIMES)
     lifetimes = torch.linspace(shortest, longest, topics)[torch.randperm(topics)].exp()
-    last = len(model.lstm) - 1
-    for index, layer in enumerate(model.lstm):
+    last = len(model.layers) - 1
+    before_candidate = GATES[model.config.cell].index("candidate")
+    for index, layer in enumerate(model.layers):
         weight, recurrent = layer.get_parameter("weight_ih_l0"), layer.get_parameter("weight_hh_l0")
         bias = layer.get_parameter("bias_ih_l0")
         bias.zero_()
         layer.get_parameter("bias_hh_l0").zero_()
+        hidden = recurrent.shape[1]
+        free = slice(before_candidate * hidden + topics, (before_candidate + 1) * hidden)
+        weight[free] *= _FREE_GAINS[model.config.cell][index > 0]
+        if not topics:
+            continue
         gates = _topic_rows(layer, topics)
         input_gate, forget_gate, candidate, output_gate = gates
         for gate in gates:
             weight[gate] *= 0.1
             recurrent[gate] *= 0.1
-        free = slice(candidate.stop, 3 * recurrent.shape[1])
-        weight[free] *= _FREE_GAIN if index == 0 else _FREE_GAIN_ABOVE
         gain = _LAST_GAIN if index == last else _PASSING_GAIN
         if index == 0:
             gain = _CANDIDATE_GAIN * (_LAST_GAIN if last == 0 else 1)

@@ -1,4 +1,4 @@
-"""Being told to stop: SIGINT (Ctrl-C) and SIGTERM while a network learns.
+"""Being told to stop: SIGINT (Ctrl-C) and SIGTERM while a network learns, or a session is read on.
 
 Knows signals and nothing of what is interrupted.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -40,3 +42,23 @@ class StopSignals:
         if self.received:
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         self.received = number
+
+
+@contextmanager
+def left_by_sigterm() -> Iterator[None]:
+    """While entered, SIGTERM ends the work by `SystemExit`, as Ctrl-C does by `KeyboardInterrupt`, and not at once.
+
+    A signal that was ignored before stays ignored. Outside the main thread nothing changes.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

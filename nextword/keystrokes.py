@@ -23,7 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nextword.tokenizer import END_ID, WordTokenizer, Written
@@ -36,9 +38,14 @@ def keys_needed(token: Written) -> int:
     return 1 if token.token_id == END_ID else len(token.word) + token.spaced
 
 
-def keys_used(token: Written, letters_typed: float) -> int:
-    """Keys that a token costs with help, when it is suggested once `letters_typed` letters stand there."""
-    return int(min(letters_typed + 1, keys_needed(token)))
+def keys_used(needed: NDArray[np.int64], letters_typed: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) keys that tokens cost with help.
+
+    Args:
+        needed: (n,) keys that they cost without.
+        letters_typed: (n,) letters that stand there when they are suggested; inf where they never are.
+    """
+    return np.minimum(letters_typed + 1, needed).astype(np.int64)
 
 
 class Keyboard:

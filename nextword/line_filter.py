@@ -347,7 +347,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        return _fail(str(error), "", StorageError.exit_code)
+        from nextword import console
+
+        return _fail(*console.refusal(error), StorageError.exit_code)
 
 
 def _fail(message: str, hint: str, code: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import re
 import signal
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,7 +111,7 @@ class LivePrompt:
                     [
                         Window(text, wrap_lines=True, dont_extend_height=True),
                         ConditionalContainer(
-                            Window(FormattedTextControl(self._bar), height=1, dont_extend_height=True), ~is_done
+                            Window(FormattedTextControl(self._bar), dont_extend_height=True), ~is_done
                         ),
                     ]
                 )
@@ -176,15 +177,18 @@ class LivePrompt:
         return [usage for usage in COMMANDS if f"{usage} ".startswith(command + space)]
 
     def _bar(self) -> StyleAndTextTuples:
-        """The line of suggestions; those that do not fit are left out."""
+        """The line of suggestions, those that do not fit left out; or the commands, in as many lines as they need."""
         room = self.application.output.get_size().columns - 1
         if self._notice:
             return [("class:number", self._notice[:room])]
         if self._is_command:
             commands = self._commands()
-            listed = " ".join(usage.partition(" ")[0] for usage in commands) or "no such command; /help lists them"
-            if len(commands) == 1:
-                listed = f"{commands[0]}  {COMMANDS[commands[0]]}"
+            if len(commands) > 1:
+                names = " ".join(usage.partition(" ")[0] for usage in commands)
+                return [
+                    ("class:number", textwrap.fill(names, max(room, 10), initial_indent="  ", subsequent_indent="  "))
+                ]
+            listed = f"{commands[0]}  {COMMANDS[commands[0]]}" if commands else "no such command; /help lists them"
             return [("class:number", f"  {listed}"[:room])]
         if not self._line.read(self._before, 0):
             return [("class:number", "  reading ...")]

@@ -15,6 +15,10 @@ hidden state h and cell state c from the word before:
 The cell state is only ever scaled and added to, which is why something said a paragraph ago can still be there.
 torch stacks the four matrices of a layer into one, in the order i, f, g, o, and so do the arrays here.
 
+Two other cells can stand in its place, to see what the gates are good for: the GRU (Cho et al. 2014), whose hidden
+state is its memory, and the plain recurrent net (Elman 1990), which has no gates and writes all of its memory anew with
+every word. Neither has a cell state; theirs stays as it is, zeros.
+
 Knows arrays and the names of parameters; knows nothing of words, files or torch.
 
 Letters in shapes: T words, B texts side by side, H a layer's hidden size, E embedding_dim, V words in the vocabulary.
@@ -28,6 +32,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nextword.config import GATES
 
 Array = NDArray[np.float32]
 
@@ -48,14 +54,24 @@ class LSTMState(NamedTuple):
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), in the form that cannot overflow."""
-    squashed: Array = 0.5 * (1.0 + np.tanh(0.5 * x))
+    squashed: Array = np.tanh(0.5 * x)
+    squashed += 1.0
+    squashed *= 0.5
     return squashed
 
 
-def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array) -> tuple[Array, Array]:
-    """One step of one layer: read one word, return the new hidden and cell state.
+class Step(NamedTuple):
+    """What reading one word has made of one layer; every array is (H,), or (B, H) for texts side by side."""
 
-    Or one word of each of B texts: then the first three have a row for each, (B, 4H) and (B, H), and so have the two
+    hidden: Array
+    cell: Array
+    gates: tuple[Array, ...]  # activations, in the order of `GATES`
+
+
+def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bias: Array) -> Step:
+    """One step of one LSTM layer: read one word.
+
+    Or one word of each of B texts: then the first three have a row for each, (B, 4H) and (B, H), and so has all that is
     returned.
 
     Args:
@@ -63,36 +79,87 @@ def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array) ->
         hidden: (H,) hidden state after the word before.
         cell: (H,) cell state after the word before.
         recurrent: (4H, H) U of the four gates.
+        bias: Not used: all of b is in `projected`.
     """
     gates = projected + hidden @ recurrent.T
     input_gate, forget_gate, candidate, output_gate = np.split(gates, 4, axis=-1)
-    kept = sigmoid(forget_gate) * cell
-    added = sigmoid(input_gate) * np.tanh(candidate)
-    new_cell = kept + added
-    new_hidden = sigmoid(output_gate) * np.tanh(new_cell)
-    return new_hidden, new_cell
+    forget_gate, input_gate, candidate = sigmoid(forget_gate), sigmoid(input_gate), np.tanh(candidate)
+    new_cell = forget_gate * cell + input_gate * candidate
+    output_gate = sigmoid(output_gate)
+    return Step(output_gate * np.tanh(new_cell), new_cell, (input_gate, forget_gate, candidate, output_gate))
 
 
-class LSTMLayer:
-    """The weights of one layer, and how it reads a whole text.
+def gru_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bias: Array) -> Step:
+    """One step of one GRU layer, as torch has it; arguments as those of `lstm_cell`, with three gates.
+
+        r = sigmoid(W_r x + U_r h + b_r)          reset gate: how much of the old the candidate sees
+        z = sigmoid(W_z x + U_z h + b_z)          update gate: how much of the old to keep
+        n =    tanh(W_n x + b_n + r (U_n h + b))  candidate
+        h' = z * h + (1 - z) * n
 
     Args:
-        weight_ih: (4H, inputs) W of the four gates.
-        weight_hh: (4H, H) U of the four gates.
-        bias_ih: (4H,) torch keeps two biases, whose sum is b.
-        bias_hh: (4H,) the other one.
+        bias: (H,) b of the last equation but one, which the reset gate acts on.
+    """
+    units = hidden.shape[-1]
+    from_hidden = hidden @ recurrent.T
+    both = sigmoid(projected[..., : 2 * units] + from_hidden[..., : 2 * units])
+    reset, update = both[..., :units], both[..., units:]
+    candidate = np.tanh(projected[..., 2 * units :] + reset * (from_hidden[..., 2 * units :] + bias))
+    return Step(candidate + update * (hidden - candidate), cell, (reset, update, candidate))
+
+
+def rnn_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bias: Array) -> Step:
+    """One step of one layer of a plain recurrent net, h' = tanh(W x + U h + b); arguments as those of `lstm_cell`."""
+    new_hidden = np.tanh(projected + hidden @ recurrent.T)
+    return Step(new_hidden, cell, (new_hidden,))
+
+
+_CELLS = {"lstm": lstm_cell, "gru": gru_cell, "rnn": rnn_cell}
+
+
+class Trace(NamedTuple):
+    """All that happened in one layer while T words were read.
+
+    Attributes:
+        gates: (T, H) activations by the names in `GATES`; the candidate is among them.
+        hidden: (T, H) hidden state after each word.
+        cell: (T, H) cell state after each word; zeros where the cell has none.
     """
 
-    def __init__(self, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) -> None:
-        self.input_weight = weight_ih
-        self.recurrent_weight = weight_hh
-        self.bias = bias_ih + bias_hh
+    gates: dict[str, Array]
+    hidden: Array
+    cell: Array
+
+
+class RecurrentLayer:
+    """The weights of one layer, and how it reads a whole text. For the LSTM, G is 4; for the others as `GATES` says.
+
+    Args:
+        kind: Of cell: `lstm`, `gru` or `rnn`.
+        weight_ih: (GH, inputs) W of all gates.
+        weight_hh: (GH, H) U of all gates.
+        bias_ih: (GH,) torch keeps two biases, whose sum is b.
+        bias_hh: (GH,) the other one.
+    """
+
+    def __init__(self, kind: str, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) -> None:
+        self._cell = _CELLS[kind]
+        self._gates = GATES[kind]
+        self._input_weight = weight_ih
+        self._recurrent_weight = weight_hh
         self.hidden_size = weight_hh.shape[1]
+        inside = 2 * self.hidden_size if kind == "gru" else len(bias_hh)  # from where on the reset gate acts on it
+        self._bias = bias_ih + np.where(np.arange(len(bias_hh)) < inside, bias_hh, np.float32(0))
+        self._recurrent_bias = bias_hh[inside:]
 
     def project(self, inputs: Array) -> Array:
-        """W x + b of the four gates: (T, inputs) to (T, 4H)."""
-        projected: Array = inputs @ self.input_weight.T + self.bias
+        """W x + b of all gates: (T, inputs) to (T, GH)."""
+        projected: Array = inputs @ self._input_weight.T + self._bias
         return projected
+
+    def step(self, projected: Array, hidden: Array, cell: Array) -> Step:
+        """Read one word, or one of each of B texts, whose projection is given."""
+        return self._cell(projected, hidden, cell, self._recurrent_weight, self._recurrent_bias)
 
     def read(self, inputs: Array, hidden: Array, cell: Array) -> tuple[Array, Array, Array]:
         """Read T words from the given state.
@@ -109,14 +176,27 @@ class LSTMLayer:
         """
         projected = self.project(inputs)
         shown = np.empty((len(inputs), self.hidden_size), np.float32)
-        for step, projection in enumerate(projected):
-            hidden, cell = lstm_cell(projection, hidden, cell, self.recurrent_weight)
-            shown[step] = hidden
+        for place, projection in enumerate(projected):
+            hidden, cell, _ = self.step(projection, hidden, cell)
+            shown[place] = hidden
         return shown, hidden, cell
+
+    def trace(self, inputs: Array, hidden: Array, cell: Array) -> Trace:
+        """`read`, with everything kept; arguments as there."""
+        steps = []
+        for projection in self.project(inputs):
+            steps.append(self.step(projection, hidden, cell))
+            hidden, cell, _ = steps[-1]
+        empty = np.empty((0, self.hidden_size), np.float32)
+        gates = {
+            name: np.stack([step.gates[place] for step in steps]) if steps else empty
+            for place, name in enumerate(self._gates)
+        }
+        return Trace(gates, *(np.stack([step[kind] for step in steps]) if steps else empty for kind in (0, 1)))
 
 
 class LSTMNetwork:
-    """Embedding, LSTM layers and output layer, for one text or for many side by side.
+    """Embedding, recurrent layers and output layer, for one text or for many side by side.
 
     Args:
         parameters: The tensors of a checkpoint, by their names in torch's `state_dict`. Without `output.weight`
@@ -128,9 +208,11 @@ class LSTMNetwork:
         self.output_weight = parameters.get("output.weight", self.embedding)
         self.output_bias = parameters["output.bias"]
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        self.layers: list[LSTMLayer] = []
-        while f"lstm.{len(self.layers)}.weight_ih_l0" in parameters:
-            self.layers.append(LSTMLayer(*(parameters[f"lstm.{len(self.layers)}.{name}"] for name in names)))
+        self.kind = next(kind for kind in GATES if f"{kind}.0.{names[0]}" in parameters)
+        self.layers: list[RecurrentLayer] = []
+        while f"{self.kind}.{len(self.layers)}.{names[0]}" in parameters:
+            weights = (parameters[f"{self.kind}.{len(self.layers)}.{name}"] for name in names)
+            self.layers.append(RecurrentLayer(self.kind, *weights))
 
     def initial_state(self) -> LSTMState:
         """Nothing read, nothing remembered: zeros."""
@@ -155,6 +237,15 @@ class LSTMNetwork:
             cell_states.append(cell)
         return shown, LSTMState(tuple(hidden_states), tuple(cell_states))
 
+    def trace(self, ids: Sequence[int], state: LSTMState) -> list[Trace]:
+        """What happens in every layer, first to last, while T words are read; arguments as those of `read`."""
+        shown = self.embedding[np.asarray(ids, np.intp)]
+        traces: list[Trace] = []
+        for layer, *before in zip(self.layers, state.hidden, state.cell, strict=True):
+            traces.append(layer.trace(shown, *before))
+            shown = traces[-1].hidden
+        return traces
+
     def step(self, ids: Sequence[int] | NDArray[np.intp], state: LSTMState) -> LSTMState:
         """Read one word of each of B texts.
 
@@ -168,13 +259,13 @@ class LSTMNetwork:
         return self._step(self.layers[0].project(self.embedding[np.asarray(ids, np.intp)]), state)
 
     def _step(self, projected: Array, state: LSTMState) -> LSTMState:
-        """`step`, from the (B, 4H) projections of the first layer's inputs on."""
+        """`step`, from the (B, GH) projections of the first layer's inputs on."""
         hidden_states: list[Array] = []
         cell_states = []
         for layer, hidden, cell in zip(self.layers, state.hidden, state.cell, strict=True):
             if hidden_states:
                 projected = layer.project(hidden_states[-1])
-            new_hidden, new_cell = lstm_cell(projected, hidden, cell, layer.recurrent_weight)
+            new_hidden, new_cell, _ = layer.step(projected, hidden, cell)
             hidden_states.append(new_hidden)
             cell_states.append(new_cell)
         return LSTMState(tuple(hidden_states), tuple(cell_states))

@@ -1,4 +1,4 @@
-"""The network that learns: embedding, LSTM layers, dropouts, tied output layer, in torch.
+"""The network that learns: embedding, recurrent layers, dropouts, tied output layer, in torch.
 
 The same network in numpy, which answers users, is in `lstm.py`; a test holds the two together. The parameter names
 of this module's `state_dict` are the names in a checkpoint. Knows nothing of text, files or training loops.
@@ -7,6 +7,8 @@ Letters in shapes: T steps, B streams, V words in the vocabulary, E embedding_di
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +19,17 @@ from nextword.config import ModelConfig
 from nextword.fused_lstm import lstm_window
 from nextword.loss import WordSampler, linear_cross_entropy
 
-LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (1, B, H)
+LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (1, B, H); a GRU's cell state is zeros
 
+_CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 _WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of one nn.LSTM layer
 _FUSED_FROM = 600  # units: where `fused_lstm` begins to be faster than nn.LSTM in bf16 on a processor, of 320 to 672
 
 
 class LSTMLanguageModel(nn.Module):
     """Predicts each next word of B streams of text from all that came before in that stream.
+
+    What remembers is an LSTM, or, to compare with, a GRU or a plain recurrent net.
 
     Zaremba, Sutskever and Vinyals 2014 (stacked LSTM, dropout on what is not recurrent); Press and Wolf 2017 and
     Inan, Khosravi and Socher 2017 (embedding and output share their matrix); Gal and Ghahramani 2016 (a dropout
@@ -41,8 +46,9 @@ class LSTMLanguageModel(nn.Module):
         self.sparse = False
         self.columns: tuple[int, slice] | None = None  # of how many streams, and which, where processes share them
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim)
-        self._layers = [nn.LSTM(inputs, hidden) for inputs, hidden in config.layer_sizes()]
-        self.lstm = nn.ModuleList(self._layers)
+        cell: Any = _CELLS[config.cell]
+        self.layers: list[nn.RNNBase] = [cell(inputs, hidden) for inputs, hidden in config.layer_sizes()]
+        self.add_module(config.cell, nn.ModuleList(self.layers))
         self.output = nn.Linear(config.layer_sizes()[-1][1], vocabulary_size)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         nn.init.uniform_(self.output.weight, -0.1, 0.1)
@@ -63,7 +69,7 @@ class LSTMLanguageModel(nn.Module):
         state = state if state is not None else self.initial_state(inputs.shape[1])
         shown = self._locked_dropout(self._embed(inputs), self.config.dropout_input)
         carried: list[LayerState] = []
-        for index, (layer, before) in enumerate(zip(self._layers, state, strict=True)):
+        for index, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
             if index:
                 shown = self._locked_dropout(shown, self.config.dropout_hidden)
             shown, after = self._run(layer, shown, before)
@@ -111,12 +117,15 @@ class LSTMLanguageModel(nn.Module):
         kept = torch.rand(self.embedding.num_embeddings, 1, device=inputs.device) >= chance
         return vectors * functional.embedding(inputs, kept / (1 - chance))
 
-    def _run(self, layer: nn.LSTM, inputs: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
-        """One LSTM layer over the window; in training with some recurrent connections dropped."""
+    def _run(self, layer: nn.RNNBase, inputs: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        """One layer over the window; in training with some recurrent connections dropped."""
         chance = self.config.dropout_recurrent
         weights: dict[str, Tensor] = dict(layer.named_parameters())
         if self.training and chance:
             weights["weight_hh_l0"] = functional.dropout(weights["weight_hh_l0"], chance)
+        if not isinstance(layer, nn.LSTM):
+            shown, hidden = functional_call(layer, weights, (inputs, state[0].to(inputs.dtype)))
+            return shown, (hidden, state[1])
         device = inputs.device.type
         if device == "cpu" and layer.hidden_size >= _FUSED_FROM and torch.is_autocast_enabled(device):
             return lstm_window(inputs, [weights[name] for name in _WEIGHTS], state)

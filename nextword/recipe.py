@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import GATES, ModelConfig, TrainConfig
 
 _LEAST_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
 _SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
@@ -40,6 +40,7 @@ _SIZES = (
     _Size(2, 512, 10.0),
     _Size(2, 640, 15.0),
 )
+_RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # of the learning rate; at a higher one a plain net diverges
 _NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
 
@@ -73,9 +74,11 @@ def choose(
     """
     if config.epochs is None:
         config = replace(config, epochs=_default_epochs(given.tokens))
-    size = _NAMED.get(config.size) or _largest(config, given)
-    passes = _passes(size, config, given)
-    topics = 0.25 if given.paragraph >= _TOPIC_PARAGRAPH else 0.0
+    if "lr" not in asked:
+        config = replace(config, lr=_RATES[model.cell] * config.lr)
+    size = _NAMED.get(config.size) or _largest(model.cell, config, given)
+    passes = _passes(size, model.cell, config, given)
+    topics = 0.25 if model.cell == "lstm" and given.paragraph >= _TOPIC_PARAGRAPH else 0.0
     strength = min(1.0, max(0.0, (passes - 1.5) / 13))
     values: dict[str, Any] = {
         "embedding_dim": size.width,
@@ -105,20 +108,20 @@ def _default_epochs(tokens: int) -> int:
     return max(1, round(10 * min(1.0, math.sqrt(_SMALL_TEXT / tokens))))
 
 
-def _largest(config: TrainConfig, given: Circumstances) -> _Size:
+def _largest(cell: str, config: TrainConfig, given: Circumstances) -> _Size:
     """The largest size that reads the text often enough; the shorter the text, the more often that is."""
     more = min(20.0, max(0.7, math.sqrt(1_000_000 / given.tokens)))
-    return max((size for size in _SIZES if _passes(size, config, given) >= more * size.passes), key=_SIZES.index)
+    return max((size for size in _SIZES if _passes(size, cell, config, given) >= more * size.passes), key=_SIZES.index)
 
 
-def _passes(size: _Size, config: TrainConfig, given: Circumstances) -> float:
+def _passes(size: _Size, cell: str, config: TrainConfig, given: Circumstances) -> float:
     """How often the text is read by a network of this size."""
     passes = float(config.epochs or _default_epochs(given.tokens))
     if config.max_steps:
         passes = config.max_steps * config.batch_size * config.bptt / given.tokens
     if config.minutes:
         scored = sample_size(config, given.vocabulary_size) or given.vocabulary_size
-        weights = size.num_layers * 8 * size.width**2 + size.width * scored
+        weights = size.num_layers * 2 * len(GATES[cell]) * size.width**2 + size.width * scored
         tokens = 60 * config.minutes * _EFFICIENCY * given.speed / (6 * weights)  # 2 forward and 4 backward
         in_time = tokens / given.tokens
         passes = min(passes, in_time) if config.max_steps else in_time

@@ -8,8 +8,9 @@ Knows the session and the screen; nothing of networks.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nextword import console
 from nextword.answers import end_of
@@ -18,6 +19,8 @@ from nextword.predictor import Predictor, check_count
 
 if TYPE_CHECKING:
     from nextword.config import AdaptConfig
+    from nextword.lstm import LSTMState
+    from nextword.sentences import SentencePosition
     from nextword.session_store import SessionStore
 
 COMMANDS = {  # name and argument to what it does
@@ -29,6 +32,8 @@ COMMANDS = {  # name and argument to what it does
     "/learned": "list the words read, those new to the model first",
     "/forget WORD": "forget that WORD was read",
     "/top N": "suggest N words",
+    "/explain": "show what the network makes of the last line, word by word",
+    "/why": "say which words read the suggestions owe themselves to",
     "/state": "show how much the memory holds: norms, words read",
     "/help": "show this",
     "/quit": "leave (or Ctrl-D); Ctrl-C drops the line being typed",
@@ -47,7 +52,17 @@ arrow at the end of the line; Alt-2 (or Esc, then 2) the second, and so on.
 The space that comes with a word steps aside for a full stop or a comma.
 Enter ends the line; all lines so far are remembered."""
 _END_SHOWN = 60  # characters of the text, to show where it has got to
+_MOST_LINES = 100  # that can be explained, after as many times /undo
 _MOST_LEARNED = 20  # words new to the model, and as many others
+
+
+class _Line(NamedTuple):
+    """A line that was read."""
+
+    text: str
+    before: LSTMState
+    position: SentencePosition  # where in a sentence it begins
+    after: LSTMState
 
 
 class Repl:
@@ -83,6 +98,7 @@ class Repl:
         self._name = name
         self._live = live
         self.session = store.open(name, predictor, adapt) if store and name is not None else predictor.session(adapt)
+        self._lines: deque[_Line] = deque(maxlen=_MOST_LINES)
 
     def run(self, read_line: Callable[[], str]) -> None:
         """Answer lines until `read_line` raises EOFError or the user leaves; KeyboardInterrupt drops a line."""
@@ -122,6 +138,8 @@ class Repl:
             "/learned": self._learned,
             "/forget": self._forget,
             "/top": self._top,
+            "/explain": self._explain,
+            "/why": self._why,
             "/state": self._state,
             "/help": self._help,
         }
@@ -139,7 +157,9 @@ class Repl:
             return
         read = end_of(line, self._predictor.tokenizer)
         console.note_end_read(len(line), len(read))
+        before = self.session.moment
         unknown = self.session.feed(read.rstrip())
+        self._lines.append(_Line(read, before.state, before.position, self.session.state))
         if unknown and not self._live:
             console.note(f"not in the vocabulary: {', '.join(unknown)}")
         self._changed(self._suggest)
@@ -223,6 +243,32 @@ class Repl:
             self._suggest()
         else:
             console.note(_QUESTIONS["/top"])
+
+    def _explain(self, argument: str) -> None:
+        line = next((line for line in reversed(self._lines) if line.after is self.session.state), None)
+        if line is None:
+            console.note("no line was read to get here; type one first")
+            return
+        from nextword import heatmap
+        from nextword.config import ExplainConfig
+        from nextword.explanation import explain
+
+        config = ExplainConfig()
+        explanation = explain(self._predictor, line.text, config, line.before, line.position)
+        if explanation.cut:
+            console.note(f"only the first {len(explanation.words):,} words of the line are shown")
+        heatmap.show(heatmap.of_layers(explanation, config.units))
+
+    def _why(self, argument: str) -> None:
+        from nextword.influence import why_suggested
+        from nextword.influence_view import summary
+
+        explained = why_suggested(self.session, self.k)
+        if explained is None:
+            console.note("nothing was read since this session was opened")
+            return
+        for line in summary(*explained):
+            print(line)
 
     def _state(self, argument: str) -> None:
         console.show_state(self.session.state, self.session.words_seen)

@@ -30,6 +30,7 @@ from torch import Tensor
 from nextword.checkpoint import (
     SUFFIX,
     Checkpoint,
+    check_network,
     check_parameters,
     load_checkpoint,
     read_container,
@@ -63,6 +64,7 @@ _NUMBERS = {
     "schedule": ("step", "progress", "total", "plan_at"),
     "validations": ("step", "progress", "tokens", "cost", "spent"),
 }
+_WHOLE = {"position", "tokens", "processes", "step", "total", "plan_at"}
 _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
 _ELSEWHERE = ("device", "precision", "name", "out", "force")  # say where, not what; or mean nothing when resuming
 
@@ -77,6 +79,7 @@ class ResumePoint:
         tokenizer: Its words.
         tensors: See the module's docstring.
         facts: JSON values.
+        path: The file it was read from.
     """
 
     model_config: ModelConfig
@@ -84,6 +87,7 @@ class ResumePoint:
     tokenizer: WordTokenizer
     tensors: dict[str, NDArray[Any]]
     facts: dict[str, Any]
+    path: Path = Path()
 
 
 def resume_path(checkpoint: Path) -> Path:
@@ -120,12 +124,12 @@ def load_resume_point(path: Path) -> ResumePoint:
         model_config = ModelConfig(**json_object(metadata["config"]))
         config = TrainConfig(**json_object(metadata["training"]))
         facts = json_object(metadata["facts"])
-        tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
-        check_parameters(parameters, model_config.parameter_shapes(len(tokenizer)))
+        words = check_network(parameters, model_config)
+        tokenizer = WordTokenizer.from_json(metadata["tokenizer"], metadata["vocabulary"], words)
         _check_facts(facts)
         _check_tensors(tensors, facts["state"], model_config, config)
-        return ResumePoint(model_config, config, tokenizer, tensors, facts)
+        return ResumePoint(model_config, config, tokenizer, tensors, facts, path)
 
 
 def _check_facts(facts: dict[str, Any]) -> None:
@@ -138,7 +142,9 @@ def _check_facts(facts: dict[str, Any]) -> None:
         if name and values.keys() != set(numbers):
             raise ValueError(f"{name} has other parts")
         for number in numbers:
-            if type(values[number]) not in (int, float) or not 0 <= values[number] <= _LARGEST_NUMBER:
+            most = 1 if number == "progress" else _LARGEST_NUMBER
+            kinds = (int,) if number in _WHOLE else (int, float)
+            if type(values[number]) not in kinds or not 0 <= values[number] <= most:
                 raise ValueError(f"{number} is no number, or none that can be")
     for paths in (facts["corpus"], facts["valid"] or [], facts["state"]):
         if not all(isinstance(path, str) for path in paths):
@@ -272,7 +278,7 @@ def restore(
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"the unfinished run cannot be restored: {str(error)[:200]}"
+        reason = f"{point.path} cannot be restored: {str(error)[:200]}"
         raise CheckpointError(reason, "Begin it anew with --force in the place of --resume") from error
 
 

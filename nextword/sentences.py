@@ -6,7 +6,7 @@ a start gets one. Knows tokens and ids; nothing of how text becomes either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from nextword.vocabulary import END
 _STOPS = frozenset(("!", "?", "..."))
 _BEFORE_SPEECH = frozenset((",", ":"))
 _TRANSPARENT = frozenset(("'", "(", "[", ")", "]", "_", "*", "#", "--", "-"))
+_CLOSING = _STOPS | {")", "]", ".", END}
 _ABBREVIATIONS = frozenset(("mr", "mrs", "ms", "dr", "prof", "st", "rev", "capt", "col", "gen", "vs", "jr", "sr"))
 
 
@@ -55,6 +56,25 @@ class SentencePosition(NamedTuple):
 def _is_abbreviation(word: str) -> bool:
     """Whether a full stop after `word` usually belongs to it: an initial or a title."""
     return (len(word) == 1 and word.isalpha() and word != "i") or word.lower() in _ABBREVIATIONS
+
+
+def sentence_starts(tokens: Iterable[str]) -> Iterator[bool]:
+    """Whether each token is the first of a sentence.
+
+    What is said within a sentence belongs to it (after a comma or a colon, or where it goes on after a quotation), and
+    marks after the end of a sentence (a quote or bracket that closes, another `!`, an `<eos>`) belong to that one.
+    The first token of all starts one unless it is such a mark.
+
+    Args:
+        tokens: Normalised words, from the beginning of a text.
+    """
+    position, ended = SentencePosition(), True
+    for token in tokens:
+        closes = token in _CLOSING or (token == '"' and position.quoted)
+        starts = ended and position.at_start and not closes
+        yield starts
+        position = position.after(token)
+        ended = position.at_start and ((ended and not starts) or position.closed or token == END)
 
 
 _OTHER, _END, _QUOTE, _STOP, _PERIOD, _SPEECH, _THROUGH, _ABBREVIATION = range(8)

@@ -236,6 +236,22 @@ class Session:
         reachable = [one for one in self._earlier if one.memory is not moment.memory or one.end <= moment.end]
         self._earlier = deque(reachable, maxlen=_MOST_UNDONE)
 
+    def recent(self) -> tuple[LSTMState, Encoded] | None:
+        """The words read last and the state before them: reading them from there leads to where the session is.
+
+        As many as are sure to be known, from 1 to a few hundred; None if none are, as in a session just opened.
+        """
+        now, encoded = self._moment, self._predictor.tokenizer.encode(self._moment.tail)
+        for earlier in (self._beginning(), *self._earlier):
+            begin = len(encoded.ids) - (now.words_seen - earlier.words_seen)
+            if 0 <= begin < len(encoded.ids):
+                ids = encoded.ids[begin:]
+                reached = self._predictor.read(ids, earlier.state)
+                if all(np.allclose(*pair, atol=1e-4) for pair in zip(reached.hidden, now.state.hidden, strict=True)):
+                    strange = {place - begin: form for place, form in encoded.strange.items() if place >= begin}
+                    return earlier.state, Encoded(ids, strange)
+        return None
+
     def learned(self) -> list[LearnedWord]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
         _, words = self._remembered(self._moment)

@@ -37,9 +37,11 @@ from nextword.checkpoint import (
 )
 from nextword.config import AdaptConfig, is_file_name
 from nextword.errors import CheckpointError, StorageError, UsageError
+from nextword.interruption import StopSignals, left_by_sigterm
 from nextword.lstm import LSTMState
 from nextword.predictor import Predictor
 from nextword.session import LONGEST_TAIL, Moment, Session, new_word
+from nextword.storage import sharing
 from nextword.strict import strict_json
 from nextword.tokenizer import SentencePosition
 
@@ -132,7 +134,8 @@ class SessionStore:
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be made: {error.strerror}", _KIND.unwritable) from error
-        write_container(path, tensors, metadata, _KIND)
+        with sharing(path):
+            write_container(path, tensors, metadata, _KIND)
         return path
 
     def load(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
@@ -175,14 +178,17 @@ class SessionStore:
 
     @contextmanager
     def kept(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Iterator[Session]:
-        """`open` the session, and `save` it in the end; also if Ctrl-C or a reader that is gone ends the work."""
+        """`open` the session, and `save` it in the end; also if Ctrl-C, SIGTERM or a reader that is gone ends it."""
         session = self.open(name, predictor, adapt)
-        try:
-            yield session
-        except (KeyboardInterrupt, BrokenPipeError):
-            self.save(name, session)
-            raise
-        self.save(name, session)
+        with left_by_sigterm():
+            try:
+                yield session
+            except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+                with StopSignals():  # what comes now finds the work ended, and must not end the saving
+                    self.save(name, session)
+                raise
+            with StopSignals():
+                self.save(name, session)
 
 
 def _is_there(path: Path) -> bool:

@@ -139,6 +139,25 @@ def sole_owner(path: Path, *others: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def sharing(path: Path) -> Iterator[None]:
+    """Write a file that others may write, too; before, sweep what a killed process has left of it, if nobody writes.
+
+    Who writes has a shared lock (`flock`) on the folder, and who sweeps has it alone, so that nothing is swept that is
+    still to be used. Where a folder cannot be locked, nothing is swept.
+    """
+    with contextlib.ExitStack() as held:
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):
+                folder = os.open(path.parent, os.O_RDONLY)
+                held.callback(os.close, folder)
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _sweep(path)
+                fcntl.flock(folder, fcntl.LOCK_SH)
+        yield
+
+
 def _locked(lock: Path, path: Path) -> int:
     """The lock file's descriptor, once the lock is this process's."""
     while True:

@@ -4,34 +4,54 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
-_MOST_PARTS = 100_000  # arrays and objects: each takes many times the memory that it does as text
+_MOST_PARTS = 200_000
+_PORTION = 1 << 20  # characters
 
 
-def strict_json(text: str | bytes | bytearray) -> Any:
+def strict_json(text: str | bytes | bytearray, most_parts: int = _MOST_PARTS) -> Any:
     """The value of a JSON text in which no name stands twice and every number is one, finite and not too long.
 
-    Memory is bounded by a small multiple of the text's length.
+    Args:
+        text: The text; bytes are UTF-8.
+        most_parts: How many arrays, objects, and commas between values it may have. Each value takes many times the
+            memory that it does as text, up to 300 bytes; so this bounds what reading it takes.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or has more parts.
         RecursionError: It is nested too deep.
     """
     text = text if isinstance(text, str) else text.decode()
-    if text.count("[") + text.count("{") > _MOST_PARTS:  # some of them may stand in strings
-        plain = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
-        if sum(part.count("[") + part.count("{") for part in plain) > _MOST_PARTS:
-            raise ValueError("it has too many parts")
+    if _marks(text) > most_parts and sum(map(_marks, _outside_strings(text))) > most_parts:
+        raise ValueError("it has too many parts")
     return json.loads(text, object_pairs_hook=_distinct, parse_constant=_finite, parse_float=_finite)
 
 
-def json_object(text: str | bytes) -> dict[str, Any]:
+def json_object(text: str | bytes, most_parts: int = _MOST_PARTS) -> dict[str, Any]:
     """What `strict_json` gives, where that is an object. Raises `ValueError` for anything else, too."""
-    value = strict_json(text)
+    value = strict_json(text, most_parts)
     if not isinstance(value, dict):
         raise ValueError("what should be a JSON object is none")
     return value
+
+
+def _marks(text: str) -> int:
+    return text.count("[") + text.count("{") + text.count(",")
+
+
+def _outside_strings(text: str) -> Iterator[str]:
+    """What a JSON text has outside its strings, read in portions so that it takes little memory."""
+    begin, inside = 0, 0
+    while begin < len(text):
+        portion = text[begin : begin + _PORTION]
+        if (len(portion) - len(portion.rstrip("\\"))) % 2:  # the last backslash belongs to what follows it
+            portion = text[begin : begin + _PORTION + 1]
+        begin += len(portion)
+        pieces = portion.replace("\\\\", "").replace('\\"', "").split('"')
+        yield "".join(pieces[inside::2])
+        inside = (inside + len(pieces) - 1) % 2
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,18 +17,18 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
+from operator import ne
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from nextword.data import TokenFile, read_ids, write_ids
+from nextword.data import TokenFile, read_ids, spool, write_ids
 from nextword.encoder import LINE_END, PARAGRAPH_END, SPACES, SURROGATE, Encoder, Text
 from nextword.sentences import SentencePosition, SentenceStarts
 from nextword.strict import json_object
@@ -62,6 +62,7 @@ _FOLDED = {
 _LONGEST_NEW_WORD = 64  # characters
 _MOST_RARE = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
 _CLOSING, _OPENING = frozenset((*".,;:!?)]", "...")), frozenset("([")  # no space before, no space after
+_MOST_PARTS = _MOST_RARE + 1_000  # of the JSON, beside the words and their forms
 _STRETCH = 1 << 16  # characters of a typed text given to the library at once
 _SPACE = re.compile(f"[{SPACES}]")
 _BATCH = 2048  # paragraphs given to the library at once
@@ -185,7 +186,7 @@ class WordTokenizer:
             on_progress: Called with how many tokens are encoded and how many there are, once all text is read.
 
         Raises:
-            OSError: The temporary folder is full or not writable.
+            StorageError: The temporary folder is full or not writable.
         """
         pipeline = _pipeline(scheme, cased, {UNKNOWN: UNKNOWN_ID, END: END_ID})
         cased = cased or scheme == "whitespace"
@@ -195,9 +196,9 @@ class WordTokenizer:
             return counts.number(token, token if cased else _folded(written))
 
         encoder = Encoder(pipeline, scheme == "whitespace", number)
-        with tempfile.TemporaryFile(prefix="nextword-") as spool:
+        with spool() as file:
             for numbers in encoder.encode(texts):
-                write_ids(spool, [numbers])
+                write_ids(file, [numbers])
                 if counts.count(numbers):
                     encoder.forget()
             del encoder
@@ -208,7 +209,7 @@ class WordTokenizer:
 
             def ids() -> Iterator[NDArray[np.int32]]:
                 done = 0
-                for numbers in read_ids(spool):
+                for numbers in read_ids(file):
                     resolved = resolve(numbers)
                     if forms:
                         forms.count(numbers, resolved)
@@ -218,11 +219,11 @@ class WordTokenizer:
                     resolved[resolved >= len(words)] = UNKNOWN_ID
                     yield resolved
 
-            file = TokenFile(ids())
+            token_file = TokenFile(ids())
         pipeline.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
         surface_forms = forms.most_frequent(counts) if forms else {}
         rare_forms = [surface_forms.pop(word, word) for word in rare]
-        return Learned(cls(pipeline, scheme, cased, surface_forms, rare_forms), file, counts.missed)
+        return Learned(cls(pipeline, scheme, cased, surface_forms, rare_forms), token_file, counts.missed)
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
@@ -244,18 +245,24 @@ class WordTokenizer:
         return WordTokenizer(tokenizer, self.scheme, self.cased, self.surface_forms | forms, left[:_MOST_RARE])
 
     @classmethod
-    def from_json(cls, tokenizer: str, vocabulary: str) -> WordTokenizer:
+    def from_json(cls, tokenizer: str, vocabulary: str, size: int | None = None) -> WordTokenizer:
         """Rebuild from the two strings that `to_json` gave.
 
+        Args:
+            tokenizer: The first of them.
+            vocabulary: The second.
+            size: How many words there must be; None: any number.
+
         Raises:
-            ValueError: Either is not what `to_json` writes.
+            ValueError: Either is not what `to_json` writes, or there are more words or fewer.
         """
+        most_parts = _MOST_PARTS + (2**24 if size is None else size)
         try:
-            facts, content = json_object(vocabulary), json_object(tokenizer)
+            facts, content = json_object(vocabulary, most_parts), json_object(tokenizer, most_parts)
             scheme, cased, forms = facts["scheme"], facts["cased"], facts["surface_forms"]
             rare = facts.get("rare", [])  # files of earlier versions have none
             ids = content["model"].pop("vocab")
-            _check_vocabulary(ids)
+            _check_vocabulary(ids, size)
             _check_forms(forms, ids)
             _check_rare(rare)
             if scheme not in ("words", "whitespace") or type(cased) is not bool:
@@ -539,9 +546,11 @@ def _pipeline(scheme: str, cased: bool, ids: dict[str, int]) -> Tokenizer:
     return pipeline
 
 
-def _check_vocabulary(ids: dict[str, int]) -> None:
+def _check_vocabulary(ids: dict[str, int], size: int | None) -> None:
     """Raise `ValueError` unless the words have the ids 0, 1, 2 ... once each, the special tokens first."""
-    if not all(type(index) is int for index in ids.values()) or sorted(ids.values()) != [*range(len(ids))]:
+    if size not in (None, len(ids)):
+        raise ValueError(f"there are {len(ids):,} words, and rows of embedding.weight for {size:,}")
+    if not all(type(index) is int for index in ids.values()) or any(map(ne, sorted(ids.values()), count())):
         raise ValueError("the words' ids are not 0, 1, 2 and so on")
     if ids.get(UNKNOWN) != UNKNOWN_ID or ids.get(END) != END_ID:
         raise ValueError(f"{UNKNOWN} and {END} are not the first words")

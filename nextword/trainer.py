@@ -15,7 +15,6 @@ import os
 import platform
 import shlex
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -27,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from nextword import __version__
-from nextword.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
+from nextword.checkpoint import SUFFIX, Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.config import ModelConfig, TrainConfig
 from nextword.corpus import Corpus, read_corpus, split_corpus
 from nextword.data import TokenFile, Window, batchify, count_ids, window_count, windows
@@ -39,7 +38,6 @@ from nextword.errors import (
     NextwordError,
     OutOfMemoryError,
     ProcessLostError,
-    StorageError,
     UsageError,
 )
 from nextword.evaluation import perplexity
@@ -77,6 +75,7 @@ _LOST = 50.0  # nats a word: more than guessing among all words of all languages
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 _SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
 _SAVE_RATIO = 200  # times as long as it takes to write one, at least: half a percent of the time
+_MOST_FILES = 10_000  # of the corpus are noted in a resume file
 _SAMPLE_AT, _SAMPLE = 1, 2048  # after this step, as many held-out words are predicted to see how long all of them take
 
 
@@ -226,14 +225,8 @@ def _prepare(plan: Plan, emit: Callable[[Event], None]) -> _Data:
         skipped += held_out.skipped
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
-    try:
-        tokenizer, training, missed = plan.learn_words(train_texts, progress)
-        validation = TokenFile(tokenizer.encode_documents(valid_texts))
-    except OSError as error:
-        if _is_shortage(error):
-            raise
-        reason = f"the ids of the text cannot be written to {tempfile.gettempdir()}: {error.strerror}"
-        raise StorageError(reason, "Make room there, or name another folder: TMPDIR=FOLDER nextword train") from error
+    tokenizer, training, missed = plan.learn_words(train_texts, progress)
+    validation = TokenFile(tokenizer.encode_documents(valid_texts))
     if len(training) < LEAST_TOKENS:
         raise CorpusError(
             f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {LEAST_TOKENS}",
@@ -279,6 +272,7 @@ class _Run:
             plan = self.plan = self._chosen(replace(plan, config=config))
             config = plan.config
         self.config = config
+        check_words(data.tokenizer, plan.model_config)
         torch.manual_seed(config.seed)
         keep_freed_memory()
         self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
@@ -620,8 +614,9 @@ def _digest(ids: NDArray[np.int32]) -> str:
 
 
 def _file_facts(data: _Data) -> dict[str, list[int]]:
-    """Size and time of every file of the corpus: only to say which one changed, when its text did."""
-    stats = ((document.path.resolve(), document.path.stat()) for document in data.corpus.documents)
+    """Size and time of the corpus's files, if they are not too many: only to say which changed, when the text did."""
+    documents = data.corpus.documents[:_MOST_FILES]
+    stats = ((document.path.resolve(), document.path.stat()) for document in documents)
     return {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in stats}
 
 

@@ -7,6 +7,7 @@ import os
 # Before torch is imported: on networks this small, threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import io
 import random
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from nextword.cli import main
 from nextword.config import ModelConfig, TrainConfig
 from nextword.events import Event
 from nextword.predictor import Predictor
@@ -134,3 +136,23 @@ def run_cli(tmp_path: Path, cli_environment: dict[str, str]) -> RunCLI:
         )
 
     return run
+
+
+@pytest.fixture
+def call_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCLI:
+    """What `run_cli` does, in this process: seconds faster where the command loads torch."""
+
+    def call(*arguments: object, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        content = stdin.encode() if isinstance(stdin, str) else stdin
+        for name, value in {"COLUMNS": "80", **environment}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["nextword", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        shown = capfd.readouterr()
+        return subprocess.CompletedProcess(sys.argv, int(leaving.value.code or 0), shown.out, shown.err)
+
+    return call

@@ -88,11 +88,11 @@ def _change(value: Any, chance: random.Random) -> None:
         elif way == 1 and isinstance(value, dict):
             value[chance.choice(NAMES)] = value.pop(key)
         elif way == 2 and isinstance(value, dict):
-            value[chance.choice(NAMES)] = chance.choice(VALUES)
+            value[chance.choice(NAMES)] = copy.deepcopy(chance.choice(VALUES))
         elif way == 3 and type(value[key]) in (int, float) and abs(value[key]) < 2**64:
             value[key] += chance.choice([-1, 1, 2, 0.5, 2**32])
         else:
-            value[key] = chance.choice([*VALUES, value[chance.choice(keys)]])
+            value[key] = copy.deepcopy(chance.choice([*VALUES, value[chance.choice(keys)]]))
         return
 
 

@@ -59,14 +59,15 @@ def test_importing_the_package_alone_loads_neither_numpy_nor_torch() -> None:
     assert run_python(code).strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["predict", "repl", "info"])
+@pytest.mark.parametrize("command", ["predict", "repl", "info", "explain", "why"])
 def test_commands_that_do_not_train_never_load_torch(tiny_checkpoint: Path, command: str) -> None:
     code = """if True:
         import sys
         from nextword.cli import main
         command, checkpoint = sys.argv[1:]
-        arguments = {"predict": ["The cat", "-c", checkpoint], "repl": ["-c", checkpoint], "info": [checkpoint]}
-        sys.argv = ["nextword", command, *arguments[command]]
+        arguments = {"repl": ["-c", checkpoint], "info": [checkpoint]}.get(command, ["The cat", "-c", checkpoint])
+        arguments += ["--svg", checkpoint + ".svg"] if command == "explain" else []
+        sys.argv = ["nextword", command, *arguments]
         try:
             main()
         except SystemExit as leaving:

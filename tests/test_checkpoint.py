@@ -22,7 +22,7 @@ from nextword.checkpoint import (
     save_checkpoint,
 )
 from nextword.config import ModelConfig
-from nextword.errors import CheckpointError, StorageError
+from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.strict import strict_json
 from nextword.tokenizer import WordTokenizer
 
@@ -233,6 +233,20 @@ def test_a_thousand_loads_while_another_thread_saves_see_one_whole_checkpoint_ea
         saving.result()
     assert {one.digest for one in loaded} == digests
     assert all(one.training in stories for one in loaded)
+
+
+def test_what_could_not_be_read_again_is_not_written(
+    checkpoint: Checkpoint, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.safetensors"
+    path.write_bytes(content)
+    length = int.from_bytes(content[:8], "little")
+    monkeypatch.setattr("nextword.checkpoint._SPARE_HEADER", length - len(content) // 8)
+    save_checkpoint(path, checkpoint)
+    assert load_checkpoint(path).training == checkpoint.training
+    with pytest.raises(UsageError, match="too many words"):
+        save_checkpoint(path, replace(checkpoint, training={"note": "longer" * 1000}))
+    assert path.read_bytes() == content
 
 
 def test_a_write_leaves_no_temporary_file(checkpoint: Checkpoint, tmp_path: Path) -> None:

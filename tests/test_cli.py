@@ -20,7 +20,15 @@ import nextword
 from nextword.answers import side_by_side
 from nextword.checkpoint import load_checkpoint
 from nextword.cli import app
-from nextword.config import GenerateConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.config import (
+    ExplainConfig,
+    GenerateConfig,
+    MemoryConfig,
+    ModelConfig,
+    PredictConfig,
+    TrainConfig,
+    WhyConfig,
+)
 from nextword.generation import Sampler
 from nextword.predictor import Prediction, Predictor
 
@@ -47,12 +55,21 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_there_are_the_commands_a_user_is_told_of() -> None:
-    assert {"train", "predict", "generate", "repl", "filter", "eval", "score", "info"} <= COMMANDS.keys()
+    told = {"train", "predict", "generate", "repl", "filter", "eval", "score", "info", "explain", "why"}
+    assert told <= COMMANDS.keys()
 
 
 @pytest.mark.parametrize(
     ("command", "config"),
-    [("train", ModelConfig), ("train", TrainConfig), ("predict", PredictConfig), ("generate", GenerateConfig)],
+    [
+        ("train", ModelConfig),
+        ("train", TrainConfig),
+        ("predict", PredictConfig),
+        ("generate", GenerateConfig),
+        ("explain", ExplainConfig),
+        ("why", WhyConfig),
+        ("memory", MemoryConfig),
+    ],
 )
 def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:
     options = {parameter.name: parameter for parameter in COMMANDS[command].params}
@@ -325,12 +342,12 @@ def story(tmp_path: Path) -> Path:
     return path
 
 
-def test_eval_and_score_agree_on_a_text(run_cli: RunCLI, tiny_checkpoint: Path, story: Path) -> None:
-    done = run_cli("eval", story, "--json", "-c", tiny_checkpoint)
+def test_eval_and_score_agree_on_a_text(call_cli: RunCLI, tiny_checkpoint: Path, story: Path) -> None:
+    done = call_cli("eval", story, "--json", "-c", tiny_checkpoint)
     assert (done.returncode, done.stderr) == (0, "")
     evaluation = json.loads(done.stdout)
     assert list(evaluation) == FIGURES
-    scored = run_cli("score", story, "-c", tiny_checkpoint)
+    scored = call_cli("score", story, "-c", tiny_checkpoint)
     assert (scored.returncode, scored.stderr) == (0, "")
     header, *rows = (line.split("\t") for line in scored.stdout.splitlines())
     assert header == ["line", "position", "word", "surprisal", "rank", "entropy"]
@@ -350,17 +367,17 @@ def test_eval_and_score_agree_on_a_text(run_cli: RunCLI, tiny_checkpoint: Path, 
     assert evaluation["bits_per_word"] == pytest.approx(bits, abs=1e-5)
     assert evaluation["perplexity"] == pytest.approx(2**bits, rel=1e-5)
     assert evaluation["top3"] == pytest.approx(sum(int(row[4]) <= 3 for row in rows) / len(rows))
-    table = run_cli("eval", story, "--quiet", "-c", tiny_checkpoint).stdout
+    table = call_cli("eval", story, "--quiet", "-c", tiny_checkpoint).stdout
     assert f"{evaluation['perplexity']:.2f}" in table
     assert f"{evaluation['keystroke_savings']:.1%}" in table
 
 
 @pytest.mark.parametrize("dash", [[], ["-"]])
 def test_score_reads_a_pipe_as_it_reads_a_file(
-    run_cli: RunCLI, tiny_checkpoint: Path, story: Path, dash: list[str]
+    call_cli: RunCLI, tiny_checkpoint: Path, story: Path, dash: list[str]
 ) -> None:
-    by_file = run_cli("score", story, "--json", "-c", tiny_checkpoint)
-    piped = run_cli("score", *dash, "--json", "-c", tiny_checkpoint, stdin=story.read_bytes())
+    by_file = call_cli("score", story, "--json", "-c", tiny_checkpoint)
+    piped = call_cli("score", *dash, "--json", "-c", tiny_checkpoint, stdin=story.read_bytes())
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, by_file.stdout, "")
     records = [json.loads(line) for line in piped.stdout.splitlines()]
     assert all(list(record) == ["line", "position", "word", "surprisal", "rank", "entropy"] for record in records)
@@ -369,47 +386,47 @@ def test_score_reads_a_pipe_as_it_reads_a_file(
 
 
 def test_several_files_are_one_text_and_what_is_passed_over_is_named(
-    run_cli: RunCLI, tiny_checkpoint: Path, story: Path, tmp_path: Path
+    call_cli: RunCLI, tiny_checkpoint: Path, story: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()
     (folder / "a.txt").write_text("Peter lives in London.", encoding="utf-8")
     (folder / "b.png").write_bytes(b"\x89PNG\0")
-    both = run_cli("score", folder, story, "-c", tiny_checkpoint)
+    both = call_cli("score", folder, story, "-c", tiny_checkpoint)
     assert both.stderr.startswith("Note: Passed over: ")
     assert "b.png" in both.stderr
-    alone = run_cli("score", story, "-c", tiny_checkpoint).stdout.splitlines()
+    alone = call_cli("score", story, "-c", tiny_checkpoint).stdout.splitlines()
     rows = both.stdout.splitlines()
     assert [row.split("\t")[2] for row in rows[1:7]] == ["Peter", "lives", "in", "London", ".", "<eos>"]
     assert [row.split("\t")[:3] for row in rows[7:]] == [row.split("\t")[:3] for row in alone[1:]]
     assert rows[7:] != alone[1:]
-    assert run_cli("score", folder, story, "--quiet", "-c", tiny_checkpoint).stderr == ""
+    assert call_cli("score", folder, story, "--quiet", "-c", tiny_checkpoint).stderr == ""
 
 
-def test_eval_without_a_path_predicts_what_training_held_out(run_cli: RunCLI, tmp_path: Path) -> None:
+def test_eval_without_a_path_predicts_what_training_held_out(call_cli: RunCLI, tmp_path: Path) -> None:
     steps = ("--max-steps", 2, "--valid-fraction", 0.1)
-    trained = run_cli("train", *SMALL, "--num-layers", 1, *steps, "--vocab-size", 200)
+    trained = call_cli("train", *SMALL, "--num-layers", 1, *steps, "--vocab-size", 200)
     assert trained.returncode == 0, trained.stderr
     training = load_checkpoint(tmp_path / "checkpoints" / "everyday.safetensors").training
-    evaluation = json.loads(run_cli("eval", "--json").stdout)
+    evaluation = json.loads(call_cli("eval", "--json").stdout)
     assert evaluation["tokens"] == training["validation_tokens"]
     assert evaluation["unknown_rate"] == pytest.approx(training["unknown_rate"])
     assert evaluation["perplexity"] == pytest.approx(training["validation_perplexity"], rel=1e-3)
 
 
-def test_what_cannot_be_evaluated_is_named(run_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_evaluated_is_named(call_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "blank.txt").write_text(" \n\n", encoding="utf-8")
     (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
     for command in ("eval", "score"):
-        failure(run_cli(command, "blank.txt", "-c", tiny_checkpoint), 3, "blank.txt")
-        failure(run_cli(command, "nowhere.txt", "-c", tiny_checkpoint), 3, "nowhere.txt")
-        failure(run_cli(command, "latin.txt", "-c", tiny_checkpoint), 3, "latin.txt", "byte 2", "--encoding")
-        failure(run_cli(command, "blank.txt"), 4, "nextword train")
+        failure(call_cli(command, "blank.txt", "-c", tiny_checkpoint), 3, "blank.txt")
+        failure(call_cli(command, "nowhere.txt", "-c", tiny_checkpoint), 3, "nowhere.txt")
+        failure(call_cli(command, "latin.txt", "-c", tiny_checkpoint), 3, "latin.txt", "byte 2", "--encoding")
+        failure(call_cli(command, "blank.txt"), 4, "nextword train")
         failure(
-            run_cli(command, "latin.txt", "--device", "tpu", "--encoding", "latin-1", "-c", tiny_checkpoint), 2, "tpu"
+            call_cli(command, "latin.txt", "--device", "tpu", "--encoding", "latin-1", "-c", tiny_checkpoint), 2, "tpu"
         )
-    assert run_cli("eval", "latin.txt", "--encoding", "latin-1", "-c", tiny_checkpoint).returncode == 0
-    failure(run_cli("score", "-c", tiny_checkpoint), 3, "stdin")
+    assert call_cli("eval", "latin.txt", "--encoding", "latin-1", "-c", tiny_checkpoint).returncode == 0
+    failure(call_cli("score", "-c", tiny_checkpoint), 3, "stdin")
 
 
 # -- train -----------------------------------------------------------------------------------------------------------
@@ -418,10 +435,10 @@ SMALL = ("--embedding-dim", 8, "--hidden-size", 8, "--batch-size", 8, "--bptt", 
 
 
 def test_train_makes_a_checkpoint_that_predict_and_info_find(
-    run_cli: RunCLI, tiny_corpus: Path, tmp_path: Path
+    call_cli: RunCLI, tiny_corpus: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log.jsonl"
-    done = run_cli("train", tiny_corpus, *SMALL, "--max-steps", 4, "--log", log, "--num-layers", 1, "--no-tied")
+    done = call_cli("train", tiny_corpus, *SMALL, "--max-steps", 4, "--log", log, "--num-layers", 1, "--no-tied")
     path = tmp_path / "checkpoints" / "tiny.safetensors"
     assert (done.returncode, done.stdout) == (0, "")
     assert "validation perplexity" in done.stderr
@@ -433,12 +450,12 @@ def test_train_makes_a_checkpoint_that_predict_and_info_find(
     assert all(record.keys() >= {"tokens", "loss", "perplexity", "lr", "tokens_per_second"} for record in records[:4])
     assert records[4].keys() == {"step", "valid_perplexity", "seconds"}
 
-    predicted = run_cli("predict", "The cat", "-k", 3)
+    predicted = call_cli("predict", "The cat", "-k", 3)
     assert predicted.stdout == table(Predictor(checkpoint).predict("The cat", k=3))
 
 
-def test_train_quiet_says_nothing_at_all(run_cli: RunCLI, tiny_corpus: Path, tmp_path: Path) -> None:
-    done = run_cli("train", tiny_corpus, *SMALL, "--max-steps", 2, "--quiet", "--name", "calm", "--out", "models")
+def test_train_quiet_says_nothing_at_all(call_cli: RunCLI, tiny_corpus: Path, tmp_path: Path) -> None:
+    done = call_cli("train", tiny_corpus, *SMALL, "--max-steps", 2, "--quiet", "--name", "calm", "--out", "models")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["calm.safetensors"]
 
@@ -467,45 +484,45 @@ def failure(done: subprocess.CompletedProcess[str], code: int, *mentioned: str) 
         assert text in done.stderr
 
 
-def test_a_command_line_that_makes_no_sense_is_exit_2(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
-    failure(run_cli("predict", "The cat", "-k", 0, "-c", tiny_checkpoint), 2, "0")
-    failure(run_cli("predict", "The cat", "-k", "many"), 2, "-k")
-    failure(run_cli("predict", "The cat", "--words", 0, "-c", tiny_checkpoint), 2, "words", "nextword predict --help")
-    failure(run_cli("generate", "--top-p", 1.5, "-c", tiny_checkpoint), 2, "top_p", "nextword generate --help")
-    failure(run_cli("predict", "--sausages"), 2, "--sausages", "--help")
-    failure(run_cli("sing"), 2, "sing")
-    failure(run_cli("train", "x.txt", "--hidden-size", 0), 2, "hidden_size")
+def test_a_command_line_that_makes_no_sense_is_exit_2(call_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    failure(call_cli("predict", "The cat", "-k", 0, "-c", tiny_checkpoint), 2, "0")
+    failure(call_cli("predict", "The cat", "-k", "many"), 2, "-k")
+    failure(call_cli("predict", "The cat", "--words", 0, "-c", tiny_checkpoint), 2, "words", "nextword predict --help")
+    failure(call_cli("generate", "--top-p", 1.5, "-c", tiny_checkpoint), 2, "top_p", "nextword generate --help")
+    failure(call_cli("predict", "--sausages"), 2, "--sausages", "--help")
+    failure(call_cli("sing"), 2, "sing")
+    failure(call_cli("train", "x.txt", "--hidden-size", 0), 2, "hidden_size")
 
 
 def test_bad_counts_are_refused_by_repl_as_by_predict(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
     failure(run_cli("repl", "-k", 0, "-c", tiny_checkpoint, stdin="The cat\n"), 2, "0")
 
 
-def test_no_bad_text_reaches_training_and_is_exit_3(run_cli: RunCLI, tmp_path: Path) -> None:
-    failure(run_cli("train", "nowhere.txt"), 3, "nowhere.txt")
+def test_no_bad_text_reaches_training_and_is_exit_3(call_cli: RunCLI, tmp_path: Path) -> None:
+    failure(call_cli("train", "nowhere.txt"), 3, "nowhere.txt")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0\0")
-    failure(run_cli("train", "picture.png"), 3, "picture.png")
+    failure(call_cli("train", "picture.png"), 3, "picture.png")
 
 
-def test_no_bad_checkpoint_is_used_and_is_exit_4(run_cli: RunCLI, damaged: Path, tmp_path: Path) -> None:
-    failure(run_cli("predict", "The cat"), 4, "nextword train")
-    failure(run_cli("predict", "The cat", "-c", "nowhere.safetensors"), 4, "nowhere.safetensors")
-    failure(run_cli("predict", "The cat", "-c", damaged), 4, str(damaged), "damaged")
-    failure(run_cli("repl", NEXTWORD_CHECKPOINT=str(damaged)), 4, str(damaged))
-    failure(run_cli("info", tmp_path), 4, str(tmp_path))
+def test_no_bad_checkpoint_is_used_and_is_exit_4(call_cli: RunCLI, damaged: Path, tmp_path: Path) -> None:
+    failure(call_cli("predict", "The cat"), 4, "nextword train")
+    failure(call_cli("predict", "The cat", "-c", "nowhere.safetensors"), 4, "nowhere.safetensors")
+    failure(call_cli("predict", "The cat", "-c", damaged), 4, str(damaged), "damaged")
+    failure(call_cli("repl", NEXTWORD_CHECKPOINT=str(damaged)), 4, str(damaged))
+    failure(call_cli("info", tmp_path), 4, str(tmp_path))
 
 
-def test_a_place_that_cannot_be_written_is_exit_5(run_cli: RunCLI, tiny_corpus: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_exit_5(call_cli: RunCLI, tiny_corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    failure(run_cli("train", tiny_corpus, "--out", "file/models"), 5, "file/models", "--out")
-    failure(run_cli("train", tiny_corpus, "--log", "file/log.jsonl"), 5, "file/log.jsonl", "--log")
+    failure(call_cli("train", tiny_corpus, "--out", "file/models"), 5, "file/models", "--out")
+    failure(call_cli("train", tiny_corpus, "--log", "file/log.jsonl"), 5, "file/log.jsonl", "--log")
 
 
 def test_a_checkpoint_of_the_same_name_is_exit_2_and_untouched(
-    run_cli: RunCLI, tiny_corpus: Path, tiny_checkpoint: Path
+    call_cli: RunCLI, tiny_corpus: Path, tiny_checkpoint: Path
 ) -> None:
     before = tiny_checkpoint.read_bytes()
-    failure(run_cli("train", tiny_corpus, "--out", tiny_checkpoint.parent), 2, tiny_checkpoint.name, "--force")
+    failure(call_cli("train", tiny_corpus, "--out", tiny_checkpoint.parent), 2, tiny_checkpoint.name, "--force")
     assert tiny_checkpoint.read_bytes() == before
 
 
@@ -520,7 +537,7 @@ def test_nextword_debug_brings_the_traceback_back(run_cli: RunCLI) -> None:
     assert done.returncode != 0
 
 
-@pytest.mark.parametrize(("command", "missing"), [("predict", "text"), ("score", "paths")])
+@pytest.mark.parametrize(("command", "missing"), [("predict", "text"), ("score", "paths"), ("explain", "text")])
 def test_on_a_terminal_a_command_without_text_says_what_to_type(
     monkeypatch: pytest.MonkeyPatch, command: str, missing: str
 ) -> None:

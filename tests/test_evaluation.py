@@ -360,7 +360,8 @@ def test_adapting_is_what_a_session_does_that_is_typed_word_by_word(tiny_checkpo
             if token.word in [found.word for found in session.suggest(3, prefix=token.word[:typed])]
         ]
         needed += keys_needed(token)
-        used += keys_used(token, letters[0] if letters and tokenizer.is_word(token.word) else math.inf)
+        typed = letters[0] if letters and tokenizer.is_word(token.word) else math.inf
+        used += int(keys_used(np.array([keys_needed(token)]), np.array([typed])).sum())
         session.feed("\n\n" if token.token_id == END_ID else token.word)
     model = load_model(load_checkpoint(tiny_checkpoint), "cpu")
     evaluation = evaluate(model, tokenizer, [NEW_WORDS], adapt=adapt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import random
@@ -22,6 +23,7 @@ from test_repl import Terminal
 from nextword import checkpoint, cli
 from nextword import predictor as predictor_room
 from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nextword.cli_options import named_texts
 from nextword.config import ModelConfig, TrainConfig
 from nextword.trainer import train
 
@@ -110,7 +112,18 @@ def assert_nothing_raw(shown: str, terminal: bool) -> None:
     assert "Traceback" not in shown
 
 
-REPL_LINES = [TEXT, f"/save {NAME}", f"/load {NAME}", "/sessions", "/learned", f"/{NAME}", f"/forget {NAME}", "/state"]
+REPL_LINES = [
+    TEXT,
+    f"/save {NAME}",
+    f"/load {NAME}",
+    "/sessions",
+    "/learned",
+    "/explain",
+    f"/{NAME}",
+    f"/forget {NAME}",
+    "/state",
+    "/why",
+]
 LINES = "\n".join([TEXT, *HOSTILE, NAME, "["]).encode()
 COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["predict", "-k", "40", TEXT], None),
@@ -122,8 +135,12 @@ COMMANDS: list[tuple[list[str], bytes | None]] = [
     (["generate", TEXT, "--words", "60", "--seed", "1"], None),
     (["generate", "--json", TEXT, "--words", "60", "--seed", "1"], None),
     (["repl", "-k", "40"], "\n".join(REPL_LINES).encode()),
+    (["explain", TEXT], None),
+    (["explain", "--json", "-"], LINES),
     (["filter", "-g"], LINES),
     (["score", "-"], LINES),
+    (["why", "-k", "20", TEXT], None),
+    (["why", "--by", "sentence", "--json", TEXT], None),
     (["score", "--json", "-"], LINES),
     (["info"], None),
     (["info", "--json"], None),
@@ -253,6 +270,46 @@ def test_sigterm_leaves_the_live_prompt_with_the_terminal_as_it_was_and_the_sess
     assert later.stdout.split()[:3] == ["words", "seen", "3"]
 
 
+def test_sigterm_leaves_no_copy_of_what_was_piped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Anna lives in Paris.\n")))
+
+    def terminated() -> None:
+        with named_texts([Path("-")], "utf-8", quiet=True):
+            assert list(tmp_path.glob("*/stdin"))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught:
+        terminated()
+    assert caught.value.code == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sigterm_on_a_pipe_keeps_what_the_session_has_read(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
+) -> None:
+    named = ["--session", "diary", "-c", str(tiny_checkpoint)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nextword", "predict", *named],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=cli_environment,
+        cwd=tmp_path,
+        bufsize=0,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"Anna lives in\n")
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+        assert process.stderr
+        assert process.stderr.read() == b""
+    later = run_cli("repl", *named, stdin="/state\n")
+    assert later.stdout.split()[:3] == ["words", "seen", "3"]
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -279,7 +336,8 @@ def test_a_full_disk_under_stdout_is_exit_5_and_a_closed_stdout_no_traceback(
             process, input=text, stdout=full, stderr=subprocess.PIPE, env=surroundings, cwd=tmp_path, check=False
         )
     assert done.returncode == 5
-    assert b"No space left" in done.stderr
+    assert b"standard output cannot be written: No space left" in done.stderr
+    assert b"Hint: " in done.stderr
     assert b"Traceback" not in done.stderr
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *process]
     done = subprocess.run(closed, input=text, stderr=subprocess.PIPE, env=surroundings, cwd=tmp_path, check=False)

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import make_text
 from hostile import NO_DIGEST, put_together, take_apart, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutation import mutated
 
 import nextword
-from nextword.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
-from nextword.config import AdaptConfig, ModelConfig
+from nextword.checkpoint import FORMAT, Checkpoint, check_parameters, load_checkpoint, save_checkpoint
+from nextword.config import MOST_WORDS, AdaptConfig, ModelConfig, TrainConfig
 from nextword.console import show_checkpoint
-from nextword.errors import CheckpointError
+from nextword.errors import CheckpointError, Interrupted
+from nextword.events import Event, Step
+from nextword.model import LSTMLanguageModel
+from nextword.optimizer import ClippedSGD
 from nextword.predictor import Predictor
+from nextword.resume import ResumePoint, load_resume_point, restore
 from nextword.session_store import SessionStore
 from nextword.strict import strict_json
 from nextword.tokenizer import WordTokenizer
+from nextword.trainer import train
 
 Header = dict[str, Any]
 HUGE = 10**12
@@ -46,6 +54,55 @@ def a_checkpoint(seed: int = 0) -> Checkpoint:
     shapes = model.parameter_shapes(len(tokenizer))
     tensors = {name: numbers.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     return Checkpoint(model, tokenizer, tensors, {"steps": 3})
+
+
+def a_resume_file(folder: Path) -> Path:
+    """What a run of a small network leaves that is told to stop after its second step."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    text = folder / "text.txt"
+    text.write_text(make_text(6), encoding="utf-8")
+    settings = TrainConfig(batch_size=2, bptt=5, device="cpu", precision="fp32", out=str(folder), name="stopped")
+    with pytest.raises(Interrupted):
+        train(text, ModelConfig(embedding_dim=2, hidden_size=3), settings, on_event=stop)
+    return folder / "stopped.resume.safetensors"
+
+
+_SAVING = """
+import sys
+from pathlib import Path
+from nextword.checkpoint import load_checkpoint, save_checkpoint
+path, *others = map(Path, sys.argv[1:])
+versions = [load_checkpoint(other) for other in others]
+print("saving", flush=True)
+while True:
+    for version in versions:
+        save_checkpoint(path, version)
+"""
+
+
+def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]]:
+    """How often this process reads which digest, while another one saves two checkpoints in turn; and their digests."""
+    versions = [replace(a_checkpoint(seed), training={"note": "longer" * 1_000 * seed}) for seed in range(2)]
+    paths = [folder / f"{name}.safetensors" for name in ("one", "first", "second")]
+    digests = [save_checkpoint(path, version) for path, version in zip(paths[1:], versions, strict=True)]
+    with subprocess.Popen([sys.executable, "-c", _SAVING, *paths], stdout=subprocess.PIPE) as saving:
+        try:
+            assert saving.stdout
+            assert saving.stdout.readline()
+            save_checkpoint(paths[0], versions[0])
+            return digests, Counter(load_checkpoint(paths[0]).digest for _ in range(loads))
+        finally:
+            saving.kill()
+
+
+def go_on_from(point: ResumePoint) -> None:
+    """Set a network, an optimiser and the random generators to what a resume file says."""
+    model = LSTMLanguageModel(point.model_config, len(point.tokenizer))
+    restore(point, model, ClippedSGD(model.parameters(), lr=1, clip=1), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +125,7 @@ def body(content: bytes) -> bytes:
 def refused(path: Path, reason: str = "") -> CheckpointError:
     with pytest.raises(CheckpointError, match=reason or None) as caught:
         load_checkpoint(path)
+    assert caught.value.exit_code == 4
     assert str(path) in caught.value.message
     assert len(caught.value.message) < 1_000 + len(str(path))
     assert caught.value.hint
@@ -185,6 +243,20 @@ def test_json_made_to_harm_is_refused_in_the_header(header: Header, body: bytes,
     assert refused(write(tmp_path / "json", f'{plain[:-1]},"more":{text}}}'.encode(), body))
 
 
+@given(st.recursive(st.text('[{,"\\\\x', max_size=9), lambda values: st.lists(values, max_size=3), max_leaves=30))
+def test_the_parts_of_a_json_text_are_those_outside_its_strings(value: Any) -> None:
+    def parts(value: Any) -> int:
+        return 1 + max(0, len(value) - 1) + sum(map(parts, value)) if isinstance(value, list) else 0
+
+    text = json.dumps(value)
+    for portion in (1, 2, 3, 1_000):
+        with pytest.MonkeyPatch.context() as small:
+            small.setattr("nextword.strict._PORTION", portion)
+            assert strict_json(text, parts(value)) == value
+            with pytest.raises(ValueError, match="parts"):
+                strict_json(text, parts(value) - 1)
+
+
 def test_brackets_in_strings_are_no_lists() -> None:
     text = json.dumps({"\\": "[" * 200_000, '"': '\\"{'})
     assert strict_json(text) == json.loads(text)
@@ -199,6 +271,15 @@ def test_weights_that_would_overflow_are_refused(tmp_path: Path, value: float) -
     path = tmp_path / "large"
     save_checkpoint(path, checkpoint)
     assert refused(path, "output.bias")
+
+
+def test_of_all_halves_those_that_are_not_finite_are_refused() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = np.isfinite(halves)
+    check_parameters({"w": halves[finite]}, {"w": halves[finite].shape})
+    for value in halves[~finite]:
+        with pytest.raises(ValueError, match="w has values that are not finite"):
+            check_parameters({"w": np.array([0, value, 1], np.float16)}, {"w": (3,)})
 
 
 def test_settings_that_are_none_are_refused(header: Header, body: bytes, tmp_path: Path) -> None:
@@ -358,7 +439,9 @@ def test_what_is_no_checkpoint_is_refused_unread_and_unrun(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "other.safetensors"
     make(path)
-    assert refused(path)
+    with counted_work() as calls:
+        assert refused(path)
+    assert calls[0] < 5_000
     assert not Path("executed").exists()
 
 
@@ -402,19 +485,24 @@ def test_every_byte_flipped_every_end_cut_and_a_byte_appended_are_refused(conten
 # -- time, memory, and what nobody calls -----------------------------------------------------------------------------
 
 _MEASURE = """
-import resource, sys
+import os, sys
 from pathlib import Path
 import nextword.checkpoint as checkpoint
 import nextword.tokenizer
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) * 1024
-before = peak()
-try:
-    checkpoint.load_checkpoint(Path(sys.argv[1]))
-except checkpoint.CheckpointError:
-    print(peak() - before)
+for path in map(Path, sys.argv[1:]):
+    if os.fork() == 0:  # its peak begins with what it has now
+        before = peak()
+        try:
+            checkpoint.load_checkpoint(path)
+        except checkpoint.CheckpointError:
+            print(path.name, peak() - before, flush=True)
+        os._exit(0)
+    os.wait()
 """
 MEGABYTES = 1 << 20
+_SMILE = "\U0001f600"  # makes Python take four bytes for every character of a text
 
 
 def _zeros(megabytes: int, **changes: Any) -> Callable[[Header], tuple[Header, bytes]]:
@@ -429,13 +517,44 @@ def _zeros(megabytes: int, **changes: Any) -> Callable[[Header], tuple[Header, b
     return make
 
 
-def _sized(number: int) -> Callable[[Header], tuple[Header, bytes]]:
+def _sized(number: float) -> Callable[[Header], tuple[Header, bytes]]:
     def make(header: Header) -> tuple[Header, bytes]:
         sizes = {"embedding_dim": number, "hidden_size": number, "num_layers": min(number, 64)}
         header["__metadata__"]["config"] = json.dumps(sizes)
         return header, b""
 
     return make
+
+
+def _network(
+    header: Header, words: int, width: int, last: float = 0.0, text: Callable[[int], str] = "w{}".format
+) -> tuple[Header, bytes]:
+    """A header with so many words, and all numbers that the network has beside them; the very last may be another."""
+    model = ModelConfig(embedding_dim=width, hidden_size=width, num_layers=1)
+    vocabulary = {word: index for index, word in enumerate(["<unk>", "<eos>", *map(text, range(words - 2))])}
+    with_words(header, lambda t, v: (t["model"].update(vocab=vocabulary), v.update(surface_forms={})))
+    header["__metadata__"]["config"] = json.dumps(asdict(model))
+    changed, place = {"__metadata__": header["__metadata__"]}, 0
+    for name, shape in model.parameter_shapes(words).items():
+        end = place + 2 * math.prod(shape)
+        changed[name] = {"dtype": "F16", "shape": list(shape), "data_offsets": [place, end]}
+        place = end
+    return changed, bytes(place - 2) + np.float16(last).tobytes()
+
+
+def _words(words: int, width: int, change: Callable[[Header, Header], object]) -> Callable[[Header], Any]:
+    def make(header: Header) -> tuple[Header, bytes]:
+        made = _network(header, words, width)
+        with_words(header, change)
+        return made
+
+    return make
+
+
+def _more_words_than_rows(header: Header) -> tuple[Header, bytes]:
+    few = json.loads(json.dumps(_network(header, 5, 1)[0]))
+    many, body = _network(header, 120_000, 1)
+    return {**few, "__metadata__": many["__metadata__"]}, body[: few["output.bias"]["data_offsets"][1]]
 
 
 def _tensors(header: Header) -> tuple[Header, bytes]:
@@ -451,27 +570,77 @@ def _part(name: str, text: str) -> Callable[[Header], tuple[Header, bytes]]:
     return make
 
 
+LARGE: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
+    "100 megabytes": _zeros(100),
+    "100 megabytes of a wrong type": _zeros(100, dtype="F64"),
+    "large sizes": _sized(65_536),
+    "huge sizes": _sized(HUGE),
+    "100,000 tensors": _tensors,
+    "deep config": _part("config", DEEP),
+    "deep training": _part("training", DEEP),
+    "lists": _part("tokenizer", '{"model": {"vocab": {}}, "a": [' + "[]," * 500_000 + "[]]}"),
+    "fractions": _part("training", '{"a":[' + "1.5," * 1_000_000 + "1]}"),
+    "names": _part("config", "{" + ",".join(f'"{number}":1.5' for number in range(199_000)) + "}"),
+    "five megabytes of wide text": _part("training", _SMILE + "x" * 5_000_000),
+    "a header of 40 megabytes": _part("training", _SMILE + "x" * 40_000_000),
+    "a weight that is not a number": lambda header: _network(header, 10_000, 1_200, math.nan),
+    "words that no row of the network has": _more_words_than_rows,
+    "many words, two of one number": _words(MOST_WORDS, 1, lambda t, v: vocab(t).update(w7=6)),
+    "many words with forms, and a rare one that is none": _words(
+        MOST_WORDS,
+        1,
+        lambda t, v: v.update(surface_forms={word: word.upper() for word in vocab(t)}, rare=["two words"]),
+    ),
+    "too many words of two numbers each": lambda header: _network(header, 250_000, 1),
+}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(
-    "make",
-    [
-        _zeros(200),
-        _zeros(200, dtype="F64"),
-        _sized(65_536),
-        _sized(HUGE),
-        _tensors,
-        _part("config", DEEP),
-        _part("training", DEEP),
-        _part("tokenizer", '{"model": {"vocab": {}}, "a": [' + "[]," * 500_000 + "[]]}"),
-    ],
-    ids=["large", "wrong type", "large sizes", "huge sizes", "many tensors", "deep config", "deep training", "lists"],
-)
-def test_refusing_a_file_takes_no_more_memory_than_the_file_and_64_megabytes(
-    header: Header, tmp_path: Path, make: Callable[[Header], tuple[Header, bytes]]
-) -> None:
-    path = write(tmp_path / "large", *make(header))
-    run = subprocess.run([sys.executable, "-c", _MEASURE, path], capture_output=True, text=True, check=True)
-    assert int(run.stdout) < path.stat().st_size + 64 * MEGABYTES
+def test_refusing_a_file_takes_no_more_memory_than_the_file_and_64_megabytes(content: bytes, tmp_path: Path) -> None:
+    for name, make in LARGE.items():
+        header, body = make(take_apart(content)[0])
+        encoded = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        write(tmp_path / name.replace(" ", "-"), encoded, body)
+    paths = sorted(tmp_path.iterdir())
+    run = subprocess.run([sys.executable, "-c", _MEASURE, *paths], capture_output=True, text=True, check=True)
+    taken = {name: int(size) for name, size in map(str.split, run.stdout.splitlines())}
+    assert taken.keys() == {path.name for path in paths}
+    over = {path.name: (taken[path.name] - path.stat().st_size) // MEGABYTES for path in paths}
+    assert max(over.values()) <= 64, over
+
+
+_ALLOWING_LITTLE = """
+import resource, sys
+from pathlib import Path
+import nextword.checkpoint as checkpoint
+import nextword.tokenizer
+now = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (now + (32 << 20), now + (32 << 20)))
+for path in map(Path, sys.argv[1:]):
+    try:
+        checkpoint.load_checkpoint(path)
+    except checkpoint.CheckpointError as error:
+        print(error.exit_code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_sizes_and_shapes_beyond_any_memory_are_refused_where_there_is_little(content: bytes, tmp_path: Path) -> None:
+    layouts = ("shape that overflows", "after the last byte", "offsets beyond 64 bits", "nothing times a lot")
+    for name in layouts:
+        header, body = take_apart(content)
+        LAYOUTS[name](header)
+        write(tmp_path / name, header, body)
+    for size in (0, -1, True, 1.5, math.nan, 65_536, HUGE, 2**63, 10**400):
+        write(
+            tmp_path / f"{size:.0e}" if size < HUGE else tmp_path / str(size)[:20],
+            *_sized(size)(take_apart(content)[0]),
+        )
+    for length in (2**63, 2**40):
+        (tmp_path / f"header {length}").write_bytes(length.to_bytes(8, "little") + content[8:])
+    paths = sorted(tmp_path.iterdir())
+    run = subprocess.run([sys.executable, "-c", _ALLOWING_LITTLE, *paths], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["4"] * len(paths), run.stderr
 
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
@@ -504,25 +673,34 @@ def test_what_must_not_be_called_would_be_found() -> None:
     }
 
 
-def test_reading_while_a_checkpoint_is_replaced_always_sees_a_whole_one(tmp_path: Path) -> None:
-    path = tmp_path / "one.safetensors"
-    versions = [a_checkpoint(seed) for seed in range(2)]
-    digests = {save_checkpoint(path, version) for version in versions}
-    with ThreadPoolExecutor(1) as pool:
-        stop = Event()
+_LINT = """
+import os, pickle, torch, numpy
+from marshal import loads
+from torch import load
+pickle.load(open("x", "rb"))
+torch.load("x")
+numpy.load("x")
+eval("1")
+exec("1")
+os.system("ls")
+"""
 
-        def write() -> None:
-            while not stop.is_set():
-                for version in versions:
-                    save_checkpoint(path, version)
 
-        writing = pool.submit(write)
-        try:
-            seen = {load_checkpoint(path).digest for _ in range(1_000)}
-        finally:
-            stop.set()
-        writing.result()
-    assert seen == digests
+def test_the_lint_rules_say_so_too() -> None:
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "ruff", "check", "--stdin-filename", "nextword/checkpoint.py"]
+    done = subprocess.run(
+        [*command, "--output-format", "json", "-"], input=_LINT, capture_output=True, text=True, cwd=root, check=False
+    )
+    found = {(problem["code"], problem["location"]["row"]) for problem in json.loads(done.stdout)}
+    names = {"pickle": 2, "marshal": 3, "load": 4, "torch.load": 6, "numpy.load": 7}
+    assert found >= {("TID251", row) for row in names.values()}
+    assert found >= {("S301", 5), ("S307", 8), ("S102", 9)}
+
+
+def test_reading_while_another_process_replaces_a_checkpoint_always_sees_a_whole_one(tmp_path: Path) -> None:
+    digests, seen = seen_while_saving(tmp_path, loads=2_000)
+    assert seen.keys() == set(digests)
 
 
 @pytest.mark.parametrize("arguments", [["-c", "5"], ["repl", "--private"]], ids=["filter", "repl"])
@@ -629,3 +807,51 @@ def test_a_session_changed_at_random_is_read_or_refused(
     if loaded:
         loaded.feed("and Zoltan met")
         assert all(0 <= word.probability <= 1.001 for word in loaded.suggest(10))
+
+
+@pytest.fixture(scope="module")
+def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return a_resume_file(tmp_path_factory.mktemp("stopped")).read_bytes()
+
+
+def test_a_resume_file_is_gone_on_from(stopped_run: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path / "same", *take_apart(stopped_run))
+    go_on_from(load_resume_point(path))
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_json_made_to_harm_is_refused_in_every_part_of_a_resume_file(
+    stopped_run: bytes, tmp_path: Path, text: str
+) -> None:
+    for part in ("config", "training", "facts", "tokenizer", "vocabulary"):
+        header, body = take_apart(stopped_run)
+        header["__metadata__"][part] = text
+        path = write(tmp_path / "json", header, body)
+        with pytest.raises(CheckpointError, match="json"):
+            load_resume_point(path)
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS.keys())
+def test_what_is_no_resume_file_is_refused_unread_and_unrun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "other.resume.safetensors"
+    make(path)
+    with pytest.raises(CheckpointError, match=r"other\.resume"):
+        load_resume_point(path)
+    assert not Path("executed").exists()
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=400)
+def test_a_resume_file_changed_at_random_is_read_or_refused(
+    stopped_run: bytes, tmp_path_factory: pytest.TempPathFactory, chance: random.Random
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated.resume.safetensors"
+    path.write_bytes(mutated(*take_apart(stopped_run), chance))
+    with counted_work() as calls, suppress(CheckpointError):
+        load_resume_point(path)
+    assert calls[0] < 5_000 + 10 * path.stat().st_size
+    with suppress(CheckpointError):
+        go_on_from(load_resume_point(path))

@@ -96,7 +96,7 @@ def test_a_topic_makes_its_words_likely_twenty_words_later(ids: np.ndarray, num_
     model = initialized(ids, embedding_dim=40, hidden_size=40, num_layers=num_layers, tied=tied)
     output_gate = slice(3 * 40, 3 * 40 + topic_units(model.config))
     with torch.no_grad():
-        model.lstm[-1].get_parameter("bias_ih_l0")[output_gate] = 0.0  # half open: training learns when to show it
+        model.layers[-1].get_parameter("bias_ih_l0")[output_gate] = 0.0  # half open: training learns when to show it
     after = list(FUNCTION_WORDS) * 2
     first, second = ([*group[:10], *after] for group in (FIRST, SECOND))
     assert share_of_first_group(model, first) > 1.1 * share_of_first_group(model, second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -84,4 +85,4 @@ def test_a_vocabulary_without_words_suggests_nothing() -> None:
 )
 def test_a_suggestion_costs_a_key_and_brings_the_space(token: Written, typed: float, needed: int, used: int) -> None:
     assert keys_needed(token) == needed
-    assert keys_used(token, typed) == used
+    assert keys_used(np.array([needed]), np.array([typed])).tolist() == [used]

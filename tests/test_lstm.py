@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.config import ModelConfig
+from nextword.config import GATES, ModelConfig
 from nextword.lstm import LSTMNetwork, LSTMState, lstm_cell, sigmoid, softmax
 from nextword.model import LSTMLanguageModel
 
@@ -30,6 +30,7 @@ def network_of(model: LSTMLanguageModel, vocabulary_size: int) -> LSTMNetwork:
 
 
 @given(
+    cell=st.sampled_from(sorted(GATES)),
     embedding_dim=st.integers(1, 12),
     hidden_size=st.integers(1, 12),
     num_layers=st.integers(1, 3),
@@ -38,8 +39,9 @@ def network_of(model: LSTMLanguageModel, vocabulary_size: int) -> LSTMNetwork:
     seed=st.integers(0, 2**16),
     data=st.data(),
 )
-@settings(max_examples=60)
+@settings(max_examples=90)
 def test_numpy_and_torch_agree_on_every_logit(
+    cell: str,
     embedding_dim: int,
     hidden_size: int,
     num_layers: int,
@@ -48,7 +50,9 @@ def test_numpy_and_torch_agree_on_every_logit(
     seed: int,
     data: st.DataObject,
 ) -> None:
-    config = ModelConfig(embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied)
+    config = ModelConfig(
+        cell=cell, embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied
+    )
     model = random_model(config, vocabulary_size, seed)
     network = network_of(model, vocabulary_size)
     ids = data.draw(st.lists(st.integers(0, vocabulary_size - 1), min_size=1, max_size=10))
@@ -71,9 +75,9 @@ def test_numpy_and_torch_agree_on_every_logit(
     np.testing.assert_allclose(network.logits(np.concatenate([first, second])), expected, atol=1e-5)
 
     for reached in (whole_state, carried, end):
-        for layer, (hidden, cell) in enumerate(state):
+        for layer, (hidden, memory) in enumerate(state):
             np.testing.assert_allclose(reached.hidden[layer], hidden[0, 0].numpy(), atol=1e-5)
-            np.testing.assert_allclose(reached.cell[layer], cell[0, 0].numpy(), atol=1e-5)
+            np.testing.assert_allclose(reached.cell[layer], memory[0, 0].numpy(), atol=1e-5)
 
 
 def test_torch_carries_its_state_as_numpy_does() -> None:
@@ -95,10 +99,13 @@ def test_one_step_of_one_unit_is_the_textbooks() -> None:
     # Gates in the order input, forget, candidate, output; hidden state 0.5 with recurrent weights 1, 2, 3, 4.
     projected = np.array([0.1, -0.2, 0.3, -0.4], np.float32)
     recurrent = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
-    hidden, cell = lstm_cell(projected, np.array([0.5], np.float32), np.array([-0.7], np.float32), recurrent)
+    before = np.array([0.5], np.float32), np.array([-0.7], np.float32)
+    hidden, cell, gates = lstm_cell(projected, *before, recurrent, np.empty(0, np.float32))
     new_cell = squash(-0.2 + 1.0) * -0.7 + squash(0.1 + 0.5) * math.tanh(0.3 + 1.5)
     np.testing.assert_allclose(cell, [new_cell], rtol=1e-5)
     np.testing.assert_allclose(hidden, [squash(-0.4 + 2.0) * math.tanh(new_cell)], rtol=1e-5)
+    expected = [squash(0.1 + 0.5), squash(-0.2 + 1.0), math.tanh(0.3 + 1.5), squash(-0.4 + 2.0)]
+    np.testing.assert_allclose(np.concatenate(gates), expected, rtol=1e-5)
 
 
 def test_reading_leaves_the_state_before_as_it_was() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+
+import pytest
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.recipe import Circumstances, choose, sample_size
@@ -55,3 +58,14 @@ def test_a_small_vocabulary_is_scored_whole() -> None:
     assert sample_size(TrainConfig(sampled_words=0), 100_000) == 0
     assert 0 < sample_size(TrainConfig(), 10_000) < 10_000 < sample_size(TrainConfig(), 200_000)
     assert sample_size(TrainConfig(sampled_words=2_000), 10_000) == 2_000
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_other_cells_keep_no_topics_and_learn_more_slowly_unless_asked(cell: str) -> None:
+    given = Circumstances(tokens=300_000, vocabulary_size=8_000, paragraph=100.0, speed=math.inf)
+    model, config = choose(ModelConfig(cell=cell), TrainConfig(), set(), given)
+    lstm, lstm_config = choose(ModelConfig(), TrainConfig(), set(), given)
+    assert (model.topic_share, model.cell) == (0.0, cell)
+    assert lstm.topic_share > 0
+    assert config.lr < lstm_config.lr == TrainConfig.lr
+    assert choose(ModelConfig(cell=cell), TrainConfig(lr=3.0), {"lr"}, given)[1].lr == 3.0

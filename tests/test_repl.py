@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from conftest import RunCLI
 
 from nextword.config import AdaptConfig
+from nextword.explanation import explain
 from nextword.predictor import Predictor
 from nextword.repl import COMMANDS, Repl
 from nextword.session_store import SessionStore
@@ -101,6 +103,48 @@ def test_state_shows_every_layer_and_the_words_seen(predictor: Predictor, capsys
     lines = capsys.readouterr().out.splitlines()[2:]
     assert lines[0].split() == ["words", "seen", "3"]
     assert [line.split()[:2] for line in lines[1:]] == [["layer", "1"], ["layer", "2"]]
+
+
+def explained(shown: str) -> list[list[str]]:
+    """The words of the drawings in what was shown, and the surprisals under them."""
+    lines = shown.splitlines()
+    places = [place for place, line in enumerate(lines) if re.match(r"bits +\d", line)]
+    return [part for place in places for part in (lines[place - 1].split()[:-1], lines[place].split()[1:])]
+
+
+def test_explain_explains_the_line_after_which_the_session_is(
+    predictor: Predictor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = [
+        "The cat sat",
+        "on the mat.",
+        "/forget cat",
+        "",
+        "/explain",
+        "/undo",
+        "/undo",
+        "/explain",
+        "/undo",
+        "/explain",
+    ]
+    Repl(predictor, 2, AdaptConfig()).run(reader(*lines, "Anna", "/reset", "/explain"))
+    shown = capsys.readouterr()
+    whole = explain(predictor, "The cat sat on the mat.")
+    bits = [f"{word.surprisal:.1f}" for word in whole.words]
+    expected = [["on", "the", "mat", "."], bits[3:], ["The", "cat", "sat"], bits[:3]]
+    assert explained(shown.out) == expected
+    assert shown.err.splitlines()[-2:] == 2 * ["Note: no line was read to get here; type one first"]
+
+
+def test_explain_shows_the_beginning_of_a_long_line(
+    predictor: Predictor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "5000")
+    converse(predictor, "The cat " * 60, "/explain")
+    shown = capsys.readouterr()
+    assert explained(shown.out)[0] == ["The", "cat"] * 50
+    assert shown.err == "Note: only the first 100 words of the line are shown\n"
 
 
 def test_help_names_every_command(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -358,6 +402,25 @@ def test_a_terminal_that_wants_plain_text_gets_no_prompt_and_no_escape_sequence(
         assert terminal.process.wait(60) == 0
     assert "\x1b" not in shown
     assert ">" not in shown
+
+
+def test_a_damaged_history_and_a_damaged_session_are_named_left_alone_and_no_reason_to_stop(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    history = Path(os.environ["XDG_DATA_HOME"], "nextword", "history")
+    session = history.with_name("sessions") / "diary.safetensors"
+    session.parent.mkdir(parents=True)
+    for file in (history, session):
+        file.write_bytes(b"\0damaged")
+    with Terminal(["-c", str(tiny_checkpoint)], cli_environment, tmp_path) as terminal:
+        assert str(history) in terminal.wait_for("> ")
+        terminal.type("/load diary\r")
+        terminal.wait_for("Error: ")
+        assert str(session) in terminal.wait_for("Hint: ")
+        terminal.type("The cat sat\r/quit\r")
+        terminal.leave()
+        assert terminal.process.wait(60) == 0
+    assert history.read_bytes() == session.read_bytes() == b"\0damaged"
 
 
 def test_private_leaves_nothing_on_the_disk(

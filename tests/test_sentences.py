@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.sentences import SentencePosition, SentenceStarts
+from nextword.sentences import SentencePosition, SentenceStarts, sentence_starts
 from nextword.vocabulary import END, UNKNOWN
 
 MARKS = ['"', ".", "!", "?", "...", ",", ":", ";", "'", "(", ")", "[", "--", "-"]
@@ -21,3 +22,21 @@ def test_starts_in_arrays_are_the_starts_token_by_token(portions: list[list[int]
         position = position.after(WORDS[token])
     starts = SentenceStarts(WORDS)
     assert [start for portion in portions for start in starts(np.asarray(portion, np.int32)).tolist()] == expected
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["the cat sat .", "it was late !", "who knows ?"],
+        [f"the cat sat . {END}", f"it was {END}", "late"],
+        ["really ? ! ...", "yes ."],
+        ["mr . mcdonald and j . were late .", "so said i .", "we left"],
+        ['" it is late . "', "the cat sat ."],
+        ['anna said , " it is late . "', "she left ."],
+        ['anna said : " where is it ? " and left .', "she did"],
+        ["the end .", '" the beginning , " anna said .', "( so . )", "[ yes"],
+    ],
+)
+def test_a_sentence_begins_after_the_last_has_ended(sentences: list[str]) -> None:
+    starts = [place == 0 for sentence in sentences for place, _ in enumerate(sentence.split())]
+    assert list(sentence_starts(" ".join(sentences).split())) == starts

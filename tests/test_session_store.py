@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.predictor import Predictor
 from nextword.session import Session
 from nextword.session_store import FORMAT, MOST_REMEMBERED, SessionStore
+from nextword.storage import Disk
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 ADAPT = AdaptConfig()
@@ -326,6 +329,80 @@ def test_kept_saves_also_when_interrupted_and_not_after_an_error(store: SessionS
     with pytest.raises(BrokenPipeError):
         ended_by(BrokenPipeError())
     assert store.load("one", predictor).words_seen == 4
+
+
+def test_sigterm_ends_the_work_and_what_was_read_is_kept(store: SessionStore, predictor: Predictor) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated() -> None:
+        with store.kept("one", predictor, ADAPT) as session:
+            session.feed("The cat")
+            os.kill(os.getpid(), signal.SIGTERM)
+            session.feed("sat")
+
+    with pytest.raises(SystemExit) as caught:
+        terminated()
+    assert caught.value.code == 143
+    assert store.load("one", predictor).words_seen == 2
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_does_not_end_the_saving(
+    store: SessionStore, predictor: Predictor, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def replace_when_told_to_stop(disk: Disk, source: Path, target: Path) -> None:
+        os.kill(os.getpid(), number)
+        os.replace(source, target)
+
+    monkeypatch.setattr(Disk, "replace", replace_when_told_to_stop)
+    with store.kept("one", predictor, ADAPT) as session:
+        session.feed("The cat")
+    assert store.load("one", predictor).words_seen == 2
+
+
+# -- what a killed process leaves ------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_a_stale_temporary_file_of_a_session_is_swept_when_nobody_writes_and_nothing_else_is(
+    store: SessionStore, session: Session
+) -> None:
+    import fcntl
+
+    path = store.save("one", session)
+    stale = path.with_name(f".{path.name}.0123456789abcdef.tmp")
+    names = [f".two.safetensors.{'0' * 16}.tmp", f".one.safetensors.{'0' * 15}.tmp", f"one.safetensors.{'0' * 16}.tmp"]
+    kept = {path, *(path.with_name(name) for name in names)}
+    folder, link = (path.with_name(f".{path.name}.{digit * 16}.tmp") for digit in "ab")
+    folder.mkdir()
+    link.symlink_to(path)
+    for file in (stale, *kept - {path}):
+        file.touch()
+    writing = os.open(store.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(writing, fcntl.LOCK_SH)  # another process writes
+        store.save("one", session)
+        assert stale.exists()
+    finally:
+        os.close(writing)
+    store.save("one", session)
+    assert set(store.folder.iterdir()) == {*kept, folder, link}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_a_folder_that_cannot_be_locked_can_be_written(
+    store: SessionStore, predictor: Predictor, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("nextword.storage.fcntl.flock", no_locks)
+    stale = store.save("one", session).with_name(f".one.safetensors.{'0' * 16}.tmp")
+    stale.touch()
+    store.save("one", session)
+    assert stale.exists()
+    assert store.load("one", predictor).words_seen == session.words_seen
 
 
 # -- what is not accepted --------------------------------------------------------------------------------------------

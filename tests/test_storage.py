@@ -34,6 +34,22 @@ from test_storage import NEW, FaultyDisk, killed, storage
 storage.disk = FaultyDisk(int(sys.argv[3]), killed, after=sys.argv[4] == "after")
 storage.write_atomically(Path(sys.argv[2]), NEW, "")
 """
+KILLED_SAVING = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from nextword.checkpoint import load_checkpoint, save_checkpoint
+from test_storage import CALLS, FaultyDisk, killed, storage
+path, old, new = map(Path, sys.argv[3:])
+old, new = load_checkpoint(old), load_checkpoint(new)
+for at in range(1, len(CALLS) + 1):
+    save_checkpoint(path, old)
+    if os.fork() == 0:
+        storage.disk = FaultyDisk(at, killed, after=sys.argv[2] == "1")
+        save_checkpoint(path, new)
+    assert os.WTERMSIG(os.wait()[1]) == 9
+    print(load_checkpoint(path).digest, flush=True)
+"""
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -180,6 +196,34 @@ def test_a_process_killed_at_any_call_leaves_the_old_file_or_the_new_and_the_nex
     with sole_owner(path):
         pass
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_whichever_call_fails_or_is_the_last_a_whole_checkpoint_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    from test_hostile_files import a_checkpoint
+
+    from nextword.checkpoint import load_checkpoint, save_checkpoint
+
+    path, *others = (tmp_path / f"{name}.safetensors" for name in ("one", "old", "new"))
+    old, new = (a_checkpoint(seed) for seed in range(2))
+    digests = [save_checkpoint(other, version) for other, version in zip(others, (old, new), strict=True)]
+
+    def expected(at: int) -> str:
+        return digests[at > REPLACED or (at == REPLACED and after)]
+
+    arguments = [str(Path(__file__).parent), str(int(after)), *map(str, (path, *others))]
+    done = subprocess.run([sys.executable, "-c", KILLED_SAVING, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected(at) for at in range(1, len(CALLS) + 1)]
+    for at in range(1, len(CALLS) + 1):
+        for number in (errno.EIO, errno.ENOSPC, errno.EXDEV):
+            save_checkpoint(path, old)
+            with monkeypatch.context() as faulty:
+                faulty.setattr(storage, "disk", FaultyDisk(at, raising(number), after=after))
+                with pytest.raises(StorageError, match=os.strerror(number)):
+                    save_checkpoint(path, new)
+            assert load_checkpoint(path).digest == expected(at)
 
 
 def test_a_file_size_limit_says_how_much_was_needed_and_leaves_the_old_file(path: Path) -> None:

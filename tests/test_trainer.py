@@ -447,6 +447,18 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
     assert events == []
 
 
+def test_words_that_no_checkpoint_could_hold_are_refused_before_training(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Event] = []
+    monkeypatch.setattr("nextword.checkpoint._SPARE_HEADER", 0)
+    with pytest.raises(UsageError, match="words are too long to keep them") as caught:
+        train(tiny_corpus, replace(tiny_model, embedding_dim=1), settings, on_event=events.append)
+    assert "--vocab-size" in caught.value.hint
+    assert not any(isinstance(event, Step) for event in events)
+    assert not list(Path(settings.out).glob("*"))
+
+
 def test_a_text_whose_name_is_too_long_for_a_checkpoint_asks_for_a_name_before_training(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, tmp_path: Path
 ) -> None:
