@@ -8,7 +8,7 @@ is read once.
 
 Knows predictor and tokens; no screen and no files.
 
-Letters in shapes: P parts, S suggestions, V words in the vocabulary.
+Letters in shapes: P parts, S suggestions, H a layer's hidden size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nextword.config import WhyConfig
 from nextword.errors import UsageError
-from nextword.lstm import LSTMState
+from nextword.lstm import Array, LSTMState
 from nextword.predictor import Predictor
 from nextword.sentences import SentencePosition, sentence_starts
 from nextword.tokenizer import END, END_ID, UNKNOWN, Encoded, Writer
@@ -65,44 +65,14 @@ def why_likeliest(predictor: Predictor, text: str, config: WhyConfig) -> tuple[l
     encoded = predictor.tokenizer.encode(text)
     if all(token_id == END_ID for token_id in encoded.ids):
         raise UsageError("there are no words in the text that could be taken out", "Try: nextword why 'I speak fluent'")
-    state = predictor.read(encoded.ids, predictor.initial_state)
-    position = SentencePosition().after_all(predictor.tokenizer.words[token_id] for token_id in encoded.ids)
+    parts, states = _taken_out(predictor, predictor.initial_state, encoded, config)
     if config.word is not None:
-        wanted = [config.word]
+        words = [config.word]
     else:
-        wanted = [one.word for one in predictor.top(predictor.distribution(state), config.k, position.at_start)]
-    return *why_words(predictor, predictor.initial_state, encoded, wanted, config), encoded.unknown
-
-
-def why_words(
-    predictor: Predictor, state: LSTMState, encoded: Encoded, words: Sequence[str], config: WhyConfig
-) -> tuple[list[Part], list[Influence]]:
-    """What each of `words`, coming next, owes to the parts of a text.
-
-    Args:
-        predictor: The model.
-        state: Before the text.
-        encoded: The text, of one word or more.
-        words: Of the vocabulary, in any case.
-        config: How long the parts are and how many.
-
-    Raises:
-        UsageError: One of the words is not in the vocabulary.
-    """
-    targets = [_token_id(predictor, word) for word in words]
-    before = max(0, len(encoded.ids) - config.last)
-    ids, pieces = encoded.ids[before:], _pieces(predictor, encoded)[before:]
-    tokens = [predictor.tokenizer.words[token_id] for token_id in ids]
-    starts = sentence_starts(tokens) if config.by == "sentence" else [True] * len(ids)
-    begins = [place for place, start in enumerate(starts) if start or place == 0]
-    spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
-    texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
-    log2 = _log2(predictor, texts, predictor.read(encoded.ids[:before], state), targets)
-    parts = [Part("".join(pieces[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
-    return parts, [
-        Influence(word, float(whole), whole - without)
-        for word, whole, without in zip(words, log2[0], log2[1:].T, strict=True)
-    ]
+        expected = predictor.distribution(states.rows(0))
+        position = SentencePosition().after_all(predictor.tokenizer.words[token_id] for token_id in encoded.ids)
+        words = [one.word for one in predictor.top(expected, config.k, position.at_start)]
+    return parts, _influences(predictor, states, words), encoded.unknown
 
 
 def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]] | None:
@@ -117,8 +87,8 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
     predictor, suggestions = session.predictor, session.suggest(k)
     ids = [predictor.tokenizer.token_id(predictor.tokenizer.normalize(suggestion.word)) for suggestion in suggestions]
     known = [suggestion.word for suggestion, token_id in zip(suggestions, ids, strict=True) if token_id is not None]
-    parts, influences = why_words(predictor, *recent, known, WhyConfig())
-    alone = {influence.word: influence for influence in influences}
+    parts, states = _taken_out(predictor, *recent, WhyConfig())
+    alone = {influence.word: influence for influence in _influences(predictor, states, known)}
     nothing = np.zeros(len(parts))
     explained = []
     for suggestion in suggestions:
@@ -127,6 +97,40 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
         learned = suggestion.log2 - (of_model.log2 if of_model else -math.inf)
         explained.append(Influence(suggestion.word, suggestion.log2, np.append(bits, learned)))
     return [*parts, Part("what was learned", 0)], explained
+
+
+def _taken_out(
+    predictor: Predictor, state: LSTMState, encoded: Encoded, config: WhyConfig
+) -> tuple[list[Part], LSTMState]:
+    """The parts of a text, and what remembers it with each of them taken out.
+
+    Args:
+        predictor: The model.
+        state: Before the text.
+        encoded: The text, of one word or more.
+        config: How long the parts are and how many.
+
+    Returns:
+        P parts; (P + 1, H) the states after the whole text and after the text without each part.
+    """
+    before = max(0, len(encoded.ids) - config.last)
+    ids, pieces = encoded.ids[before:], _pieces(predictor, encoded)[before:]
+    tokens = [predictor.tokenizer.words[token_id] for token_id in ids]
+    starts = sentence_starts(tokens) if config.by == "sentence" else [True] * len(ids)
+    begins = [place for place, start in enumerate(starts) if start or place == 0]
+    spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
+    parts = [Part("".join(pieces[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
+    texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
+    return parts, predictor.network.read_side_by_side(texts, predictor.read(encoded.ids[:before], state))
+
+
+def _influences(predictor: Predictor, states: LSTMState, words: Sequence[str]) -> list[Influence]:
+    """What each of `words` owes to the parts with which `states` were reached, as `_taken_out` gives them."""
+    log2 = _log2(predictor, states.hidden[-1], [_token_id(predictor, word) for word in words])
+    return [
+        Influence(word, float(whole), whole - without)
+        for word, whole, without in zip(words, log2[0], log2[1:].T, strict=True)
+    ]
 
 
 def _token_id(predictor: Predictor, word: str) -> int:
@@ -146,15 +150,12 @@ def _pieces(predictor: Predictor, encoded: Encoded) -> list[str]:
     return pieces
 
 
-def _log2(
-    predictor: Predictor, texts: Sequence[Sequence[int]], state: LSTMState, targets: Sequence[int]
-) -> NDArray[np.float64]:
-    """(texts, S) base-two logarithms of the probabilities of `targets` after each of `texts`, read from `state` on."""
-    states = predictor.network.read_side_by_side(texts, state)
+def _log2(predictor: Predictor, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
+    """(P + 1, S) base-two logarithms of the probabilities of `targets`, by what the last layer shows, (P + 1, H)."""
     rows = max(1, _MOST_SCORES // len(predictor.tokenizer))
     found = []
-    for begin in range(0, len(texts), rows):
-        scores = predictor.network.logits(states.hidden[-1][begin : begin + rows]).astype(np.float64)
+    for begin in range(0, len(shown), rows):
+        scores = predictor.network.logits(shown[begin : begin + rows]).astype(np.float64)
         scores -= scores.max(axis=1, keepdims=True)
         found.append(scores[:, targets] - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
     log2: NDArray[np.float64] = np.concatenate(found) / math.log(2)
