@@ -92,6 +92,10 @@ def test_the_version_is_the_packages(run_cli: RunCLI) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"nextword {nextword.__version__}\n", "")
 
 
+def test_v_is_the_version_on_a_terminal_too(call_cli: RunCLI) -> None:
+    assert call_cli("-v").stdout == call_cli("--version").stdout
+
+
 def test_the_help_is_readable(run_cli: RunCLI) -> None:
     done = run_cli("--help")
     shown = done.stdout + done.stderr
