@@ -99,10 +99,11 @@ def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]
             saving.kill()
 
 
-def go_on_from(point: ResumePoint) -> None:
-    """Set a network, an optimiser and the random generators to what a resume file says."""
+def go_on_from(point: ResumePoint) -> LSTMLanguageModel:
+    """A network, with an optimiser and the random generators, set to what a resume file says."""
     model = LSTMLanguageModel(point.model_config, len(point.tokenizer))
     restore(point, model, ClippedSGD(model.parameters(), lr=1, clip=1), torch.device("cpu"))
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -815,8 +816,10 @@ def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_a_resume_file_is_gone_on_from(stopped_run: bytes, tmp_path: Path) -> None:
-    path = write(tmp_path / "same", *take_apart(stopped_run))
-    go_on_from(load_resume_point(path))
+    point = load_resume_point(write(tmp_path / "same", *take_apart(stopped_run)))
+    weights = go_on_from(point).state_dict()
+    for name in point.model_config.parameter_shapes(len(point.tokenizer)):
+        np.testing.assert_array_equal(weights[name].numpy(), point.tensors[f"model.{name}"])
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
