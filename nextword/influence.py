@@ -79,7 +79,7 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
     """What each of the `k` words that a session suggests owes to the words read last.
 
     The last part is what the session has learned from them: by how much that makes the word likelier than the model
-    alone does: infinitely, for a word outside the vocabulary. None where nothing was read since the session began.
+    alone does: infinitely, for a word outside the vocabulary. None where `Session.recent` knows no words.
     """
     recent = session.recent()
     if recent is None:

@@ -265,7 +265,7 @@ class Repl:
 
         explained = why_suggested(self.session, self.k)
         if explained is None:
-            console.note("nothing was read since this session was opened")
+            console.note("there is nothing that could be read anew; type a line first")
             return
         for line in summary(*explained):
             print(line)

@@ -242,9 +242,11 @@ class Session:
         As many as are sure to be known, from 1 to a few hundred; None if none are, as in a session just opened.
         """
         now, encoded = self._moment, self._predictor.tokenizer.encode(self._moment.tail)
+        words = [place for place, token_id in enumerate(encoded.ids) if token_id != END_ID]
         for earlier in (self._beginning(), *self._earlier):
-            begin = len(encoded.ids) - (now.words_seen - earlier.words_seen)
-            if 0 <= begin < len(encoded.ids):
+            count = now.words_seen - earlier.words_seen
+            if 0 < count <= len(words):
+                begin = words[-count]
                 ids = encoded.ids[begin:]
                 reached = self._predictor.read(ids, earlier.state)
                 if all(np.allclose(*pair, atol=1e-4) for pair in zip(reached.hidden, now.state.hidden, strict=True)):

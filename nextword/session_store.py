@@ -113,7 +113,7 @@ class SessionStore:
         path = self.path(name)
         checkpoint = session.predictor.checkpoint
         if not checkpoint.digest:
-            raise UsageError("this session's model was never saved, so no session of it can be", "Save it first")
+            raise UsageError("the session's model was never saved, so no session of it can be", "Save it first")
         moment = session.tidied(session.moment)
         keys, words = moment.memory.last(moment.end)
         tensors: dict[str, NDArray[Any]] = {"memory.keys": keys, "memory.words": words, **_state_tensors(moment.state)}

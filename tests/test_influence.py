@@ -148,6 +148,23 @@ def test_after_a_reset_only_what_came_then_is_explained(predictor: Predictor) ->
     assert [part.text for part in parts[:-1]] == ["I", "know"]
 
 
+def test_a_paragraphs_end_within_what_was_read_is_taken_out_like_a_word(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("Anna lives in Paris.")
+    session.feed("I know.\n\nThe cat sat on the")
+    parts, influences = why_suggested(session, 1) or ([], [])
+    expected_parts, [expected] = explained(predictor, "Anna lives in Paris. I know.\n\nThe cat sat on the", k=1)
+    assert parts[:-1] == expected_parts
+    np.testing.assert_allclose(influences[0].bits[:-1], expected.bits, atol=1e-4)
+
+
+def test_what_does_not_lead_to_where_the_session_is_explains_nothing(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("Anna lives in Paris. The cat")
+    session.go_to(session.moment._replace(tail="Peter lives in London. The dog"))
+    assert session.recent() is None
+
+
 def test_after_thousands_of_words_the_last_are_explained(predictor: Predictor) -> None:
     session = predictor.session()
     for _ in range(300):

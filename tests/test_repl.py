@@ -147,6 +147,18 @@ def test_explain_shows_the_beginning_of_a_long_line(
     assert shown.err == "Note: only the first 100 words of the line are shown\n"
 
 
+def test_why_has_a_line_for_every_suggestion_or_says_that_nothing_was_read(
+    predictor: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converse(predictor, "/why", "Anna lives in Paris.", "The cat sat on the", "/why", k=3)
+    shown = capsys.readouterr()
+    expected = predictor.predict("Anna lives in Paris. The cat sat on the", 3)
+    lines = shown.out.splitlines()[-3:]
+    assert [line.partition(": ")[0] for line in lines] == [prediction.word for prediction in expected]
+    assert all(" bits" in line and ("sat +" in line or "on +" in line or "the +" in line) for line in lines)
+    assert shown.err == "Note: there is nothing that could be read anew; type a line first\n"
+
+
 def test_help_names_every_command(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
     converse(predictor, "/help")
     shown = capsys.readouterr().out

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/cells.py [--seeds 3] [--steps 1500] [--out FOLDER]
 
-A plain recurrent net, a GRU and an LSTM learn the default corpus, two layers and 1.05 million recurrent weights each;
+A plain recurrent net, a GRU and an LSTM learn the default corpus, two layers with 1.05 million weights in all;
 and the LSTM once more as `nextword train` has it, with units that keep the topic. Each with the learning rate and first
 weights that `--cell` brings along. Networks that stand in FOLDER already are not trained again.
 
@@ -33,7 +33,7 @@ from nextword.influence import why_likeliest
 from nextword.memory_length import memory_worth
 from nextword.trainer import train
 
-# Recurrent weights: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
+# Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
 NETWORKS = {
     "plain net": ModelConfig(cell="rnn", hidden_size=768, topic_share=0.0),
     "GRU": ModelConfig(cell="gru", hidden_size=335, topic_share=0.0),
