@@ -13,25 +13,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nextword.about import __version__ as __version__
+
 if TYPE_CHECKING:
     from nextword.config import ModelConfig, TrainConfig
     from nextword.errors import NextwordError
-    from nextword.predictor import Prediction, Predictor
-    from nextword.session import Session
-    from nextword.trainer import train
-
-__version__ = "0.1.0"
+    from nextword.inference.predictor import Prediction, Predictor
+    from nextword.inference.session import Session
+    from nextword.training.train import train
 
 __all__ = ["ModelConfig", "NextwordError", "Prediction", "Predictor", "Session", "TrainConfig", "train"]
 
 _HOMES = {
     "ModelConfig": "config",
     "NextwordError": "errors",
-    "Prediction": "predictor",
-    "Predictor": "predictor",
-    "Session": "session",
+    "Prediction": "inference.predictor",
+    "Predictor": "inference.predictor",
+    "Session": "inference.session",
     "TrainConfig": "config",
-    "train": "trainer",
+    "train": "training.train",
 }
 
 

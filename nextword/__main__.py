@@ -9,12 +9,12 @@ def main() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this, as with `>&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
-    from nextword.line_filter import arguments_of, run
+    from nextword.interactive.editor_filter import arguments_of, run
 
     arguments = arguments_of(sys.argv[1:], terminal=os.isatty(sys.stdin.fileno()))
     if arguments is not None:
         sys.exit(run(arguments))
-    from nextword.cli import main
+    from nextword.cli.main import main
 
     main()
 

@@ -8,21 +8,21 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import io
-import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.cli import RunCLI
+from support.text import make_text
 
-from nextword.cli import main
+from nextword.cli.main import main
 from nextword.config import ModelConfig, TrainConfig
-from nextword.events import Event
-from nextword.predictor import Predictor
-from nextword.trainer import train
+from nextword.inference.predictor import Predictor
+from nextword.training.events import Event
+from nextword.training.train import train
 
 # Fixed examples: a run today and a run tomorrow test the same; no deadline, because the machine may be busy.
 settings.register_profile("nextword", deadline=None, derandomize=True, database=None)
@@ -33,30 +33,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HOW_PYTHON_WRITES = {"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDEVMODE", "PYTHONWARNINGS"}
-
-RunCLI = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def make_text(paragraphs: int, seed: int = 0) -> str:
-    """Paragraphs of a language with few words, where much of what comes next can be learned."""
-    chance = random.Random(seed)
-    names, cities = ["Anna", "Peter", "Maria"], ["Paris", "London", "Berlin"]
-    animals, places = ["cat", "dog", "horse"], ["mat", "table", "grass"]
-
-    def sentence() -> str:
-        name, city, animal, place = map(chance.choice, (names, cities, animals, places))
-        return chance.choice(
-            [
-                f"{name} lives in {city}.",
-                f"The {animal} sat on the {place}.",
-                f"I don't know {name}, but I know {city}.",
-                f"My mother-in-law and I went to {city} by train.",
-                f'"Where is the {animal}?" asked {name}.',
-                f"Mr. McDonald said that the {animal} was late.",
-            ]
-        )
-
-    return "\n\n".join(" ".join(sentence() for _ in range(chance.randint(3, 5))) for _ in range(paragraphs)) + "\n"
 
 
 @pytest.fixture(autouse=True)

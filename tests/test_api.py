@@ -63,7 +63,7 @@ def test_importing_the_package_alone_loads_neither_numpy_nor_torch() -> None:
 def test_commands_that_do_not_train_never_load_torch(tiny_checkpoint: Path, command: str) -> None:
     code = """if True:
         import sys
-        from nextword.cli import main
+        from nextword.cli.main import main
         command, checkpoint = sys.argv[1:]
         arguments = {"repl": ["-c", checkpoint], "info": [checkpoint]}.get(command, ["The cat", "-c", checkpoint])
         arguments += ["--svg", checkpoint + ".svg"] if command == "explain" else []

@@ -6,7 +6,6 @@ import io
 import os
 import pty
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -16,27 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import RunCLI
-from large_texts import learned, write
-from test_repl import Terminal
+from fuzz.large_texts import learned, write
+from support.cli import RunCLI
+from support.screens import HOSTILE, assert_nothing_raw
+from support.terminal import Terminal
 
-from nextword import checkpoint, cli
-from nextword import predictor as predictor_room
-from nextword.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
-from nextword.cli_options import named_texts
+from nextword.cli import main as cli
+from nextword.cli.options import named_texts
 from nextword.config import ModelConfig, TrainConfig
-from nextword.trainer import train
+from nextword.inference import predictor as predictor_room
+from nextword.storage import checkpoint
+from nextword.storage.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nextword.training.train import train
 
-HOSTILE = [
-    *("[bold]", "[/]", "[link=x]", "[red]on", "{x}", "%s", "\\" * 50, "\\e[0m"),
-    *("\x1b[31mred", "\x1b[2J", "\x1b]52;c;aGk=\x07", "\x1b]0;title\x1b\\", "\x9b31m", "\x90q\x9c"),
-    *("a\x08b", "a\x01b", "\x7f", "\u202eevil", "\u2066iso", "\u200eltr", "\ufeffmark", "z\u200dz"),
-]
 TEXT = " ".join(HOSTILE) + " "
 NAME = "a b\x1b[2J[bold]\u202e\u00fc"
-# What `visible` must have taken out, but for line ends and tabs; what rich and prompt_toolkit send of their own accord.
-RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-OWN = re.compile(r"\x1b\[\??[0-9;]*[A-Za-z]|[\r\x08]")
 PLAIN = [{"TERM": "dumb"}, {"NO_COLOR": "1"}]
 
 OnTerminal = Callable[..., "tuple[int, str]"]
@@ -98,18 +91,6 @@ def on_terminal(tmp_path: Path, cli_environment: dict[str, str]) -> OnTerminal:
         return process.returncode, shown.decode()
 
     return run
-
-
-def assert_nothing_raw(shown: str, terminal: bool) -> None:
-    """Nothing in `shown` commands a terminal; on one, what a terminal library sends of its own accord may."""
-    for word in HOSTILE:
-        if RAW.search(word) and word != "\x1b[2J":
-            assert word not in shown
-    rest = OWN.sub("", shown) if terminal else shown
-    found = RAW.search(rest)
-    assert not found, rest[max(0, found.start() - 40) : found.end() + 40]
-    assert "\x1b[2J" not in shown
-    assert "Traceback" not in shown
 
 
 REPL_LINES = [

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from nextword.cli import app
+from nextword.cli.main import app
 from nextword.config import AdaptConfig
-from nextword.predictor import Predictor
+from nextword.inference.predictor import Predictor
 
 PROJECT = Path(__file__).parent.parent
 LANGUAGES = {

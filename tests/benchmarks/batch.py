@@ -21,10 +21,10 @@ import numpy as np
 from timing import median_seconds
 
 from nextword import ModelConfig, Predictor
-from nextword.answers import in_session, side_by_side
-from nextword.checkpoint import Checkpoint, save_checkpoint
 from nextword.config import PredictConfig
-from nextword.tokenizer import WordTokenizer
+from nextword.inference.batch import in_session, side_by_side
+from nextword.storage.checkpoint import Checkpoint, save_checkpoint
+from nextword.text.tokenizer import WordTokenizer
 
 _ALONE = 200  # lines answered one by one
 

@@ -25,13 +25,13 @@ import numpy as np
 from countries import LANGUAGES
 
 from nextword import Predictor
+from nextword.analysis.influence import why_likeliest
 from nextword.config import ModelConfig, TrainConfig, WhyConfig
-from nextword.corpus import held_out_text
-from nextword.evaluation import encode, load_model
-from nextword.gradient_flow import gradient_flow
-from nextword.influence import why_likeliest
-from nextword.memory_length import memory_worth
-from nextword.trainer import train
+from nextword.evaluation import gradient_flow
+from nextword.evaluation.evaluate import encode, load_model
+from nextword.evaluation.memory_length import memory_worth
+from nextword.text.corpus import held_out_text
+from nextword.training.train import train
 
 # Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
 NETWORKS = {

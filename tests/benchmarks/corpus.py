@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from nextword.config import ModelConfig, TrainConfig
-from nextword.corpus import default_corpus, read_corpus
-from nextword.plan import begun
-from nextword.trainer import _prepare
+from nextword.text.corpus import default_corpus, read_corpus
+from nextword.training.plan import begun
+from nextword.training.train import _prepare
 
 ENDINGS = ("ka", "ri", "mo", "ten", "sul", "ev", "ing", "ly", "ness", "dor", "pi", "an")
 

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nextword.checkpoint import Checkpoint, save_checkpoint
 from nextword.config import AdaptConfig, ModelConfig
-from nextword.line_filter import LineFilter
-from nextword.predictor import Predictor
-from nextword.tokenizer import WordTokenizer
+from nextword.inference.predictor import Predictor
+from nextword.interactive.editor_filter import LineFilter
+from nextword.storage.checkpoint import Checkpoint, save_checkpoint
+from nextword.text.tokenizer import WordTokenizer
 
 LINE = 1_000  # characters
 

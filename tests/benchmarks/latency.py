@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 
 from nextword import ModelConfig, Predictor, Session
-from nextword.checkpoint import Checkpoint
-from nextword.tokenizer import WordTokenizer
+from nextword.storage.checkpoint import Checkpoint
+from nextword.text.tokenizer import WordTokenizer
 
 WORDS = 10_000
 HIDDEN = 512

@@ -21,11 +21,11 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from nextword import ModelConfig, Predictor
-from nextword.checkpoint import Checkpoint
 from nextword.config import AdaptConfig
-from nextword.live import LivePrompt
-from nextword.repl import Repl
-from nextword.tokenizer import WordTokenizer
+from nextword.interactive.prompt import LivePrompt
+from nextword.interactive.repl import Repl
+from nextword.storage.checkpoint import Checkpoint
+from nextword.text.tokenizer import WordTokenizer
 
 WORDS = 10_000
 HIDDEN = 512

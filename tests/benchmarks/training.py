@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from timing import median_seconds
 
 if TYPE_CHECKING:
-    from nextword.events import Event
+    from nextword.training.events import Event
 
 BATCH, BPTT = 20, 35
 EPOCH_TOKENS = 929_589  # of the Penn Treebank's training part: the validations, and so the saves, are that far apart
@@ -111,7 +111,7 @@ def plain_turns(connection: Connection, size: int, words: int, steps: int) -> No
 
 def nextword_turns(connection: Connection, size: int, words: int, steps: int, rounds: int, way: str) -> None:
     """The same in a run of `nextword.train` that waits after every `steps` steps and is over after `rounds` turns."""
-    from nextword.events import Prepared, Step
+    from nextword.training.events import Prepared, Step
 
     began, before = 0.0, 0
 
@@ -209,7 +209,7 @@ def run_training(size: int, words: int, steps: int, way: str, hear: Callable[[Ev
 def read_and_encode(connection: Connection, text: Path) -> None:
     """Read and encode `text` as `nextword train` does, send (seconds, peak memory) and stop before the first step."""
     from nextword import ModelConfig, TrainConfig, train
-    from nextword.events import Prepared
+    from nextword.training.events import Prepared
 
     def hear(event: Event) -> None:
         if isinstance(event, Prepared):
@@ -227,8 +227,8 @@ def read_and_encode(connection: Connection, text: Path) -> None:
 def evaluate(connection: Connection, size: int, words: int, tokens: int) -> None:
     """Send how many seconds the perplexity of a text takes."""
     from nextword import ModelConfig
-    from nextword.evaluation import perplexity
-    from nextword.model import LSTMLanguageModel
+    from nextword.evaluation.evaluate import perplexity
+    from nextword.model.language_model import LSTMLanguageModel
 
     model = LSTMLanguageModel(ModelConfig(embedding_dim=size, hidden_size=size), words)
     ids = zipf_ids(tokens, words).astype(np.int32)
@@ -242,10 +242,11 @@ def save(connection: Connection, size: int, words: int, rounds: int) -> None:
 
     The values are random numbers, which no file system can compress.
     """
-    from nextword import ModelConfig, TrainConfig, trainer
-    from nextword.checkpoint import Checkpoint, save_checkpoint
-    from nextword.resume import ResumePoint, save_resume_point
-    from nextword.tokenizer import WordTokenizer
+    from nextword import ModelConfig, TrainConfig
+    from nextword.storage.checkpoint import Checkpoint, save_checkpoint
+    from nextword.text.tokenizer import WordTokenizer
+    from nextword.training import train as trainer
+    from nextword.training.resume import ResumePoint, save_resume_point
 
     config = ModelConfig(embedding_dim=size, hidden_size=size)
     tokenizer = WordTokenizer.train(

@@ -21,16 +21,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hostile import take_apart
-from mutation import mutated
-from test_hostile_files import a_checkpoint, a_resume_file, go_on_from
+from support.containers import take_apart
+from support.files import a_checkpoint, a_resume_file, go_on_from
+from support.mutation import mutated
 
-from nextword.checkpoint import load_checkpoint, save_checkpoint
 from nextword.config import AdaptConfig
 from nextword.errors import CheckpointError
-from nextword.predictor import Predictor
-from nextword.resume import load_resume_point
-from nextword.session_store import SessionStore
+from nextword.inference.predictor import Predictor
+from nextword.inference.session_store import SessionStore
+from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
+from nextword.training.resume import load_resume_point
 
 
 def main(count: int, seed: int) -> None:

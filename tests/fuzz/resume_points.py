@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from conftest import make_text
-from stop_points import KINDS, Stopper, drawn, drawn_case, in_two_processes, stopped_and_resumed
+from support.stop_points import KINDS, Stopper, drawn, drawn_case, in_two_processes, stopped_and_resumed
+from support.text import make_text
 
 
 def main(points: int, of_two: int, seed: int) -> None:

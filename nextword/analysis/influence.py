@@ -1,0 +1,162 @@
+"""Why this word? Every earlier word, or sentence, is taken out of the text, and what that changes is seen.
+
+The rest of the text is read anew without it, so nothing is approximated: where leaving "France" out makes "French"
+eight times less likely, "French" owes "France" three bits. The bits of several words need not add up to those of all
+of them: words say the same thing twice, or something only together (Li, Monroe and Jurafsky 2016, "Understanding
+neural networks through representation erasure"). All shortened texts are read side by side, and what they begin with
+is read once.
+
+Knows predictor and tokens; no screen and no files.
+
+Letters in shapes: P parts, S suggestions, H a layer's hidden size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.config import WhyConfig
+from nextword.errors import UsageError
+from nextword.inference.lstm import Array, LSTMState
+from nextword.inference.predictor import Predictor
+from nextword.text.sentences import SentencePosition, sentence_starts
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, Encoded, Writer
+
+if TYPE_CHECKING:
+    from nextword.inference.session import Session
+
+_MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
+
+
+class Part(NamedTuple):
+    """What is taken out at once."""
+
+    text: str  # as people write it
+    position: int  # of its first token in the text, from 1
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What one suggestion owes to each part of the text before it.
+
+    Attributes:
+        word: The suggestion, as people write it.
+        log2: Base-two logarithm of its probability after the whole text.
+        bits: (P,) by how much that is more than without each part; negative where the part speaks against the word.
+    """
+
+    word: str
+    log2: float
+    bits: NDArray[np.float64]
+
+
+def why_likeliest(predictor: Predictor, text: str, config: WhyConfig) -> tuple[list[Part], list[Influence], list[str]]:
+    """The parts of `text`, what each of the likeliest next words owes to them, and the words that are unknown.
+
+    Raises:
+        UsageError: The text has no words, or the word asked about is not in the vocabulary.
+    """
+    encoded = predictor.tokenizer.encode(text)
+    if all(token_id == END_ID for token_id in encoded.ids):
+        raise UsageError("there are no words in the text that could be taken out", "Try: nextword why 'I speak fluent'")
+    parts, states = _taken_out(predictor, predictor.initial_state, encoded, config)
+    if config.word is not None:
+        words = [config.word]
+    else:
+        expected = predictor.distribution(states.rows(0))
+        position = SentencePosition().after_all(predictor.tokenizer.words[token_id] for token_id in encoded.ids)
+        words = [one.word for one in predictor.top(expected, config.k, position.at_start)]
+    return parts, _influences(predictor, states, words), encoded.unknown
+
+
+def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]] | None:
+    """What each of the `k` words that a session suggests owes to the words read last.
+
+    The last part is what the session has learned from them: by how much that makes the word likelier than the model
+    alone does: infinitely, for a word outside the vocabulary. None where `Session.recent` knows no words.
+    """
+    recent = session.recent()
+    if recent is None:
+        return None
+    predictor, suggestions = session.predictor, session.suggest(k)
+    ids = [predictor.tokenizer.token_id(predictor.tokenizer.normalize(suggestion.word)) for suggestion in suggestions]
+    known = [suggestion.word for suggestion, token_id in zip(suggestions, ids, strict=True) if token_id is not None]
+    parts, states = _taken_out(predictor, *recent, WhyConfig())
+    alone = {influence.word: influence for influence in _influences(predictor, states, known)}
+    nothing = np.zeros(len(parts))
+    explained = []
+    for suggestion in suggestions:
+        of_model = alone.get(suggestion.word)
+        bits = of_model.bits if of_model else nothing
+        learned = suggestion.log2 - (of_model.log2 if of_model else -math.inf)
+        explained.append(Influence(suggestion.word, suggestion.log2, np.append(bits, learned)))
+    return [*parts, Part("what was learned", 0)], explained
+
+
+def _taken_out(
+    predictor: Predictor, state: LSTMState, encoded: Encoded, config: WhyConfig
+) -> tuple[list[Part], LSTMState]:
+    """The parts of a text, and what remembers it with each of them taken out.
+
+    Args:
+        predictor: The model.
+        state: Before the text.
+        encoded: The text, of one word or more.
+        config: How long the parts are and how many.
+
+    Returns:
+        P parts; (P + 1, H) the states after the whole text and after the text without each part.
+    """
+    before = max(0, len(encoded.ids) - config.last)
+    ids, pieces = encoded.ids[before:], _pieces(predictor, encoded)[before:]
+    tokens = [predictor.tokenizer.words[token_id] for token_id in ids]
+    starts = sentence_starts(tokens) if config.by == "sentence" else [True] * len(ids)
+    begins = [place for place, start in enumerate(starts) if start or place == 0]
+    spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
+    parts = [Part("".join(pieces[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
+    texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
+    return parts, predictor.network.read_side_by_side(texts, predictor.read(encoded.ids[:before], state))
+
+
+def _influences(predictor: Predictor, states: LSTMState, words: Sequence[str]) -> list[Influence]:
+    """What each of `words` owes to the parts with which `states` were reached, as `_taken_out` gives them."""
+    log2 = _log2(predictor, states.hidden[-1], [_token_id(predictor, word) for word in words])
+    return [
+        Influence(word, float(whole), whole - without)
+        for word, whole, without in zip(words, log2[0], log2[1:].T, strict=True)
+    ]
+
+
+def _token_id(predictor: Predictor, word: str) -> int:
+    """The id of a word of the vocabulary."""
+    token_id = predictor.tokenizer.token_id(predictor.tokenizer.normalize(word))
+    if token_id is None:
+        raise UsageError(f"{word!r} is not in the vocabulary", "Ask for the likeliest words: leave --word out")
+    return token_id
+
+
+def _pieces(predictor: Predictor, encoded: Encoded) -> list[str]:
+    """What each token adds to the text as people write it, spaces included; together they are the text."""
+    writer = Writer(predictor.tokenizer)
+    pieces = [writer.add(token_id) for token_id in encoded.ids]
+    for place, form in encoded.strange.items():
+        pieces[place] = pieces[place].removesuffix(UNKNOWN) + form
+    return pieces
+
+
+def _log2(predictor: Predictor, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
+    """(P + 1, S) base-two logarithms of the probabilities of `targets`, by what the last layer shows, (P + 1, H)."""
+    rows = max(1, _MOST_SCORES // len(predictor.tokenizer))
+    found = []
+    for begin in range(0, len(shown), rows):
+        scores = predictor.network.logits(shown[begin : begin + rows]).astype(np.float64)
+        scores -= scores.max(axis=1, keepdims=True)
+        found.append(scores[:, targets] - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+    log2: NDArray[np.float64] = np.concatenate(found) / math.log(2)
+    return log2

@@ -1,0 +1,128 @@
+"""What the commands have in common: their options, and how they come by the texts that are named.
+
+Knows the command line; nothing of what any command does.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from nextword.config import Config, TrainConfig
+from nextword.errors import StorageError
+from nextword.terminal import output as console
+
+if TYPE_CHECKING:
+    from nextword.storage.checkpoint import Checkpoint
+    from nextword.text.corpus import Passage
+    from nextword.text.encoder import Text
+
+CheckpointOption = Annotated[
+    Optional[Path],  # noqa: UP045 - typer evaluates this on Python 3.10, too
+    typer.Option(
+        "-c",
+        "--checkpoint",
+        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")]
+PathsArgument = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Argument(metavar="[PATH]...", help="Text files and folders; '-': stdin.", show_default=False),
+]
+EncodingOption = Annotated[str, typer.Option(help="Character encoding of the text files.")]
+DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
+NoAdaptOption = Annotated[bool, typer.Option("--no-adapt", help="Do not learn from what is read.")]
+CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.")]
+
+
+def config_options(
+    *configs: type[Config],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind != parameter.VAR_KEYWORD]
+        options = [_option(item, config.__name__) for config in configs for item in fields(config)]
+        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
+        return command
+
+    return add
+
+
+def _option(item: Field[Any], panel: str) -> inspect.Parameter:
+    """The command-line option of one configuration field."""
+    choices = item.metadata.get("choices")
+    plain: Any = {"int": int, "float": float, "bool": bool, "str": str}[str(item.type).partition(" | ")[0]]
+    annotation: Any = Annotated[
+        plain if item.default is not None else Optional[plain],  # noqa: UP045
+        typer.Option(
+            *([f"-{item.name}"] if len(item.name) == 1 else []),
+            help=item.metadata["help"],
+            metavar="|".join(choices) if choices else None,
+            show_default=item.default is not None,
+            rich_help_panel=panel,
+        ),
+    ]
+    return inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=annotation)
+
+
+def check_folder() -> None:
+    """Raise `StorageError` where the current folder is gone: torch, loaded there, ends the process in its own words."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise StorageError("the current folder is gone", "Go to another one: cd") from error
+
+
+@contextmanager
+def texts_to_measure(
+    paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool
+) -> Iterator[Sequence[Text]]:
+    """The documents in `paths`; without any, those of the default corpus that the checkpoint's training held out."""
+    from nextword.text.corpus import held_out_text
+
+    if paths:
+        with named_texts(paths, encoding, quiet) as texts:
+            yield texts
+    else:
+        settings = checkpoint.training.get("settings", {})
+        fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
+        yield held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
+
+
+@contextmanager
+def named_texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[Passage]]:
+    """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
+    import shutil
+    import tempfile
+
+    from nextword.signals import left_by_sigterm
+    from nextword.text.corpus import read_corpus
+
+    with left_by_sigterm(), tempfile.TemporaryDirectory(prefix="nextword-") as folder:
+        if Path("-") in paths:
+            piped = Path(folder, "stdin")
+            try:
+                with piped.open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+            except OSError as error:
+                reason = f"standard input cannot be kept in {folder}: {error.strerror}"
+                raise StorageError(reason, "Make room there, or name another folder: export TMPDIR=FOLDER") from error
+            paths = [piped if path == Path("-") else path for path in paths]
+        corpus = read_corpus(paths, encoding)
+        if corpus.skipped and not quiet:
+            console.note(f"Passed over: {'; '.join(corpus.skipped)}.")
+        yield [document.whole for document in corpus.documents]

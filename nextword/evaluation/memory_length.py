@@ -1,0 +1,291 @@
+"""What the memory is worth on a text, and how far back it reaches.
+
+A text is predicted three times: with the state carried from start to end (`evaluation`), with the state cleared at each
+sentence, and from the last n words alone. The last is exact and not an approximation: for each word measured, a fresh
+session reads the n words before it and nothing else. It takes them for the beginning of a paragraph, so what it gets
+wrong is the most that the limit can cost: the network was never trained to live with it. And it reads 396 words for one
+measured, so in a long text only a sample of places is; all figures that are compared are of the same places.
+
+Khandelwal, He, Qi and Jurafsky 2018, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use Context", section 4.
+
+Knows the torch model and, for the gates, the numpy network; knows nothing of files or screens.
+
+Letters in shapes: N tokens of the text, B pieces read side by side, P places.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nextword.evaluation.evaluate import MeasuredText, Progress, Tally, keys_without_help, read_text, scored
+from nextword.inference.lstm import LSTMNetwork, LSTMState
+from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.text.encoder import Text
+from nextword.text.sentences import sentence_starts
+from nextword.text.tokenizer import END_ID, WordTokenizer
+
+Figures = NDArray[np.float64]  # (n, 3), as `Tally.add` wants them
+Places = NDArray[np.int64]
+
+LIMITS = (1, 2, 5, 10, 20, 50, 100, 200)  # words
+PLACES = 2_000
+_SAME = 1.01  # perplexities that differ by a factor of less are the same
+_WINDOW = 8192  # words, of all pieces together, read at once
+_MOST_PIECES = 256  # read side by side
+_GATE_WORDS = 10_000  # read to see what the gates do
+_TRACED = 500  # words whose gates are held at one time
+_KEEPING_GATES = {"lstm": "forget", "gru": "update"}
+
+
+@dataclass(frozen=True)
+class Worth:
+    """How well some tokens are predicted; the fields are those of `Evaluation`."""
+
+    perplexity: float
+    bits_per_word: float
+    top1: float
+    top3: float
+    keystroke_savings: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The same places predicted with less remembered.
+
+    Attributes:
+        remembered: `last`: the last `words` words; `sentence`: what the sentence has said so far; `all`: everything.
+        words: How many, for `last`; else None.
+        worth: How well the places are predicted.
+        bits_more: Bits a word more than with everything remembered: the mean of the differences, place by place.
+        standard_error: Of that mean, the differences taken for independent; None where there is one place only.
+    """
+
+    remembered: str
+    words: int | None
+    worth: Worth
+    bits_more: float
+    standard_error: float | None
+
+
+@dataclass(frozen=True)
+class MemoryWorth:
+    """What the memory is worth on a text.
+
+    Attributes:
+        tokens: How many the text has, `<eos>` included.
+        unknown_rate: Share of them that are outside the vocabulary.
+        carried: How well all of them are predicted with the state carried from start to end, as `evaluate` does.
+        cleared: The same with the state cleared at each sentence.
+        places: How many of the tokens are compared: all, or a sample spread evenly over the text.
+        compared: From the shortest memory to the longest, then the sentence's, then everything remembered. A limit
+            longer than the text is left out; a place with fewer words before it than a limit has all of them.
+        effective_memory: The smallest limit in words from which on the perplexity is at most 1 % above that with
+            everything remembered; None if the longest limit measured is not enough, or none was measured.
+        seconds: What all this took.
+    """
+
+    tokens: int
+    unknown_rate: float
+    carried: Worth
+    cleared: Worth
+    places: int
+    compared: list[Compared]
+    effective_memory: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HalfLife:
+    """In how many words half of what a unit holds is gone, for the units of a layer.
+
+    -ln 2 / (mean of ln f over the words read) for each unit, where f is its forget gate, or, for a GRU, its update
+    gate: of what stood in it w words ago, exp(w * mean of ln f) is left, the product of all its gates since.
+    A unit whose gate stays at 1 is given 700 million words.
+
+    Attributes:
+        layer: From 1.
+        gate: Which gate f is.
+        quantiles: Words; a quarter of the layer's units have less than the first, then the median, three quarters,
+            nine tenths, and the longest of all.
+    """
+
+    layer: int
+    gate: str
+    quantiles: tuple[float, ...]
+
+
+def memory_worth(
+    model: LSTMLanguageModel,
+    tokenizer: WordTokenizer,
+    texts: Iterable[Text],
+    places: int = PLACES,
+    on_progress: Progress = lambda done, total: None,
+) -> MemoryWorth:
+    """Predict `texts` with all, with some and with little of the memory.
+
+    The time grows with the places (some 60 a second on one core, with two layers of 320) and, slowly, with the text;
+    the working memory by some 50 bytes a token.
+
+    Args:
+        model: Any model, on any device, in evaluation mode.
+        tokenizer: Its words.
+        texts: The documents, as strings or in portions (iterated over several times).
+        places: How many tokens are compared at most.
+        on_progress: Called now and then with words read and words to read.
+
+    Raises:
+        CorpusError: There is no token in the texts.
+    """
+    began = time.perf_counter()
+    text = read_text(model, tokenizer, texts)
+    count = len(text.ids)
+    keys = np.fromiter(keys_without_help(tokenizer, texts), np.int64, count)
+    chosen = spread_evenly(0, count, places)
+    limits = [limit for limit in LIMITS if limit < count - 1]
+    far = [chosen[chosen > limit] for limit in limits]  # from where on a limit takes something away
+    total = 2 * count + sum((limit + 1) * len(some) for limit, some in zip(limits, far, strict=True))
+    read = 0
+
+    def advance(words: int) -> None:
+        nonlocal read
+        read += words
+        on_progress(read, total)
+
+    pieces = list(text.figures(lambda done, _: on_progress(done, total)))
+    carried, read = np.concatenate(pieces), count
+    starts = np.flatnonzero(np.fromiter(sentence_starts(tokenizer.words[token] for token in text.ids), bool, count))
+    starts = np.union1d([0], starts)
+    cleared = np.empty_like(carried)
+    for at, figures in _read_apart(text, starts, np.diff(starts, append=count), False, advance):
+        cleared[at] = figures
+
+    everything = carried[chosen]
+    compared = []
+    for limit, some in zip(limits, far, strict=True):
+        limited = everything.copy()
+        for at, figures in _read_apart(text, some - limit, np.full(len(some), limit + 1), True, advance):
+            limited[np.searchsorted(chosen, at)] = figures
+        compared.append(_compare("last", limit, limited, everything, keys[chosen]))
+    compared.append(_compare("sentence", None, cleared[chosen], everything, keys[chosen]))
+    compared.append(_compare("all", None, everything, everything, keys[chosen]))
+    return MemoryWorth(
+        tokens=count,
+        unknown_rate=text.unknown_rate,
+        carried=_worth(pieces, keys),
+        cleared=_worth([cleared], keys),
+        places=len(chosen),
+        compared=compared,
+        effective_memory=effective_memory(compared),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def spread_evenly(begin: int, end: int, count: int) -> Places:
+    """At most `count` places from `begin` to before `end`, rising: one of each of as many equal parts, always the same.
+
+    Where in its part each lies is drawn at random, so that no rhythm of the text meets one of the places.
+    """
+    count = min(count, end - begin)
+    edges = begin + np.arange(count + 1) * (end - begin) // count
+    drawn = np.random.default_rng(0).random(count)
+    places: Places = edges[:-1] + (drawn * np.diff(edges)).astype(np.int64)
+    return places
+
+
+def _read_apart(
+    text: MeasuredText, starts: Places, lengths: Places, last_only: bool, advance: Callable[[int], None]
+) -> Iterator[tuple[Places, Figures]]:
+    """Predict pieces of a text, each as a fresh session would that knows nothing of what came before it.
+
+    Args:
+        text: Whose pieces they are.
+        starts: Where each begins.
+        lengths: How many tokens it has; one or more.
+        last_only: Whether only the last token of each is wanted.
+        advance: Called with the number of tokens read since the last call.
+
+    Yields:
+        Places in the text, in no particular order, and their figures.
+    """
+    model = text.model
+    device = model.output.bias.device
+    observe = scored(model, text.measure)
+    order = np.argsort(lengths, kind="stable")  # those side by side are of about the same length
+    for first in range(0, len(order), _MOST_PIECES):
+        pieces = order[first : first + _MOST_PIECES]
+        begin, length = starts[pieces], lengths[pieces]
+        state: list[LayerState] | None = None
+        window = max(1, _WINDOW // len(pieces))
+        for step in range(0, int(length.max()), window):
+            steps = np.arange(step, min(step + window, int(length.max())))[:, None]
+            places = np.minimum(begin + steps, len(text.ids) - 1)  # (T, B)
+            before = np.where(steps == 0, END_ID, text.ids[places - 1])
+            wanted = steps == length - 1 if last_only else steps < length
+            with torch.inference_mode():
+                shown, state = model(torch.from_numpy(before.astype(np.int64)).to(device), state)
+                if wanted.any():
+                    came = torch.from_numpy(text.words[places[wanted]].astype(np.int64)).to(device)
+                    figures = observe(shown[torch.from_numpy(wanted).to(device)], came)
+                    yield places[wanted], figures.double().cpu().numpy()
+            advance(int(np.count_nonzero(steps < length)))
+
+
+def _worth(pieces: list[Figures], keys: NDArray[np.int64]) -> Worth:
+    """What `evaluate` makes of figures that come in these pieces, to the last bit."""
+    tally = Tally()
+    for figures in pieces:
+        tally.add(figures, keys[tally.tokens : tally.tokens + len(figures)])
+    return Worth(tally.perplexity, tally.bits_per_word, tally.top(1), tally.top(3), tally.keystroke_savings)
+
+
+def _compare(
+    remembered: str, words: int | None, figures: Figures, everything: Figures, keys: NDArray[np.int64]
+) -> Compared:
+    differences = (figures[:, 0] - everything[:, 0]) / math.log(2)
+    error = float(differences.std(ddof=1)) / math.sqrt(len(differences)) if len(differences) > 1 else None
+    return Compared(remembered, words, _worth([figures], keys), float(differences.mean()), error)
+
+
+def effective_memory(compared: list[Compared]) -> int | None:
+    """See `MemoryWorth`: what Khandelwal et al. call the effective context size, where they give 1 to 2 %."""
+    enough = None
+    for limited in reversed(compared[:-2]):
+        if limited.worth.perplexity > _SAME * compared[-1].worth.perplexity:
+            break
+        enough = limited.words
+    return enough
+
+
+def half_lives(network: LSTMNetwork, ids: NDArray[np.int32]) -> list[HalfLife]:
+    """How long the layers of a network remember, from what their gates do while they read a text.
+
+    Args:
+        network: Any; a plain recurrent net has no gate that keeps anything, and so no half-life.
+        ids: (N,) the text, of which the first 10,000 words are read.
+
+    Returns:
+        First layer to last.
+    """
+    gate = _KEEPING_GATES.get(network.kind)
+    if gate is None:
+        return []
+    _, state = network.read([END_ID], network.initial_state())
+    ids = ids[:_GATE_WORDS]
+    sums = [np.zeros(layer.hidden_size) for layer in network.layers]
+    for begin in range(0, len(ids), _TRACED):
+        traces = network.trace(ids[begin : begin + _TRACED].tolist(), state)
+        state = LSTMState(tuple(trace.hidden[-1] for trace in traces), tuple(trace.cell[-1] for trace in traces))
+        for layer, trace in enumerate(traces):
+            sums[layer] += np.log(np.maximum(trace.gates[gate].astype(np.float64), 1e-38)).sum(0)
+    lives = [math.log(2) / np.maximum(-logs / len(ids), 1e-9) for logs in sums]
+    return [
+        HalfLife(layer, gate, tuple(np.quantile(words, (0.25, 0.5, 0.75, 0.9, 1)).tolist()))
+        for layer, words in enumerate(lives, start=1)
+    ]

@@ -1,0 +1,259 @@
+"""Sessions on disk: what one process has read, another goes on from.
+
+`sessions/NAME.safetensors` in the user's data folder is a file like a checkpoint (`checkpoint.py`): written whole or
+not at all, verified by its digest, never pickled; only its owner may read it. It holds what the session remembers and
+nothing that it has forgotten:
+
+    hidden.*, cell.*   (H,) float32, the LSTM's state, layer by layer
+    memory.keys        (m, H) int8, the direction of what the last layer showed before each word remembered
+    memory.words       (m,) int32, those words; the new ones are counted on from the vocabulary's last
+    format             "nextword-session/1"
+    checkpoint         digest and path of the checkpoint it was made with, as JSON; no other can read it
+    session            position in the sentence, words seen, the text's tail, the new words as written, as JSON
+
+Knows files and sessions; knows no screen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.config import AdaptConfig, is_file_name
+from nextword.errors import CheckpointError, StorageError, UsageError
+from nextword.inference.lstm import LSTMState
+from nextword.inference.predictor import Predictor
+from nextword.inference.session import LONGEST_TAIL, Moment, Session, new_word
+from nextword.signals import StopSignals, left_by_sigterm
+from nextword.storage.atomic import sharing
+from nextword.storage.checkpoint import (
+    SUFFIX,
+    Kind,
+    read_container,
+    refusing_damage,
+    user_data_folder,
+    write_container,
+)
+from nextword.storage.strict import strict_json
+from nextword.text.tokenizer import SentencePosition
+
+FORMAT = "nextword-session/1"
+MOST_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
+_KIND = Kind(
+    "session",
+    missing="Name another session, or begin one: nextword predict --session NAME TEXT",
+    damaged="Remove the file, and begin the session anew.",
+    unwritable="Make room, or see that the folder can be written.",
+    mode=0o600,
+)
+_TEXT_BYTES = 1 << 25  # more than the header of a session can need
+_LARGEST_COUNT = 2**53
+_LARGEST_HIDDEN = 1.001  # 1, and what rounding may add
+
+
+class SessionStore:
+    """Named sessions in a folder.
+
+    Args:
+        folder: Where they are; None: `sessions` in the user's data folder. Made when the first is saved.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        if folder:
+            self.folder = folder
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where they are.
+
+        Raises:
+            StorageError: The user has no data folder.
+        """
+        return user_data_folder() / "sessions"
+
+    def path(self, name: str) -> Path:
+        """The file of the session `name`, whether it is there or not.
+
+        Raises:
+            UsageError: No file can have that name.
+        """
+        if not is_file_name(name):
+            raise UsageError(f"a session cannot be called {name!r}", "Name it with a word: --session diary")
+        return self.folder / (name + SUFFIX)
+
+    def names(self) -> list[str]:
+        """The sessions there are, in alphabetical order.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        try:
+            files = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(self.folder, error) from error
+        return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX) and file[0] != ".")
+
+    def save(self, name: str, session: Session) -> Path:
+        """Write what `session` remembers, in the place of what was there, and return the file.
+
+        Raises:
+            UsageError: No file can have that name, or the session's model has no file.
+            StorageError: The folder cannot be written; what was there is untouched.
+        """
+        path = self.path(name)
+        checkpoint = session.predictor.checkpoint
+        if not checkpoint.digest:
+            raise UsageError("the session's model was never saved, so no session of it can be", "Save it first")
+        moment = session.tidied(session.moment)
+        keys, words = moment.memory.last(moment.end)
+        tensors: dict[str, NDArray[Any]] = {"memory.keys": keys, "memory.words": words, **_state_tensors(moment.state)}
+        facts = {
+            "position": moment.position._asdict(),
+            "words_seen": moment.words_seen,
+            "tail": moment.tail,
+            "new_words": [new.form for new in moment.new_words],
+        }
+        made_with = {"digest": checkpoint.digest, "path": _encodable(str(checkpoint.path.absolute()))}
+        metadata = {
+            "format": FORMAT,
+            "checkpoint": json.dumps(made_with, ensure_ascii=False),
+            "session": json.dumps(facts, ensure_ascii=False),
+        }
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be made: {error.strerror}", _KIND.unwritable) from error
+        with sharing(path):
+            write_container(path, tensors, metadata, _KIND)
+        return path
+
+    def load(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
+        """The session `name` as it was saved.
+
+        Args:
+            name: One of `names`.
+            predictor: The model it was made with.
+            adapt: How it is to learn from what it reads from now on; None: not at all, and what it has learned is kept.
+
+        Raises:
+            UsageError: There is no such session; the hint lists those there are.
+            StorageError: The folder cannot be read.
+            CheckpointError: It was made with another checkpoint, or the file is damaged; the message names it.
+        """
+        path = self.path(name)
+        if not _is_there(path):
+            names = self.names()
+            there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
+            raise UsageError(f"there is no session {name!r} in {self.folder}", there)
+        session = predictor.session(adapt)
+        remembered = MOST_REMEMBERED * (len(session.state.hidden[-1]) + 4)
+        kind = _KIND._replace(largest=_TEXT_BYTES + remembered)
+        metadata, tensors = read_container(path, FORMAT, kind)
+        with refusing_damage(path, kind):
+            made_with = strict_json(metadata["checkpoint"])
+            digest, made_by = str(made_with["digest"]), str(made_with["path"])
+        if digest != predictor.checkpoint.digest:
+            raise CheckpointError(
+                f"the session {path} was made with another checkpoint: {made_by}, digest {digest}",
+                "Name that one with -c, or begin a session of another name.",
+            )
+        with refusing_damage(path, kind):
+            session.go_to(_moment(session, strict_json(metadata["session"]), tensors))
+        return session
+
+    def open(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
+        """The session `name`, or a fresh one where there is none. Raises what `load` does, for one that is there."""
+        return self.load(name, predictor, adapt) if _is_there(self.path(name)) else predictor.session(adapt)
+
+    @contextmanager
+    def kept(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Iterator[Session]:
+        """`open` the session, and `save` it in the end; also if Ctrl-C, SIGTERM or a reader that is gone ends it."""
+        session = self.open(name, predictor, adapt)
+        with left_by_sigterm():
+            try:
+                yield session
+            except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+                with StopSignals():  # what comes now finds the work ended, and must not end the saving
+                    self.save(name, session)
+                raise
+            with StopSignals():
+                self.save(name, session)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; asked of the system, to some of which upper and lower case are the same."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
+
+
+def _state_tensors(state: LSTMState) -> dict[str, NDArray[Any]]:
+    """The state's vectors by their names in the file."""
+    parts = {"hidden": state.hidden, "cell": state.cell}
+    return {f"{part}.{index}": values for part, layers in parts.items() for index, values in enumerate(layers)}
+
+
+def _moment(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) -> Moment:
+    """The moment that a file holds, if it can be one of `session`.
+
+    Raises:
+        ValueError, KeyError, TypeError: It cannot.
+    """
+    tokenizer = session.predictor.tokenizer
+    _check_tensors(tensors, session.state)
+    _demand(isinstance(facts, dict) and facts.keys() == {"position", "words_seen", "tail", "new_words"}, "facts")
+    position, words_seen, tail = SentencePosition(**facts["position"]), facts["words_seen"], facts["tail"]
+    new_words = [new_word(form, tokenizer) for form in facts["new_words"]]
+    words, known = tensors["memory.words"], len(tokenizer)
+    _demand(type(position.at_start) is type(position.quoted) is bool, "place in the sentence")
+    _demand(position.previous == "" or tokenizer.token_id(position.previous) is not None, "previous word")
+    _demand(type(words_seen) is int and 0 <= words_seen <= _LARGEST_COUNT, "count of words")
+    _demand(isinstance(tail, str) and len(tail) <= LONGEST_TAIL, "text's tail")
+    _demand(None not in new_words and len({new.word for new in new_words if new}) == len(new_words), "new words")
+    _demand(words.size == 0 or (words.min() >= 0 and words.max() < known + len(new_words)), "words remembered")
+    memory, end = session.memory_of(tensors["memory.keys"], words)
+    layers = range(len(session.state.hidden))
+    state = LSTMState(*(tuple(tensors[f"{part}.{layer}"] for layer in layers) for part in ("hidden", "cell")))
+    return Moment(state, memory, end, position, words_seen, tail, tuple(new for new in new_words if new))
+
+
+def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:
+    """Raise `ValueError` or `KeyError` unless a session with a state like `state` is written as such."""
+    count = tensors["memory.words"].size
+    expected: dict[str, tuple[tuple[int, ...], Any]] = {
+        **{name: (values.shape, np.float32) for name, values in _state_tensors(state).items()},
+        "memory.keys": ((count, len(state.hidden[-1])), np.int8),
+        "memory.words": ((count,), np.int32),
+    }
+    _demand(tensors.keys() == expected.keys(), "names of tensors")
+    for name, (shape, dtype) in expected.items():
+        _demand(tensors[name].shape == shape and tensors[name].dtype == dtype, f"shape or type of {name}")
+        # A hidden state is an output gate times a tanh, so never beyond 1; larger ones might overflow in what follows.
+        limit = _LARGEST_HIDDEN if name.startswith("hidden") else np.inf
+        _demand(bool(np.all(np.isfinite(tensors[name]) & (np.abs(tensors[name]) <= limit))), f"values of {name}")
+
+
+def _demand(right: bool, what: str) -> None:
+    if not right:
+        raise ValueError(f"wrong {what}")
+
+
+def _encodable(text: str) -> str:
+    """`text` with a question mark for every character that UTF-8 cannot hold, as some file names have them."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,295 @@
+"""The prompt that suggests while a line is typed: keys in, a line out, suggestions on the screen.
+
+Under the line stand the suggestions, after its end the rest of the best one. Tab, or the right arrow at the end of the
+line, takes that; Alt-1 to Alt-9 take the others. What keys mean for the text is `typing_line.py`'s matter, what a line
+means for the conversation `repl.py`'s.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import signal
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_done
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import BufferControl, ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
+from prompt_toolkit.layout.processors import BeforeInput, Processor, Transformation, TransformationInput
+from prompt_toolkit.output import Output
+from prompt_toolkit.styles import Style
+from prompt_toolkit.utils import get_cwidth
+
+from nextword.errors import NextwordError
+from nextword.interactive.history import LineHistory
+from nextword.interactive.repl import COMMANDS, Repl
+from nextword.interactive.typing_line import TypingLine
+from nextword.terminal import output as console
+
+LONGEST_LINE = 5_000  # characters
+_READ_AT_ONCE = 8  # words, between one look at the keyboard and the next
+_MOST_BY_KEY = 9
+_RUNS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{32,}|.", re.DOTALL)  # what nobody types between two looks at the keyboard
+_STYLE = Style.from_dict({"ghost": "ansibrightblack", "number": "ansibrightblack", "best": "bold"})
+
+
+def converse(repl: Repl, history: Path | None) -> None:
+    """Hold a conversation on the terminal.
+
+    Args:
+        repl: What answers.
+        history: The file of the lines typed earlier; None: they are forgotten in the end.
+    """
+    lines: History = InMemoryHistory()
+    if history:
+        try:
+            lines = LineHistory(history)
+        except NextwordError as error:
+            console.note(f"{error.message}. {error.hint}")
+    print("Type some text: Tab takes the word suggested, /help shows what else there is.")
+    prompt = LivePrompt(repl, lines)
+    with _left_by_sigterm(prompt.application):
+        repl.run(prompt.read_line)
+
+
+@contextmanager
+def _left_by_sigterm(application: Application[str]) -> Iterator[None]:
+    """While entered, SIGTERM ends the prompt as Ctrl-D does, the terminal as it was, and then the process."""
+    told = False
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        nonlocal told
+        if told or not application.is_running or not application.loop:
+            raise SystemExit(128 + number)
+        told = True
+        application.loop.call_soon_threadsafe(lambda: application.exit(exception=EOFError))
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if told:
+        raise SystemExit(128 + signal.SIGTERM)
+
+
+class LivePrompt:
+    """Reads one line after the other.
+
+    Args:
+        repl: The conversation that the lines are for.
+        history: For the arrow keys.
+        keyboard: Where keys come from; None: the terminal.
+        screen: Where the line is shown; None: the terminal.
+    """
+
+    def __init__(
+        self, repl: Repl, history: History, keyboard: Input | None = None, screen: Output | None = None
+    ) -> None:
+        self._repl = repl
+        self._line = TypingLine(repl.session, repl.k)
+        self._notice = ""
+        self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
+        text = BufferControl(self.buffer, [BeforeInput("> "), _Visible(), _Ghost(self)])
+        self.application: Application[str] = Application(
+            Layout(
+                HSplit(
+                    [
+                        Window(text, wrap_lines=True, dont_extend_height=True),
+                        ConditionalContainer(
+                            Window(FormattedTextControl(self._bar), dont_extend_height=True), ~is_done
+                        ),
+                    ]
+                )
+            ),
+            style=_STYLE,
+            key_bindings=self._keys(),
+            before_render=self._read_ahead,
+            input=keyboard,
+            output=screen,
+        )
+        if hasattr(self.application.input, "vt100_parser"):
+            parser = self.application.input.vt100_parser
+            self.application.input.vt100_parser = _BoundedParser(parser.feed_key_callback)
+        self._line.suggestions("a")  # the words are put in order now, not at the first key
+        # What is loaded by now stays; looking through all of it for garbage would hold up a key for some 25 ms.
+        gc.collect()
+        gc.freeze()
+
+    def read_line(self) -> str:
+        """The next line.
+
+        Raises:
+            EOFError: Ctrl-D on an empty line, or the terminal is gone.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        self.begin()
+        return self.application.run()
+
+    def begin(self) -> None:
+        """Begin an empty line, which goes on from where the conversation is."""
+        self._line, self._notice = TypingLine(self._repl.session, self._repl.k), ""
+        self.buffer.reset()
+
+    def _accept(self, buffer: Buffer) -> bool:
+        self.application.exit(result=buffer.text)
+        return True  # the text stays on the screen
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def _read_ahead(self, application: Application[Any]) -> None:
+        """Read a part of what was typed; a long paste takes several, and keys are heard in between."""
+        if not self._is_command and not self._line.read(self._before, _READ_AT_ONCE):
+            application.invalidate()
+
+    @property
+    def _before(self) -> str:
+        return self.buffer.document.text_before_cursor
+
+    @property
+    def _is_command(self) -> bool:
+        return self.buffer.text.startswith("/")
+
+    def ghost(self) -> str:
+        """What Tab would add at the end of the line."""
+        if not self._is_command:
+            return self._line.ghost(self._before) if self._line.read(self._before, 0) else ""
+        commands = self._commands()
+        return commands[0].partition(" ")[0][len(self._before) :] if commands else ""
+
+    def _commands(self) -> list[str]:
+        """How the commands are used that the line may become, or the one that it is."""
+        command, space, _ = self._before.partition(" ")
+        return [usage for usage in COMMANDS if f"{usage} ".startswith(command + space)]
+
+    def _bar(self) -> StyleAndTextTuples:
+        """The line of suggestions, those that do not fit left out; or the commands, in as many lines as they need."""
+        room = self.application.output.get_size().columns - 1
+        if self._notice:
+            return [("class:number", self._notice[:room])]
+        if self._is_command:
+            commands = self._commands()
+            if len(commands) > 1:
+                names = " ".join(usage.partition(" ")[0] for usage in commands)
+                return [
+                    ("class:number", textwrap.fill(names, max(room, 10), initial_indent="  ", subsequent_indent="  "))
+                ]
+            listed = f"{commands[0]}  {COMMANDS[commands[0]]}" if commands else "no such command; /help lists them"
+            return [("class:number", f"  {listed}"[:room])]
+        if not self._line.read(self._before, 0):
+            return [("class:number", "  reading ...")]
+        shown: StyleAndTextTuples = []
+        for rank, suggestion in enumerate(self._line.suggestions(self._before), start=1):
+            number, word = f"  {rank} ", console.visible(suggestion.word)
+            room -= len(number) + get_cwidth(word)
+            if room < 0:
+                break
+            shown += [("class:number", number), ("class:best" if rank == 1 else "", word)]
+        return shown
+
+    # -- what keys do --------------------------------------------------------------------------------------------
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
+        for rank in range(1, _MOST_BY_KEY + 1):
+            keys.add("escape", str(rank))(lambda event, rank=rank: self._take(rank))
+        keys.add("tab")(lambda event: self._take(1))
+        keys.add("right", filter=at_end)(lambda event: self._take(1))
+        keys.add(Keys.Any)(self._typed)
+        keys.add(Keys.BracketedPaste)(self._pasted)
+
+        @keys.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(exception=KeyboardInterrupt)
+
+        @keys.add("c-d", filter=Condition(lambda: not self.buffer.text))
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(exception=EOFError)
+
+        return keys
+
+    def _take(self, rank: int) -> None:
+        if not self._is_command:
+            self._replace(self._line.take(self._before, rank))
+        elif rank == 1 and self.buffer.document.is_cursor_at_the_end:
+            self._replace(self._before + self.ghost())
+
+    def _typed(self, event: KeyPressEvent) -> None:
+        room = LONGEST_LINE - len(self.buffer.text)
+        self._replace(self._line.typed(self._before, event.data[: max(room, 1)]))
+
+    def _pasted(self, event: KeyPressEvent) -> None:
+        self._replace(self._before + event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+    def _replace(self, before: str) -> None:
+        """Put `before` in the place of the text before the cursor, if a line may be that long."""
+        text = before + self.buffer.document.text_after_cursor
+        self._notice = ""
+        if len(text) > LONGEST_LINE:
+            self._notice = f"  a line has at most {LONGEST_LINE:,} characters; Enter reads it, then go on"
+        else:
+            self.buffer.document = Document(text, len(before))
+
+
+class _Ghost(Processor):
+    """Shows the rest of the best suggestion after the end of the line."""
+
+    def __init__(self, prompt: LivePrompt) -> None:
+        self._prompt = prompt
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        document, fragments = transformation_input.document, transformation_input.fragments
+        last = transformation_input.lineno == document.line_count - 1
+        if last and document.is_cursor_at_the_end and not is_done():
+            fragments = [*fragments, ("class:ghost", console.visible(self._prompt.ghost()))]
+        return Transformation(fragments)
+
+
+class _Visible(Processor):
+    """Shows a question mark for every character that a terminal might obey, one for one, so that places stay."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        return Transformation(
+            [(fragment[0], console.masked(fragment[1])) for fragment in transformation_input.fragments]
+        )
+
+
+class _BoundedParser(Vt100Parser):
+    """Does little for a paste, however long it is and whether the terminal marks it as one or not.
+
+    prompt_toolkit's own collects all of a marked paste, and searches all of that for the end whenever a kilobyte comes;
+    of one that is not marked it makes a key press for every letter.
+    """
+
+    _recent = ""
+
+    def feed(self, data: str) -> None:
+        """Parse `data`: a long run of letters is one press of any key."""
+        if self._in_bracketed_paste:
+            if len(self._paste_buffer) > 2 * LONGEST_LINE:
+                half_mark = self._paste_buffer[-len("\x1b[201~") :]
+                self._paste_buffer = self._paste_buffer[: LONGEST_LINE + 1] + half_mark
+        elif "\x1b" not in self._recent + data:
+            for run in _RUNS.findall(data):
+                if len(run) > 1:
+                    self.feed_key_callback(KeyPress(Keys.Any, run))
+                else:
+                    super().feed(run)
+            return
+        self._recent = data[-len("\x1b[201~") :]
+        super().feed(data)

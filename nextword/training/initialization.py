@@ -1,0 +1,209 @@
+"""What the network knows before its first step: which words belong together, and that a topic lasts.
+
+A network that starts from random numbers learns grammar within minutes and topics hardly at all: that "France",
+two sentences ago, makes "French" likely now is worth so little to the loss that gradient descent on the little text
+a person has does not find it. Both halves of it can be had from counting, before training:
+
+- A part of every word's vector is latent semantic analysis: words that occur in the same paragraphs get similar
+  coordinates, frequent words next to none. With the tied output layer, a hidden state that resembles the coordinates
+  of "France" makes "French" likely.
+- As many units of the first layer, one for each such coordinate, are leaky integrators: their forget gates stay open
+  for 20 to 100 words. The layers above pass them on. So a part of the last hidden state is a fading sum of what was
+  said: the topic.
+
+The first steps of training are large, and would destroy in seconds what they could not find again in minutes. So
+these coordinates and units stay as they are; everything else is learned around them. In the last layer their output
+gates are learned, too, once the rest has settled: when to let the topic show ("speaks fluent ...") and when not. Until
+then they are nearly closed. Where no topic is to be kept, the vectors are counted all the same, and learned on.
+
+Deerwester et al. 1990 (latent semantic analysis); Levy, Goldberg and Dagan 2015 (positive pointwise mutual
+information, weighted singular values); Pantel and Lin 2002 (discount for rare pairs); Tallec and Ollivier 2018
+(forget biases for a range of time scales). Knows the torch model and ids; knows nothing of text or training loops.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nextword.config import GATES, ModelConfig
+from nextword.model.language_model import LSTMLanguageModel
+from nextword.text.token_file import count_ids
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
+from nextword.training.optimizer import gradient_values
+
+_FREE_SHARE = 0.33  # of the coordinates of a word's vector are counted where none are to be kept
+
+_WORDS = 6_000  # the most frequent words get counted coordinates; a square matrix of them is held in memory
+_TOKENS = 2_000_000  # of the text are counted: more changes little and takes time
+_NEIGHBOURHOOD = 50  # words to either side count as surroundings, within a paragraph
+_CHANCE_MEETINGS = 16.0  # a pair that met this often counts half, one that met once hardly at all
+_SINGULAR_POWER = 0.75  # of the singular values in the coordinates (Levy, Goldberg and Dagan 2015, section 3.3)
+_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
+_TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
+
+_LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
+_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # of the other units' candidates:
+# in the first layer, and in those above it
+_CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
+_LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
+_CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
+_PASSING_GAIN = 1.5  # about one over the output gate of a layer in between
+_NEW_SPREAD = 0.1  # of the known vectors' spread, in which vectors of new words lie around their mean
+_SETTLED = 0.4  # of the schedule, from where on the last output gates learn when to show the topic
+
+
+def topic_units(config: ModelConfig) -> int:
+    """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones, of an LSTM."""
+    if config.cell != "lstm":
+        return 0
+    return int(config.topic_share * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
+
+
+def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
+    """Set the weights of a new `model` to what counting the training text `ids`, (N,), tells.
+
+    Uses torch's random generator: the same seed and text give the same weights.
+    """
+    counts = count_ids(ids, model.embedding.num_embeddings).astype(np.float64)
+    topics = topic_units(model.config)
+    with torch.no_grad():
+        model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))
+        widths = model.embedding.weight.shape[1], model.output.weight.shape[1]
+        counted = topics or int(_FREE_SHARE * min(widths))
+        if counted:
+            coordinates = _topic_coordinates(ids[:_TOKENS], counts, counted)
+            for matrix in {model.embedding.weight, model.output.weight}:
+                matrix[:, :counted] = 0
+                matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
+        _integrate_topics(model, topics)
+
+
+def take_over(model: LSTMLanguageModel, weights: dict[str, NDArray[np.float32]], ids: NDArray[np.int32]) -> None:
+    """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
+
+    A new word starts near the mean of all vectors, so it is neither likely nor unlikely anywhere, and with a bias that
+    says how often it occurs.
+
+    Args:
+        model: Of the same sizes, but for the vocabulary.
+        weights: The other model's, by parameter name.
+        ids: (N,) the new text.
+    """
+    known = len(weights["output.bias"])
+    parameters = model.state_dict()  # of the very same memory
+    with torch.no_grad():
+        for name, values in weights.items():
+            parameters[name][: len(values)] = torch.from_numpy(np.array(values))
+        if known < model.embedding.num_embeddings:
+            for matrix in {model.embedding.weight, model.output.weight}:
+                old, new = matrix[:known], matrix[known:]
+                new.copy_(old.mean(0) + _NEW_SPREAD * old.std(0) * torch.randn(new.shape))
+            counts = np.bincount(ids, minlength=model.embedding.num_embeddings) + 0.5
+            model.output.bias[known:] = torch.from_numpy(np.log(counts / counts.sum())[known:])
+
+
+def keep_topics(model: LSTMLanguageModel, progress: float) -> None:
+    """Take from the gradients what would change the topic; call it before every step of the optimizer.
+
+    Args:
+        model: With gradients, as `backward` left them.
+        progress: How much of the schedule is done, 0 to 1.
+    """
+    topics = topic_units(model.config)
+    for parameter in {model.embedding.weight, model.output.weight}:
+        if parameter.grad is not None:
+            gradient_values(parameter)[:, :topics] = 0
+    for index, layer in enumerate(model.layers if topics else [], start=1):
+        gates = _topic_rows(layer, topics)
+        if index == len(model.layers) and progress >= _SETTLED:
+            gates.pop()  # the output gate
+        for parameter in layer.parameters():
+            for gate in gates:
+                if parameter.grad is not None:
+                    parameter.grad[gate] = 0
+
+
+def _topic_rows(layer: nn.Module, topics: int) -> list[slice]:
+    """Where the topic units' rows stand in an LSTM's stacked parameters: input, forget, candidate, output gate."""
+    hidden = layer.get_parameter("weight_hh_l0").shape[1]
+    return [slice(gate * hidden, gate * hidden + topics) for gate in range(4)]
+
+
+def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.float64], dimensions: int) -> Tensor:
+    """Latent semantic analysis of the most frequent words.
+
+    Args:
+        ids: (N,) the text.
+        counts: (V,) how often each word occurs in all of it.
+        dimensions: Coordinates of a word; fewer come back for a vocabulary smaller than that.
+
+    Returns:
+        (words, dimensions) of the first words of the vocabulary; a little over 1 long, next to 0 for frequent ones.
+    """
+    size = min(_WORDS, len(counts))
+    together = _cooccurrences(ids, size)
+    row = together.sum(1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        information = np.log(together * row.sum() / (row * row.T))
+    information[~(information > 0)] = 0  # minus infinity and not-a-number, where two words never met, among them
+    information *= together / (together + _CHANCE_MEETINGS)
+    rank = min(dimensions, size)
+    left, singular, _ = torch.svd_lowrank(torch.from_numpy(information), q=min(rank + 20, size), niter=3)
+    vectors: Tensor = left[:, :rank] * singular[:rank] ** _SINGULAR_POWER
+    lengths: Tensor = vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    surprise = -np.log(np.maximum(counts[:size], 1) / counts.sum())
+    telling = torch.from_numpy((surprise - _TELLING) / _TELLING_DEVIATION).float().sigmoid()[:, None]
+    return vectors / lengths * (_NORM_SCALE * lengths**_NORM_POWER) * telling
+
+
+def _cooccurrences(ids: NDArray[np.int32], size: int) -> NDArray[np.float32]:
+    """(size, size) how often two of the first words stand near each other in a paragraph; `<eos>` and `<unk>` never."""
+    together = np.zeros((size, size), np.float32)
+    paragraph = np.cumsum(ids == END_ID)
+    counted = (ids < size) & (ids != END_ID) & (ids != UNKNOWN_ID)
+    for distance in range(1, min(_NEIGHBOURHOOD, len(ids) - 1) + 1):
+        near = (paragraph[:-distance] == paragraph[distance:]) & counted[:-distance] & counted[distance:]
+        np.add.at(together, (ids[:-distance][near], ids[distance:][near]), np.float32(1))
+    return together + together.T
+
+
+def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
+    """Make the first units of the first layer sum up the topic, and those of the others pass it on.
+
+    The other units start from torch's random numbers, but for their candidates: as small as torch makes them, hardly
+    anything of a word comes through two layers, and hardly any gradient back.
+    """
+    unit = torch.arange(topics)
+    shortest, longest = map(math.log, _LIFETIMES)
+    lifetimes = torch.linspace(shortest, longest, topics)[torch.randperm(topics)].exp()
+    last = len(model.layers) - 1
+    before_candidate = GATES[model.config.cell].index("candidate")
+    for index, layer in enumerate(model.layers):
+        weight, recurrent = layer.get_parameter("weight_ih_l0"), layer.get_parameter("weight_hh_l0")
+        bias = layer.get_parameter("bias_ih_l0")
+        bias.zero_()
+        layer.get_parameter("bias_hh_l0").zero_()
+        hidden = recurrent.shape[1]
+        free = slice(before_candidate * hidden + topics, (before_candidate + 1) * hidden)
+        weight[free] *= _FREE_GAINS[model.config.cell][index > 0]
+        if not topics:
+            continue
+        gates = _topic_rows(layer, topics)
+        input_gate, forget_gate, candidate, output_gate = gates
+        for gate in gates:
+            weight[gate] *= 0.1
+            recurrent[gate] *= 0.1
+        gain = _LAST_GAIN if index == last else _PASSING_GAIN
+        if index == 0:
+            gain = _CANDIDATE_GAIN * (_LAST_GAIN if last == 0 else 1)
+            bias[input_gate] = -1.0
+            bias[forget_gate] = (lifetimes - 1).log()  # sigmoid(log(t - 1)) = 1 - 1/t: what is left after a word
+        else:
+            bias[input_gate], bias[forget_gate] = 1.0, -1.0
+        weight[candidate][unit, unit] += gain
+        bias[output_gate] = _CLOSED if index == last else 1.5

@@ -1,0 +1,379 @@
+"""The memory in use: text in pieces, undo, reset; and what a session learns from what it reads."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.config import AdaptConfig
+from nextword.inference import session as room
+from nextword.inference.lstm import LSTMState
+from nextword.inference.predictor import Predictor
+from nextword.inference.session import Session
+from nextword.text.tokenizer import END_ID
+
+TEXT = 'Anna lives in Paris. "Where is the cat?" asked Peter. My mother-in-law and I went to'
+
+ADAPT = AdaptConfig()
+
+
+def same(one: LSTMState, other: LSTMState) -> bool:
+    return all(
+        np.allclose(left, right, atol=1e-5)
+        for left, right in zip((*one.hidden, *one.cell), (*other.hidden, *other.cell), strict=True)
+    )
+
+
+def chances(session: Session) -> dict[str, float]:
+    return {prediction.word: prediction.probability for prediction in session.suggest(1000, punctuation=True)}
+
+
+def test_a_session_suggests_what_predict_suggests(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed(TEXT)
+    assert session.suggest(7) == predictor.predict(TEXT, k=7)
+    assert session.suggest(7, punctuation=True) == predictor.predict(TEXT, k=7, punctuation=True)
+
+
+@given(cuts=st.lists(st.integers(0, len(TEXT.split())), max_size=5))
+@settings(max_examples=25)
+def test_pieces_are_remembered_as_if_read_at_once(predictor: Predictor, cuts: list[int]) -> None:
+    words = TEXT.split()
+    session = predictor.session()
+    edges = [0, *sorted(cuts), len(words)]
+    for begin, end in itertools.pairwise(edges):
+        session.feed(" ".join(words[begin:end]))
+    whole = predictor.session()
+    whole.feed(TEXT)
+    assert session.words_seen == whole.words_seen
+    assert chances(session) == pytest.approx(chances(whole), abs=1e-5)
+    assert same(session.state, whole.state)
+
+
+def test_what_was_said_before_counts(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("My mother-in-law and I went")
+    first = chances(session)
+    session.reset()
+    session.feed("Anna lives in Paris. My mother-in-law and I went")
+    assert chances(session) != pytest.approx(first, abs=1e-7)
+
+
+def test_feed_names_the_unknown_words(predictor: Predictor) -> None:
+    session = predictor.session()
+    assert session.feed("Anna met Zoltan in Paris with Zoltan") == ["met", "Zoltan", "with"]
+    assert session.feed("The cat") == []
+
+
+def test_words_seen_counts_tokens_without_the_ends_of_paragraphs(predictor: Predictor) -> None:
+    session = predictor.session()
+    assert session.words_seen == 0
+    session.feed("The cat, zzz.\n\nThe")
+    assert session.words_seen == 6
+    session.feed("dog")
+    assert session.words_seen == 7
+
+
+def test_an_empty_feed_reads_nothing(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("The cat")
+    before, state = session.suggest(5), session.state
+    assert session.feed("") == []
+    assert session.feed("  ") == []
+    assert session.suggest(5) == before
+    assert same(session.state, state)
+    assert session.words_seen == 2
+
+
+def test_undo_takes_feeds_back_one_by_one(predictor: Predictor) -> None:
+    session = predictor.session()
+    steps = [session.suggest(5)]
+    for piece in ("The cat", "sat on", "the"):
+        session.feed(piece)
+        steps.append(session.suggest(5))
+    assert len({tuple(step) for step in steps}) == 4
+    for expected in reversed(steps[:-1]):
+        assert session.undo() is True
+        assert session.suggest(5) == expected
+    assert session.words_seen == 0
+    assert session.undo() is False
+    assert session.suggest(5) == steps[0]
+
+
+def test_reset_forgets_and_undo_brings_back(predictor: Predictor) -> None:
+    session = predictor.session()
+    fresh = session.suggest(5)
+    session.feed("The cat sat on the")
+    fed = session.suggest(5)
+    session.reset()
+    assert session.suggest(5) == fresh
+    assert session.words_seen == 0
+    assert session.undo() is True
+    assert session.suggest(5) == fed
+    assert session.words_seen == 5
+
+
+def test_sessions_do_not_disturb_each_other(predictor: Predictor) -> None:
+    one, other = predictor.session(), predictor.session()
+    one.feed("The cat sat on the")
+    expected = one.suggest(5)
+    other.feed("My mother-in-law and I went")
+    assert one.suggest(5) == expected
+
+
+def test_a_fresh_session_has_read_the_end_of_a_paragraph(predictor: Predictor) -> None:
+    fresh = predictor.session()
+    assert same(fresh.state, predictor.network.read([END_ID], predictor.network.initial_state())[1])
+    assert any(values.any() for values in fresh.state.hidden)
+    assert all(prediction.word[0].isupper() for prediction in fresh.suggest(3))
+
+
+# -- learning from what is read --------------------------------------------------------------------------------------
+
+
+def words_of(session: Session, k: int = 3, prefix: str = "") -> list[str]:
+    return [prediction.word for prediction in session.suggest(k, prefix=prefix)]
+
+
+def test_a_session_that_does_not_adapt_is_the_model(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("Zoltan met Zoltan. Zoltan and")
+    assert session.suggest(9) == predictor.predict("Zoltan met Zoltan. Zoltan and", k=9)
+    assert session.distribution().shape == (len(predictor.tokenizer),)
+    assert session.learned() == []
+    assert session.forget("Zoltan") is False
+
+
+def test_with_nothing_read_a_session_that_adapts_is_the_model(predictor: Predictor) -> None:
+    assert predictor.session(ADAPT).suggest(9) == predictor.session().suggest(9)
+
+
+def test_a_name_typed_twice_is_suggested_the_third_time(predictor: Predictor) -> None:
+    # The model is sure of its three names: a fourth is among the first three only where similar contexts count much.
+    session = predictor.session(AdaptConfig(weight=0.4, bigram=0.4))
+    session.feed('"Where is the cat?" asked Zoltan. The dog sat on the mat. "Where is the horse?" asked Zoltan.')
+    session.feed('The cat sat on the grass. "Where is the dog?" asked')
+    assert "Zoltan" in words_of(session)
+
+
+def test_of_two_new_words_the_one_read_in_a_similar_context_is_likelier(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    for place in ("mat", "grass"):
+        session.feed(f'"Where is the cat?" asked Zoltan. The wombat sat on the {place}.')
+    session.feed('"Where is the horse?" asked')
+    assert chances(session)["Zoltan"] > chances(session)["wombat"]
+    session.feed("Anna. The")
+    assert chances(session)["wombat"] > chances(session)["Zoltan"]
+
+
+def test_a_name_typed_twice_is_suggested_at_its_first_two_letters(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed('"Where is the cat?" asked Zoltan. The dog sat on the mat. "Where is the horse?" asked Zoltan.')
+    session.feed("My mother-in-law and I went to Paris by train. The")
+    assert "Zoltan" in words_of(session, prefix="zo")
+    assert words_of(session, prefix="Zo") == ["Zoltan"]
+    assert "Zoltan" not in [prediction.word for prediction in predictor.predict("Zoltan. Zoltan.", k=1000)]
+
+
+def test_the_letters_typed_read_nothing(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed("Anna met Zoltan. The")
+    before, moment = session.suggest(5), session.moment
+    words_of(session, prefix="Zol")
+    assert session.moment is moment
+    assert session.suggest(5) == before
+
+
+@pytest.mark.parametrize("pieces", [["Zoltan"], ["The cat met", "Zoltan. Where", "is McTavish"], ["zzz " * 50]])
+def test_what_a_session_expects_is_a_distribution(predictor: Predictor, pieces: list[str]) -> None:
+    session = predictor.session(ADAPT)
+    for piece in pieces:
+        session.feed(piece)
+        expected = session.distribution()
+        assert expected.shape == (len(predictor.tokenizer) + len(session.moment.new_words),)
+        assert expected.min() >= 0
+        assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
+
+
+@given(cuts=st.lists(st.integers(0, len(TEXT.split())), max_size=5), window=st.sampled_from([0, 4, 2_000]))
+@settings(max_examples=25)
+def test_pieces_are_learned_from_as_if_read_at_once(predictor: Predictor, cuts: list[int], window: int) -> None:
+    words = f"Zoltan saw McTavish. {TEXT} Zoltan and".split()
+    session, whole = (predictor.session(AdaptConfig(window=window)) for _ in range(2))
+    for begin, end in itertools.pairwise([0, *sorted(cuts), len(words)]):
+        session.feed(" ".join(words[begin:end]))
+    whole.feed(" ".join(words))
+    assert session.learned() == whole.learned()
+    assert chances(session) == pytest.approx(chances(whole), abs=1e-5)
+
+
+def test_a_long_text_is_read_in_parts_as_if_at_once(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"Zoltan saw McTavish. {TEXT} Zoltan"
+    whole = predictor.session(ADAPT)
+    whole.feed(text)
+    monkeypatch.setattr(room, "_PORTION", 3)
+    session = predictor.session(ADAPT)
+    assert session.feed(text) == ["Zoltan", "saw", "McTavish"]
+    assert (session.learned(), session.words_seen) == (whole.learned(), whole.words_seen)
+    assert session.moment.position == whole.moment.position
+    assert chances(session) == pytest.approx(chances(whole), abs=1e-5)
+    assert session.undo() is True
+    assert session.words_seen == 0
+
+
+def test_learned_lists_new_words_first_and_the_frequent_before_the_rare(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed("paris PARIS the cat, Zoltan the zzz; zoltan the")
+    learned = [(word.word, word.times, word.new) for word in session.learned()]
+    assert learned == [("Zoltan", 2, True), ("zzz", 1, True), ("the", 3, False), ("Paris", 2, False), ("cat", 1, False)]
+
+
+def test_a_word_is_forgotten_until_it_is_read_again(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed("Anna met Zoltan. Peter met Zoltan. The cat saw")
+    before = session.suggest(9)
+    assert "Zoltan" in words_of(session, prefix="zol")
+    assert session.forget("ZOLTAN") is True
+    assert words_of(session, prefix="zol") == []
+    assert "Zoltan" not in [word.word for word in session.learned()]
+    assert session.forget("Zoltan") is False
+    assert session.forget("Balthasar") is False
+    assert session.undo() is True
+    assert session.suggest(9) == before
+    session.forget("Zoltan")
+    session.feed("Zoltan and")
+    assert [word.times for word in session.learned() if word.word == "Zoltan"] == [1]
+    assert words_of(session, prefix="zol") == ["Zoltan"]
+
+
+def test_a_word_of_the_vocabulary_is_forgotten_and_stays_in_the_vocabulary(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed("Berlin Berlin Berlin The cat saw")
+    high = chances(session)["Berlin"]
+    assert session.forget("berlin") is True
+    assert "Berlin" not in [word.word for word in session.learned()]
+    assert 0 < chances(session)["Berlin"] < high
+
+
+def test_what_is_forgotten_is_not_in_the_texts_tail(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed("My PIN is zq7x4, I said. 'Zq7x4'? Yes and")
+    session.forget("zq7x4")
+    assert session.moment.tail == "Yes and"
+
+
+def test_going_back_and_on_gives_what_a_fresh_session_gives(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    session.feed("Anna met Zoltan.")
+    start = session.moment
+    for typed in ("Where", "Where is McTavish", "The Zeppelin", "The cat met Zoltan and the"):
+        session.go_to(start)
+        session.feed(typed)
+        fresh = predictor.session(ADAPT)
+        fresh.feed("Anna met Zoltan.")
+        fresh.feed(typed)
+        assert session.suggest(20) == fresh.suggest(20)
+        assert session.learned() == fresh.learned()
+
+
+def test_a_long_text_read_ahead_and_dropped_leaves_no_trace(predictor: Predictor) -> None:
+    adapt = AdaptConfig(window=50)
+    session, ahead, fresh = (predictor.session(adapt) for _ in range(3))
+    session.feed("Anna met Zoltan. The")
+    ahead.go_to(session.moment)
+    for _ in range(9):
+        ahead.feed("zzz and " * 100)
+    session.feed("McTavish and")
+    for text in ("Anna met Zoltan. The", "McTavish and"):
+        fresh.feed(text)
+    assert session.learned() == fresh.learned()
+    assert session.suggest(20) == fresh.suggest(20)
+
+
+def test_undo_takes_long_texts_back_with_all_that_was_learned(predictor: Predictor) -> None:
+    session = predictor.session(AdaptConfig(window=50))
+    session.feed("Anna met Zoltan. The")
+    expected = session.suggest(20), session.learned()
+    for _ in range(3):
+        session.feed("zzz and " * 500)
+    for _ in range(3):
+        assert session.undo() is True
+    assert (session.suggest(20), session.learned()) == expected
+
+
+def test_undo_is_bounded_in_words_but_always_takes_back_the_last_text(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_MOST_WORDS_UNDONE", 10)
+    session = predictor.session(ADAPT)
+    for _ in range(9):
+        session.feed("the cat sat and")
+    assert [session.undo() for _ in range(4)] == [True, True, True, False]
+    session.feed("the " * 100)
+    assert session.undo() is True
+    assert session.words_seen == 24
+
+
+def test_undo_leads_to_nothing_that_was_overwritten_since(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    fresh = session.suggest(9)
+    start = session.moment
+    session.feed("Zoltan and")
+    session.feed("McTavish and")
+    session.go_to(start)
+    session.feed("the cat")
+    assert session.undo() is True
+    assert session.suggest(9) == fresh
+    assert session.learned() == []
+    while session.undo():
+        assert "Zoltan" not in [word.word for word in session.learned()]
+
+
+@pytest.mark.parametrize("form", ["x" * 65, "Zol\u00adtan", "Zol\u200btan", "\u202ezoltan", "...", "\ufffd"])
+def test_what_is_no_word_is_not_learned(predictor: Predictor, form: str) -> None:
+    session = predictor.session(ADAPT)
+    session.feed(f"The {form} and")
+    assert {word.word for word in session.learned()} <= {"the", "and", "Zoltan", "zoltan"}
+    assert all(new.form.isprintable() and len(new.form) <= 64 for new in session.moment.new_words)
+
+
+def test_accents_that_stand_apart_are_learned_with_their_letters(predictor: Predictor) -> None:
+    session = predictor.session(ADAPT)
+    assert session.feed(unicodedata.normalize("NFD", "Anna met Zoë. The")) == ["met", "Zoë"]
+    assert words_of(session, prefix=unicodedata.normalize("NFD", "zoë")) == ["Zoë"]
+
+
+def test_memory_stays_bounded_however_much_is_read(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = predictor.session(AdaptConfig(window=500))
+    monkeypatch.setattr(room, "_MOST_NEW_WORDS", 600)
+    for number in range(250):
+        session.feed(" ".join(f"w{number}x{index} the" for index in range(100)))
+    now = session.moment
+    assert session.words_seen == 50_000
+    assert len(now.memory.last(now.end)[1]) == 500
+    assert now.memory._keys.nbytes < 4 * (500 + 256) * 2 * len(session.state.hidden[-1])
+    assert len(now.new_words) <= 1_000 + 1_024
+
+
+def test_after_thousands_of_new_words_predictions_are_those_of_the_words_remembered(predictor: Predictor) -> None:
+    adapt = AdaptConfig(window=50)
+    session = predictor.session(adapt)
+    for number in range(41):
+        session.feed(" ".join(f"w{number}x{index}" for index in range(100)))
+    assert len(session.moment.new_words) > 4_000
+    session.feed("Zoltan met Anna. Where is Zoltan? The cat sat on the mat. " + "zzz " * 20 + "Zoltan and the")
+    assert len(session.moment.new_words) < 100
+    assert [(word.word, word.times) for word in session.learned()[:2]] == [("zzz", 20), ("Zoltan", 3)]
+    assert words_of(session, prefix="zol") == ["Zoltan"]
+    expected = session.distribution()
+    assert len(expected) == len(predictor.tokenizer) + len(session.moment.new_words)
+    assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
+    fresh = predictor.session(adapt)
+    fresh.go_to(session.tidied(session.moment))
+    assert chances(fresh) == chances(session)
+    assert fresh.learned() == session.learned()

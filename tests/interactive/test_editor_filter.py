@@ -1,0 +1,538 @@
+"""What editor plug-ins are told: the protocol, the state behind it, and each plug-in's way of talking."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.cli import RunCLI
+
+from nextword.config import AdaptConfig
+from nextword.errors import NextwordError, UsageError
+from nextword.inference.lstm import Array, LSTMState
+from nextword.inference.predictor import Predictor
+from nextword.interactive import editor_filter as line_filter
+from nextword.interactive.editor_filter import LineFilter, arguments_of, parse
+
+LINE = "Anna lives in Paris. My mother-in-law and I went to London"
+Talk = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def ask(answering: LineFilter, line: str) -> list[str]:
+    """The words of the reply to a line."""
+    return answering.answer(line.encode()).decode().split()
+
+
+def fresh(predictor: Predictor, *lines: str, adapt: AdaptConfig | None = None, count: int | None = 10) -> list[str]:
+    """The reply to the last of some lines by a filter that has seen no others."""
+    answering = LineFilter(predictor, count, adapt)
+    return [ask(answering, line) for line in lines][-1]
+
+
+@pytest.fixture
+def steps(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many words the network reads, one number for each time."""
+    predictor.initial_state  # noqa: B018 - read once and kept
+    read, counted = predictor.network.read, []
+
+    def counting(ids: Sequence[int], state: LSTMState) -> tuple[Array, LSTMState]:
+        counted.append(len(ids))
+        return read(ids, state)
+
+    monkeypatch.setattr(predictor.network, "read", counting)
+    return counted
+
+
+# -- flags -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", [["-n", "5"], ["-n=5"], ["--n", "5"], ["--n=5"], ["-c", "5"], ["-n", "0x5"]])
+def test_a_number_is_read_as_go_reads_it(written: list[str]) -> None:
+    assert parse(written)[0].most_words == 5
+
+
+def test_flags_end_at_the_first_argument_that_is_none() -> None:
+    flags, given_ = parse(["-g", "-d", "some where", "--no-adapt=true", "-checkpoint=x", "-", "-n", "3"])
+    assert (flags.g, flags.d, flags.no_adapt, flags.checkpoint, flags.n) == (True, "some where", True, "x", 10)
+    assert given_ == {"g", "d", "no_adapt", "checkpoint"}
+    assert parse(["-g=f", "--", "-h"])[0] == parse([])[0]
+
+
+@pytest.mark.parametrize("written", [["-x"], ["---n", "5"], ["-n"], ["-n", "many"], ["-g=maybe"], ["-n=1.5"], ["-=1"]])
+def test_a_wrong_flag_is_refused(written: list[str]) -> None:
+    with pytest.raises(UsageError):
+        parse(written)
+
+
+@pytest.mark.parametrize("written", [["-n", "0"], ["-n", "-3"], ["-c", "0"], ["-n", "5", "-c", "5"]])
+def test_a_number_that_makes_no_sense_is_no_wrong_flag(written: list[str]) -> None:
+    with pytest.raises(NextwordError) as caught:
+        _ = parse(written)[0].most_words
+    assert caught.value.exit_code == 1
+
+
+def test_the_default_of_one_number_leaves_the_other_its_say() -> None:
+    assert parse(["-n", "7", "-c", "10"])[0].most_words == parse(["-c", "7", "-n", "10"])[0].most_words == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terminal", "wanted"),
+    [
+        ([], False, []),
+        (["-n", "5"], False, ["-n", "5"]),
+        (["filter", "-g"], True, ["-g"]),
+        ([], True, None),
+        (["predict"], False, None),
+        (["--help"], False, None),
+        (["--version"], False, None),
+        (["filter", "--help"], False, None),
+    ],
+)
+def test_which_command_lines_are_the_filters(arguments: list[str], terminal: bool, wanted: list[str] | None) -> None:
+    assert arguments_of(arguments, terminal) == wanted
+
+
+def test_a_shell_that_asks_for_completions_does_not_get_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_NEXTWORD_COMPLETE", "complete_bash")
+    assert arguments_of([], terminal=False) is None
+
+
+# -- replies ---------------------------------------------------------------------------------------------------------
+
+
+def test_after_a_space_the_next_word_else_words_that_begin_as_typed(predictor: Predictor) -> None:
+    answering = LineFilter(predictor, 5)
+    assert ask(answering, "My mother-in-law and I went ") == [
+        prediction.word for prediction in predictor.predict("My mother-in-law and I went", 5)
+    ]
+    assert "to" in ask(answering, "My mother-in-law and I went t")
+    assert ask(answering, "My mother-in-law and I went\t")[0] == "to"
+
+
+@pytest.mark.parametrize("letters", ["m", "M", "mc", "mC", "McD", "MC", "Par", "PAR", "don\u2019", "mother-in-l"])
+def test_replies_begin_with_the_letters_as_they_were_typed(predictor: Predictor, letters: str) -> None:
+    replies = ask(LineFilter(predictor, 10_000), f"The {letters}")
+    assert replies
+    assert all(reply.startswith(letters) and len(reply) > len(letters) for reply in replies)
+    assert len(set(replies)) == len(replies)
+
+
+@pytest.mark.parametrize("line", ["", "The zzz", "The cat sat.", "The cat -", '"'])
+def test_where_no_word_can_follow_the_reply_is_empty(predictor: Predictor, line: str) -> None:
+    assert ask(LineFilter(predictor), line) == []
+
+
+def test_never_a_space_or_a_control_character_in_a_word_and_each_once() -> None:
+    words = ["good", "two words", "bell\x07", "line\u2028end", "next\x85line", "tab\t", "\u202ebidi", "good", "fine"]
+    assert line_filter._joined(iter(words)) == b"good fine"
+
+
+def test_a_reply_fits_into_a_pipe() -> None:
+    reply = line_filter._joined(f"word{number}" for number in range(20_000))
+    assert 59_000 < len(reply) < 2**16
+    assert reply.split()[-1].decode() == f"word{len(reply.split()) - 1}"
+
+
+def test_as_many_as_there_are(predictor: Predictor) -> None:
+    everything = fresh(predictor, "The ", count=None)
+    assert len(everything) > 25
+    assert everything == fresh(predictor, "The ", count=10_000)
+    assert everything[:3] == fresh(predictor, "The ", count=3)
+
+
+# -- state -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("adapt", [None, AdaptConfig()])
+def test_a_growing_line_costs_a_step_a_word_at_most_and_is_answered_as_at_once(
+    predictor: Predictor, steps: list[int], adapt: AdaptConfig | None
+) -> None:
+    answering = LineFilter(predictor, 10, adapt)
+    replies, costs = {}, []
+    for end in range(1, len(LINE) + 1):
+        steps.clear()
+        replies[end] = ask(answering, LINE[:end])
+        costs.append(sum(steps))
+    assert max(costs) == 1
+    assert sum(costs) == len(predictor.tokenizer.cut(LINE)) - 1  # the last word is still being typed
+    for end in range(1, len(LINE) + 1):
+        assert replies[end] == fresh(predictor, LINE[:end], adapt=adapt)
+
+
+@pytest.mark.parametrize("adapt", [None, AdaptConfig()])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [LINE + " ", "Anna lives in Paris. My mother-in-law ", LINE + " "],  # shorter, and longer again
+        ["The cat sat on the ", "The cat sat ", "The cat sat on the ta"],
+        [LINE, "Anna lives in Berlin. My mother-in-law and I went to "],  # a word changed
+        ["The cat sat on ", "The dog sat on "],
+        ["The ", "Th", "Ann", "Anna "],  # the first word taken back
+    ],
+)
+def test_an_edit_is_answered_as_if_the_line_had_been_typed_so(
+    predictor: Predictor, lines: list[str], adapt: AdaptConfig | None
+) -> None:
+    assert fresh(predictor, *lines, adapt=adapt) == fresh(predictor, lines[-1], adapt=adapt)
+
+
+@given(lines=st.lists(st.tuples(st.integers(0, len(LINE)), st.sampled_from(["", " ", "x", " the", "."])), min_size=1))
+@settings(max_examples=40)
+def test_wherever_a_line_was_cut_and_went_on_the_answer_is_a_fresh_ones(
+    predictor: Predictor, lines: list[tuple[int, str]]
+) -> None:
+    typed = [LINE[:40] + " ", *(LINE[:40] + LINE[40:cut] + more for cut, more in lines)]
+    adapt = AdaptConfig()
+    assert fresh(predictor, *typed, adapt=adapt) == fresh(predictor, typed[-1], adapt=adapt)
+
+
+def test_going_back_reads_nothing_that_is_still_known(predictor: Predictor, steps: list[int]) -> None:
+    answering = LineFilter(predictor)
+    for end in range(1, len(LINE) + 1):
+        ask(answering, LINE[:end])
+    steps.clear()
+    ask(answering, LINE[:30])
+    ask(answering, LINE[:12])
+    assert steps == []
+
+
+def test_another_line_goes_on_from_the_last_word_of_the_one_before(predictor: Predictor) -> None:
+    two = fresh(predictor, "Anna lives in Paris.", "My mother-in-law and I ")
+    assert two == fresh(predictor, "Anna lives in Paris. My mother-in-law and I ")
+    left = fresh(predictor, "Anna lives in Paris", "", "M", "My ")  # nobody typed a space after the last word
+    assert left == fresh(predictor, "Anna lives in Paris My ")
+    assert fresh(predictor, "Anna lives in Pari", "My ") == fresh(predictor, "Anna lives in My ")
+
+
+def test_a_line_further_up_is_found_where_it_was_read(predictor: Predictor, steps: list[int]) -> None:
+    answering = LineFilter(predictor)
+    for line in ("Anna lives in Paris.", "The cat sat on the mat.", "I don't know Peter."):
+        ask(answering, line)
+    steps.clear()
+    assert ask(answering, "The cat sat on the ") == fresh(predictor, "Anna lives in Paris. The cat sat on the ")
+    assert sum(steps[:-1]) <= 16
+
+
+def test_a_window_that_moves_on_keeps_what_was_before_it(predictor: Predictor, steps: list[int]) -> None:
+    lines = ["Anna lives in Paris.", "The cat sat on the mat.", "I know Peter.", "My mother-in-law and I went to"]
+    answering = LineFilter(predictor)
+    ask(answering, " ".join(lines[:3]))
+    steps.clear()
+    assert ask(answering, " ".join([*lines[1:], ""])) == fresh(predictor, " ".join([*lines, ""]))
+    assert steps[0] == len(predictor.tokenizer.cut(f". {lines[3]}"))  # the full stop might have grown, too
+
+
+def test_a_window_of_characters_costs_no_more_than_a_line(predictor: Predictor, steps: list[int]) -> None:
+    text = f"{LINE}. The dog sat on the grass. " * 20
+    answering = LineFilter(predictor)
+    ask(answering, text[:1000])
+    for end in range(1001, len(text)):
+        steps.clear()
+        ask(answering, text[end - 1000 : end])
+        assert sum(steps) <= 1, text[end - 20 : end]
+
+
+def test_what_is_kept_is_bounded(predictor: Predictor) -> None:
+    answering = LineFilter(predictor, 1, AdaptConfig())
+    for number in range(700):
+        ask(answering, f"{number} The cat sat on the {number} ")
+    document = answering._document
+    assert len(document._words) <= line_filter._MOST_KEPT + line_filter._MOST_WORDS
+    assert len(document._moments) == len(document._words) + 1
+
+
+def test_a_name_typed_once_is_there_the_next_time_unless_it_is_not_to_be_learned(predictor: Predictor) -> None:
+    lines = ["The dog saw Zaphod by train.", "Where is Za"]
+    assert fresh(predictor, *lines, adapt=AdaptConfig()) == ["Zaphod"]
+    assert fresh(predictor, *lines) == []
+
+
+# -- bytes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def serve(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[bytes], bytes]:
+    """Everything that is answered to a stream of bytes."""
+
+    def serve(sent: bytes) -> bytes:
+        (tmp_path / "in").write_bytes(sent)
+        with (tmp_path / "in").open("rb") as stream, (tmp_path / "out").open("wb") as output:
+            line_filter.answer_all(LineFilter(predictor, 3, AdaptConfig()), stream, output.fileno())
+        return (tmp_path / "out").read_bytes()
+
+    return serve
+
+
+@given(sent=st.lists(st.one_of(st.binary(max_size=30), st.sampled_from([b"The cat ", b"\r", b"\n", b"\xc2\x85"]))))
+@settings(max_examples=150)
+def test_one_reply_for_every_line_whatever_is_in_it(predictor: Predictor, sent: list[bytes]) -> None:
+    stream = b"".join(sent)
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as replies:
+        with os.fdopen(write, "wb") as output:
+            import io
+
+            line_filter.answer_all(LineFilter(predictor, 3, AdaptConfig()), io.BytesIO(stream), output.fileno())
+        received = replies.read()
+    expected = stream.count(b"\n") + (stream != b"" and not stream.endswith(b"\n"))
+    assert received.count(b"\n") == expected
+    for line in received.decode().split("\n"):
+        assert line == "" or (line.isprintable() and "  " not in line)
+
+
+def test_line_ends_of_other_systems(serve: Callable[[bytes], bytes]) -> None:
+    first, second, last = serve(b"The cat \r\nThe cat \nThe cat \r").split(b"\n")[:3]
+    assert first == second == last != b""
+    assert serve("The\u2028cat\x85sat\rthere ".encode()).count(b"\n") == 1
+    assert serve(b"") == b""
+    assert serve(b"\n\r\n") == b"\n\n"
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe bad", b"The \xe2\x80", b"x" * 1_000_001, b"The cat " * 400_000])
+def test_a_line_that_cannot_be_read_is_answered_by_nothing_and_the_state_stays(
+    serve: Callable[[bytes], bytes], bad: bytes
+) -> None:
+    with_it, without = serve(b"The cat sat \n" + bad + b"\nThe cat sat on "), serve(b"The cat sat \nThe cat sat on ")
+    assert with_it.split(b"\n")[1] == b""
+    assert with_it.replace(b"\n\n", b"\n") == without
+
+
+def test_a_line_of_a_million_bytes_is_still_answered(serve: Callable[[bytes], bytes]) -> None:
+    assert len(serve(b"The cat " * 125_000).split()) == 3
+
+
+# -- the process -----------------------------------------------------------------------------------------------------
+
+
+def test_errors_come_before_stdin_is_read_and_with_the_plug_ins_codes(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    there = {"NEXTWORD_CHECKPOINT": str(tiny_checkpoint)}
+    for arguments, environment, code, said in [
+        ([], {}, 1, "nextword train"),
+        (["-n", "0"], there, 1, "1 or more"),
+        (["-n", "3", "-c", "4"], there, 1, "both"),
+        (["-q"], there, 2, "-q"),
+        (["filter", "--checkpoint", "nowhere"], there, 1, "nowhere"),
+    ]:
+        done = run_cli(*arguments, stdin="The cat ", **environment)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert said in done.stderr
+        assert done.stderr.count("\n") <= 2
+
+
+def test_help_and_version_go_to_stderr(run_cli: RunCLI) -> None:
+    for flag, said in (("-h", "-n INT"), ("-v", "nextword version 0")):
+        done = run_cli(flag)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert said in done.stderr
+
+
+def test_on_a_terminal_a_bare_nextword_shows_the_help(cli_environment: dict[str, str], tmp_path: Path) -> None:
+    _, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "nextword"],
+        stdin=terminal,
+        capture_output=True,
+        env=cli_environment,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert b"Usage: " in done.stdout
+    assert done.returncode == 0
+
+
+def test_the_command_and_the_bare_program_are_one(run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path) -> None:
+    bare = run_cli("-n=2", stdin=LINE, NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    named = run_cli("filter", "-n", 2, "--checkpoint", tiny_checkpoint, "--no-adapt", stdin=LINE)
+    assert bare.stdout == named.stdout == " ".join(fresh(predictor, LINE, count=2)) + "\n"
+    assert bare.stderr == named.stderr == ""
+
+
+def test_data_of_the_other_nextword_is_named_and_the_default_checkpoint_answers(
+    run_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    ngrams = tmp_path / "nextword-data"
+    ngrams.mkdir()
+    (ngrams / "1gram.txt").write_text("the\n")
+    without = run_cli("-d", ngrams, stdin="The cat ")
+    assert (without.returncode, without.stdout) == (1, "")
+    assert str(ngrams) in without.stderr
+    assert "$NEXTWORD_CHECKPOINT" in without.stderr
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine.safetensors").write_bytes(tiny_checkpoint.read_bytes())
+    found = run_cli(stdin="The cat ", NEXTWORD_DATA_PATH=str(ngrams))
+    assert len(found.stdout.split()) == 10
+    assert found.stderr.count("\n") == 1
+    assert "$NEXTWORD_CHECKPOINT" in found.stderr
+    told = run_cli("-d", ngrams, stdin="The cat ", NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert (told.stdout, told.stderr) == (found.stdout, "")
+    ours = run_cli("-d", tiny_checkpoint.parent, stdin="The cat ")
+    assert (ours.stdout, ours.stderr) == (found.stdout, "")
+
+
+def test_an_answer_loads_neither_torch_nor_what_draws_on_screens(tiny_checkpoint: Path) -> None:
+    code = """if True:
+        import sys
+        from nextword.__main__ import main
+        sys.argv = ["nextword", "filter", "--checkpoint", sys.argv[1]]
+        try:
+            main()
+        except SystemExit as leaving:
+            assert not leaving.code, leaving.code
+        print([name for name in ("torch", "typer", "rich", "prompt_toolkit", "pydantic") if name in sys.modules])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code, tiny_checkpoint], input=b"The cat ", capture_output=True, check=True
+    )
+    words, loaded = done.stdout.decode().splitlines()
+    assert len(words.split()) == 10
+    assert loaded == "[]"
+
+
+# -- the plug-ins ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spawn(tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path) -> Iterator[Talk]:
+    """Start `nextword ARGUMENTS` as an editor does; what is still there at the end is ended."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def spawn(*arguments: str, checkpoint: bool = True) -> subprocess.Popen[bytes]:
+        environment = {**cli_environment, **({"NEXTWORD_CHECKPOINT": str(tiny_checkpoint)} if checkpoint else {})}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nextword", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=tmp_path,
+            bufsize=0,
+        )
+        started.append(process)
+        return process
+
+    yield spawn
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+
+
+def first_chunk(process: subprocess.Popen[bytes], sent: str) -> bytes:
+    """What the first read brings after `sent` was written."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(sent.encode())
+    assert select.select([process.stdout], [], [], 60)[0], "no reply"
+    return os.read(process.stdout.fileno(), 2**16)
+
+
+@contextmanager
+def ending(process: subprocess.Popen[bytes], code: int = 0) -> Iterator[None]:
+    """Afterwards the editor leaves: the pipe is closed, and nothing was ever said on stderr."""
+    yield
+    assert process.stdin
+    assert process.stderr
+    process.stdin.close()
+    assert process.wait(60) == code
+    assert process.stderr.read() == b""
+
+
+def test_coc(spawn: Talk, tmp_path: Path) -> None:
+    """One process; the line after its last full stop; the first chunk, cut at spaces."""
+    process = spawn("-g", "-c", "10", "-d", str(tmp_path))
+    with ending(process):
+        line = "Anna lives in Paris. My mother-in-law and I went t"
+        for end in range(40, len(line) + 1):
+            sentence = re.split("[.?!]", line[:end])[-1]
+            words = [word.rstrip() for word in first_chunk(process, sentence + "\n").decode().split(" ")]
+            assert 0 < len(words) <= 10
+        assert words[0] == "to"
+
+
+def test_ddc(spawn: Talk) -> None:
+    """One process; the text before the cursor, or an identifier's words; one line, cut at white space."""
+    process = spawn("-n", "100", "-g")
+    with ending(process):
+        reply = first_chunk(process, "My mother-in-law and I went \n").decode()
+        assert reply.endswith("\n")
+        assert re.split(r"\s", reply.rstrip("\n"))[0] == "to"
+        assert first_chunk(process, "the Ca\n").decode().split()[0] == "Cat"
+
+
+def test_asyncomplete(spawn: Talk) -> None:
+    """One process; the current line and the four before it; the first line of what comes, cut at spaces."""
+    process = spawn("-n", "10000")
+    with ending(process):
+        lines = ["Anna lives in Paris.", "", "The cat sat on the mat.", "I know Peter.", "Where is", "the dog", "the c"]
+        for last in range(1, len(lines) + 1):
+            words = first_chunk(process, " ".join(lines[max(0, last - 5) : last]) + "\n").decode().split("\n")[0]
+        assert words.split(" ")[0] == "cat"
+    job = spawn("-n", "10000")
+    first_chunk(job, "The \n")
+    job.terminate()  # as Vim stops a job when it leaves
+    assert job.wait(60) != 0
+
+
+def test_compe(spawn: Talk) -> None:
+    """A process for each completion; its stdin stays open, and nobody ends it but the editor's end."""
+    processes = [spawn() for _ in range(2)]
+    for process, line in zip(processes, ("The cat sat o", "The cat sat on "), strict=True):
+        assert first_chunk(process, line + "\n").decode().split(" ")[0].startswith(("on", "the"))
+        assert process.poll() is None
+    for process in processes:
+        with ending(process):
+            pass
+
+
+def test_deoplete(spawn: Talk) -> None:
+    """One process; a line and a blocking readline; another process when the pipe is broken."""
+    process = spawn("-n", "20")
+    assert process.stdin
+    assert process.stdout
+    for text in ("The cat sat o", "The cat sat on"):
+        process.stdin.write(f"{text}\n".encode())
+        assert process.stdout.readline().decode().split()[0].startswith("on")
+    process.kill()
+    process.wait()
+    with pytest.raises(BrokenPipeError):
+        process.stdin.write(b"The cat sat on \n")
+    again = spawn("-n", "20")
+    assert again.stdin
+    assert again.stdout
+    with ending(again):
+        again.stdin.write(b"The cat sat on \n")
+        assert again.stdout.readline().decode().split()[0] == "the"
+
+
+def test_vscode(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    """A process for each key; the last 1,000 characters, without a line end; it must end with 0."""
+    text = f"{LINE}. " * 30 + "My mother-in-law and\nI went "
+    window = re.sub(r"\s", " ", text)[-1000:]
+    done = run_cli(stdin=window, NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().split(" ")[:5][0] == "to"
+    nothing = run_cli(stdin="The zzz", NEXTWORD_CHECKPOINT=str(tiny_checkpoint))
+    assert (nothing.returncode, nothing.stdout) == (0, "\n")
+
+
+def test_a_reader_that_is_gone_is_left_in_peace(spawn: Talk) -> None:
+    process = spawn()
+    assert process.stdin
+    assert process.stdout
+    first_chunk(process, "The \n")
+    process.stdout.close()
+    with ending(process, 141):
+        process.stdin.write(b"The cat \n")
+        process.wait(60)

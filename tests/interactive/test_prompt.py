@@ -1,0 +1,234 @@
+"""The prompt that suggests while typing: keys through a pipe, the screen as it was drawn after each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from nextword.config import AdaptConfig
+from nextword.inference.predictor import Predictor
+from nextword.interactive.prompt import LONGEST_LINE, LivePrompt
+from nextword.interactive.repl import COMMANDS, Repl
+
+TAB, RIGHT, LEFT, UP, HOME = "\t", "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[H"
+ENTER, CTRL_C, CTRL_D, BACKSPACE = "\r", "\x03", "\x04", "\x7f"
+
+
+def alt(number: int) -> str:
+    return f"\x1b{number}"
+
+
+def paste(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+class Paper(DummyOutput):
+    """A screen that nobody sees, of a certain width."""
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+
+    def get_size(self) -> Size:
+        return Size(rows=24, columns=self.columns)
+
+
+@dataclass
+class Typist:
+    """A conversation, and someone who types into it."""
+
+    repl: Repl
+    keyboard: PipeInput
+    prompt: LivePrompt
+    screen: list[str] = field(default_factory=list)  # what was last drawn, row by row
+
+    def type(self, *keys: str) -> str | None:
+        """Type into a line until it ends, or the keys do (None); Ctrl-C and Ctrl-D raise as they do for the repl."""
+        return asyncio.run(asyncio.wait_for(self._type(keys), 60))
+
+    async def _type(self, keys: tuple[str, ...]) -> str | None:
+        application, drawn = self.prompt.application, asyncio.Event()
+
+        def look(_: object) -> None:
+            if not application.is_done and application.renderer.last_rendered_screen:
+                drawing = application.renderer.last_rendered_screen.data_buffer
+                rows = ["".join(drawing[row][column].char for column in sorted(drawing[row])) for row in range(24)]
+                self.screen = [row.rstrip() for row in rows if row.strip()]
+            drawn.set()
+
+        application.after_render += look
+        self.prompt.begin()
+        line = asyncio.ensure_future(application.run_async())
+        for key in ("", *keys):
+            drawn.clear()
+            self.keyboard.send_text(key)
+            while not (line.done() or drawn.is_set()):
+                await asyncio.sleep(0)
+            while not line.done() and self.screen[-1:] == ["  reading ..."]:
+                await asyncio.sleep(0)
+        application.after_render -= look
+        if not application.is_done:
+            application.exit(result=None)
+        return await line
+
+    @property
+    def text(self) -> str:
+        return self.prompt.buffer.text
+
+    @property
+    def words(self) -> list[str]:
+        """The words suggested under the line."""
+        return self.screen[-1].split()[1::2]
+
+
+@pytest.fixture
+def typist(predictor: Predictor) -> Iterator[Typist]:
+    with a_typist(predictor) as someone:
+        yield someone
+
+
+@contextmanager
+def a_typist(predictor: Predictor, columns: int = 80, k: int = 3) -> Iterator[Typist]:
+    repl = Repl(predictor, k, AdaptConfig(), live=True)
+    with create_pipe_input() as keyboard:
+        yield Typist(repl, keyboard, LivePrompt(repl, InMemoryHistory(["The dog"]), keyboard, Paper(columns)))
+
+
+def words(predictor: Predictor, text: str, prefix: str = "", k: int = 3) -> list[str]:
+    session = predictor.session(AdaptConfig())
+    session.feed(text)
+    return [prediction.word for prediction in session.suggest(k, prefix=prefix)]
+
+
+def test_words_are_suggested_before_a_letter_is_typed_and_at_every_letter(typist: Typist, predictor: Predictor) -> None:
+    typist.type()
+    first = words(predictor, "")
+    assert typist.screen == [f"> {first[0]}", f"  1 {first[0]}  2 {first[1]}  3 {first[2]}"]
+    typist.type("The ", "c")
+    assert typist.words == words(predictor, "The", "c")
+    assert typist.screen[0] == "> The cat"  # the rest of the word is a ghost:
+    assert typist.text == "The c"
+
+
+def test_tab_and_the_right_arrow_take_the_first_word_and_alt_and_a_number_the_others(
+    typist: Typist, predictor: Predictor
+) -> None:
+    second = words(predictor, "The cat")[1]
+    line = typist.type("The c", TAB, alt(2), "in Par", RIGHT, ENTER)
+    assert line == f"The cat {second} in Paris "
+
+
+def test_the_right_arrow_inside_the_line_moves(typist: Typist) -> None:
+    assert typist.type("The ca", LEFT, LEFT, RIGHT, "x", ENTER) == "The cxa"
+
+
+def test_a_word_is_taken_where_the_cursor_is(typist: Typist) -> None:
+    assert typist.type("The sat", *[LEFT] * 3, "ca", TAB, ENTER) == "The cat sat"
+
+
+def test_the_space_of_a_taken_word_steps_aside(typist: Typist) -> None:
+    assert typist.type("Anna lives in Par", TAB, ".", ENTER) == "Anna lives in Paris."
+    assert typist.type("in Par", TAB, " ", "by ", ENTER) == "in Paris by "
+
+
+def test_a_backspace_brings_back_the_words_of_before(typist: Typist, predictor: Predictor) -> None:
+    typist.type("The cat ", *[BACKSPACE] * 2)
+    assert typist.text == "The ca"
+    assert typist.words == words(predictor, "The", "ca")
+
+
+def test_lines_go_on_from_each_other_and_a_dropped_one_does_not_count(typist: Typist, predictor: Predictor) -> None:
+    line = typist.type("Anna lives in Paris.", ENTER)
+    assert line
+    typist.repl.answer(line)
+    with pytest.raises(KeyboardInterrupt):
+        typist.type("The horse was ", CTRL_C)
+    typist.type()
+    assert typist.words == words(predictor, "Anna lives in Paris.")
+    assert typist.repl.session.words_seen == 5
+
+
+def test_ctrl_d_leaves_from_an_empty_line_only(typist: Typist) -> None:
+    assert typist.type("The cat", HOME, CTRL_D, ENTER) == "he cat"
+    with pytest.raises(EOFError):
+        typist.type(CTRL_D)
+
+
+def test_the_arrow_up_brings_lines_back(typist: Typist) -> None:
+    assert typist.type(UP, ENTER) == "The dog"
+
+
+def test_commands_are_explained_and_completed(typist: Typist) -> None:
+    typist.type("/")
+    names = [usage.split()[0] for usage in COMMANDS]
+    assert [name for line in typist.screen[1:] for name in line.split()] == names
+    typist.type("/le")
+    assert typist.screen == ["> /learned", f"  /learned  {COMMANDS['/learned']}"]
+    typist.type("/forget Zoltan")
+    assert typist.screen == ["> /forget Zoltan", f"  /forget WORD  {COMMANDS['/forget WORD']}"]
+    typist.type("/sing")
+    assert typist.screen == ["> /sing", "  no such command; /help lists them"]
+    assert typist.type("/le", TAB, ENTER) == "/learned"
+    assert typist.type("/sing", TAB, alt(1), ENTER) == "/sing"
+
+
+def test_words_that_do_not_fit_are_left_out(predictor: Predictor) -> None:
+    with a_typist(predictor, columns=18) as narrow:
+        narrow.type("/")
+        assert len(narrow.screen) > 4
+        assert max(map(len, narrow.screen)) < 18
+        narrow.type("The ")
+        assert 1 <= len(narrow.words) < 3
+        assert len(narrow.screen[-1]) < 18
+
+
+def test_a_paste_of_paragraphs_is_one_line(typist: Typist) -> None:
+    assert typist.type(paste("Anna lives\r\nin Paris.\r\n\r\nThe cat"), " sat", ENTER) == (
+        "Anna lives\nin Paris.\n\nThe cat sat"
+    )
+
+
+def test_a_long_paste_is_read_a_part_at_a_time_and_then_suggested_for(typist: Typist, predictor: Predictor) -> None:
+    text = "The cat sat on the mat. " * 50
+    typist.type(paste(text))
+    assert typist.words == words(predictor, text)
+
+
+def test_a_paste_that_is_too_long_is_refused_and_the_line_stays(typist: Typist) -> None:
+    assert typist.type("The ", paste("x" * LONGEST_LINE), "cat", ENTER) == "The cat"
+    typist.type("The ", paste("x " * LONGEST_LINE))
+    assert f"at most {LONGEST_LINE:,} characters" in typist.screen[-1]
+    assert typist.text == "The "
+
+
+def test_a_paste_of_ten_megabytes_is_refused_without_being_kept(typist: Typist) -> None:
+    parser = typist.prompt.application.input.vt100_parser  # type: ignore[attr-defined]
+    most = 0
+    for portion in ("The \x1b[200~", *["word " * 205] * 10_000, "\x1b[20", "1~cat"):
+        parser.feed(portion)
+        most = max(most, len(parser._paste_buffer))
+    keys = typist.keyboard._buffer  # type: ignore[attr-defined]
+    assert most < 4 * LONGEST_LINE
+    assert [key.data for key in keys[-3:]] == ["c", "a", "t"]
+    assert len(keys) == len("The ") + 1 + len("cat")
+    assert len(keys[4].data) > LONGEST_LINE
+
+
+def test_keys_beyond_the_longest_line_are_dropped_and_said_to_be(typist: Typist) -> None:
+    typist.type(paste("x" * LONGEST_LINE), "y", "z")
+    assert typist.text == "x" * LONGEST_LINE
+    assert "Enter reads it" in typist.screen[-1]
+
+
+def test_nothing_that_could_command_the_terminal_is_drawn(typist: Typist) -> None:
+    typist.type(paste("The \u202e\x1b]52;c;x\x07 \x9b cat"))
+    drawn = "".join(typist.screen)
+    assert not any(ord(character) < 32 or character in "\u202e\x9b\x07" for character in drawn)
+    assert drawn.startswith("> The \ufffd\ufffd]52;c;x\ufffd")

@@ -1,0 +1,399 @@
+"""Reading text: what is accepted, what is refused and with which words, what is held out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nextword.errors import CorpusError
+from nextword.text import corpus as corpus_room
+from nextword.text.corpus import default_corpus, read_corpus, read_text, split_corpus, watched
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corpus")
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def refusal(path: Path, encoding: str = "utf-8") -> CorpusError:
+    with pytest.raises(CorpusError) as caught:
+        read_corpus([path], encoding)
+    assert str(path) in caught.value.message or encoding in caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "does not exist" in refusal(tmp_path / "nowhere.txt").message
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\t\r\n", b"\xef\xbb\xbf\n"])
+def test_a_file_without_text_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert "no text" in refusal(written(tmp_path / "blank.txt", content)).message
+
+
+def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
+    assert "no text" in refusal(tmp_path).message
+
+
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
+    error = refusal(written(tmp_path / "program", b"some\0thing"))
+    assert "not a text file" in error.message
+    assert "NUL at character 4" in error.message
+    assert "--encoding" in error.hint
+
+
+def test_invalid_utf8_is_refused_with_its_byte_offset_and_the_option_that_helps(tmp_path: Path) -> None:
+    error = refusal(written(tmp_path / "latin.txt", "caf\u00e9 au lait".encode("latin-1")))
+    assert "byte 3" in error.message
+    assert "--encoding" in error.hint
+
+
+def test_the_byte_offset_counts_a_byte_order_mark(tmp_path: Path) -> None:
+    error = refusal(written(tmp_path / "marked.txt", b"\xef\xbb\xbfab\xffcd"))
+    assert "byte 5" in error.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_utf16_byte_order_mark_is_named(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path / "wide.txt", "\ufeffGood morning".encode(encoding))
+    error = refusal(path)
+    assert "UTF-16" in error.message
+    assert "--encoding utf-16" in error.hint
+    assert read_text(path, "utf-16") == "Good morning"
+
+
+def test_another_encoding_can_be_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "latin.txt", "caf\u00e9".encode("latin-1"))
+    assert read_text(path, "latin-1") == "caf\u00e9"
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "undefined", "a\0b"])
+def test_an_unknown_encoding_is_refused_for_a_file_and_for_a_folder(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path / "some.txt", b"Good morning")
+    for place in (path, tmp_path):
+        with pytest.raises(CorpusError) as caught:
+            read_corpus([place], encoding)
+        assert repr(encoding) in caught.value.message
+
+
+def test_a_utf8_byte_order_mark_is_dropped(tmp_path: Path) -> None:
+    assert read_text(written(tmp_path / "marked.txt", b"\xef\xbb\xbfGood morning")) == "Good morning"
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_line_ends_of_other_systems_make_no_difference(tmp_path: Path, line_end: str) -> None:
+    text = "One line\nand one more\n\nA paragraph\n"
+    plain = read_corpus([written(tmp_path / "plain.txt", text.encode())])
+    foreign = read_corpus([written(tmp_path / "foreign.txt", text.replace("\n", line_end).encode())])
+    assert foreign.documents[0].text == text
+    assert foreign.digest == plain.digest
+
+
+def test_a_folder_is_read_in_order_without_hidden_files_and_binary_ones_are_noted(tmp_path: Path) -> None:
+    written(tmp_path / "b.txt", b"second")
+    written(tmp_path / "a.txt", b"first")
+    written(tmp_path / "sub" / "c.txt", b"third")
+    written(tmp_path / ".hidden.txt", b"unseen")
+    written(tmp_path / ".git" / "config", b"unseen")
+    picture = written(tmp_path / "picture.png", b"\x89PNG\0\0")
+    corpus = read_corpus([tmp_path])
+    assert [document.text for document in corpus.documents] == ["first", "second", "third"]
+    assert len(corpus.skipped) == 1
+    assert str(picture) in corpus.skipped[0]
+
+
+def test_a_file_named_twice_or_linked_is_read_once_and_noted(tmp_path: Path) -> None:
+    path = written(tmp_path / "folder" / "a.txt", b"Good morning")
+    (tmp_path / "folder" / "link.txt").symlink_to(path)
+    corpus = read_corpus([path, tmp_path / "folder"])
+    assert [document.text for document in corpus.documents] == ["Good morning"]
+    assert len(corpus.skipped) == 2
+    assert all("already read" in reason for reason in corpus.skipped)
+
+
+def test_a_link_to_itself_is_passed_over(tmp_path: Path) -> None:
+    written(tmp_path / "a.txt", b"Good morning")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    corpus = read_corpus([tmp_path])
+    assert [document.text for document in corpus.documents] == ["Good morning"]
+    assert "loop" in corpus.skipped[0]
+
+
+def test_a_link_back_up_makes_no_loop_and_what_cannot_be_opened_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "sub" / "a.txt", b"Good morning")
+    (tmp_path / "sub" / "up").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "fifo")
+    locked = written(tmp_path / "locked.txt", b"secret")
+    opened = Path.open
+
+    def refusing(path: Path, *arguments: Any, **settings: Any) -> Any:
+        if path == locked:  # as for everybody but root, who runs tests in some containers
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    corpus = read_corpus([tmp_path])
+    assert [document.text for document in corpus.documents] == ["Good morning"]
+    passed_over = {Path(reason.split(" ")[0]).name: reason for reason in corpus.skipped}
+    assert passed_over.keys() == {"broken", "fifo", "locked.txt"}
+    assert "Permission denied" in passed_over["locked.txt"]
+    assert "Permission denied" in refusal(locked).message
+
+
+def test_a_named_pipe_or_a_device_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert "not a regular file" in refusal(tmp_path / "fifo").message
+    assert "not a regular file" in refusal(Path("/dev/zero")).message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 2_000_000 + "end", "x" * 10_000_000, "\n" * 10_000_000 + "end", "\\[" * 5_000_000, "a\r" * 1_000_000],
+)
+def test_ten_megabytes_of_anything_are_read_with_a_few_portions_held(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path / "long.txt", text.encode())
+    del text
+    tracemalloc.start()
+    try:
+        document = read_corpus([path]).documents[0]
+        length = sum(map(len, document.whole))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert length == document.characters
+    assert most < 8 << 20  # a portion is 1 MB, held as bytes, as text, and as text with other line ends
+
+
+def test_the_digest_tells_corpora_apart_by_their_texts_alone(tmp_path: Path) -> None:
+    def digest(*texts: str, encoding: str = "utf-8") -> str:
+        folder = tmp_path / "-".join([encoding, *texts])
+        for index, text in enumerate(texts):
+            written(folder / str(index), text.encode(encoding))
+        return read_corpus([folder], encoding).digest
+
+    assert digest("ab\u00e9", "c") == digest("ab\u00e9", "c", encoding="latin-1")
+    assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("c", "ab")}) == 4
+
+
+# -- in portions -----------------------------------------------------------------------------------------------------
+
+small_portions = st.sampled_from([1, 2, 3, 5, 16])
+encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "shift_jis", "utf-7"])
+
+
+@contextmanager
+def portions_of(size: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus_room, "_PORTION", size)
+        yield
+
+
+@given(
+    content=st.one_of(
+        st.text("a\u00e9\u3042\U0001f600 \r\n\ufeff", max_size=20).map(lambda text: text.encode("utf-8")),
+        st.binary(max_size=20),
+        st.text("ab\r\n\0", max_size=20).map(lambda text: text.encode("utf-16")),
+    ),
+    encoding=encodings,
+    size=small_portions,
+)
+def test_a_file_read_in_portions_is_the_file_read_at_once(
+    folder: Path, content: bytes, encoding: str, size: int
+) -> None:
+    path = written(folder / "some.txt", content)
+    if encoding == "utf-8" and content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-7":  # it counts from elsewhere
+            with portions_of(size), pytest.raises(CorpusError, match=f"byte {error.start}\\)"):
+                read_text(path, encoding)
+        return
+    with portions_of(size):
+        if "\0" in text:
+            with pytest.raises(CorpusError, match=f"NUL at character {text.index(chr(0))}\\)"):
+                read_text(path, encoding)
+            return
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        assert read_text(path, encoding) == text
+        document = read_corpus([path], encoding).documents[0] if text.strip() else None
+        for begin in range(len(text) if document else 0):
+            for end in range(begin, len(text) + 1):
+                assert "".join(document.portions(begin, end)) == text[begin:end]
+
+
+@given(
+    text=st.lists(st.sampled_from(["word", "other words", "\n", "\n\n", " ", "\t", "\n \n"]), max_size=30).map("".join),
+    size=small_portions,
+    fraction=st.sampled_from([0.05, 0.3, 0.5]),
+)
+def test_the_split_does_not_depend_on_portions(folder: Path, text: str, size: int, fraction: float) -> None:
+    def split() -> list[list[str]] | str:
+        try:
+            return [
+                [passage.text for passage in part] for part in split_corpus(read_corpus([path]).documents, fraction)
+            ]
+        except CorpusError as error:
+            return error.message
+
+    path = written(folder / "some.txt", text.encode())
+    at_once = split()
+    with portions_of(size):
+        assert split() == at_once
+
+
+def test_a_file_that_changes_between_two_readings_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "growing.txt", b"Good morning")
+    document = read_corpus([path]).documents[0]
+    assert document.text == "Good morning"
+    written(path, b"Good morning to you")
+    with pytest.raises(CorpusError, match="changed while it was read"):
+        _ = document.text
+    path.unlink()
+    with pytest.raises(CorpusError, match="does not exist"):
+        _ = document.text
+
+
+def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
+    written(tmp_path / "a.txt", b"Good morning\n" * 10)
+    written(tmp_path / "b.txt", b"Good night\n" * 10)
+    checked: list[tuple[int, int]] = []
+    read: list[tuple[int, int]] = []
+    with portions_of(50):
+        corpus = read_corpus([tmp_path], on_progress=lambda *event: checked.append(event))
+        texts = watched([document.whole for document in corpus.documents], lambda *event: read.append(event))
+        assert "".join(portion for text in texts for portion in text).count("Good") == 20
+    for events in (checked, read):
+        assert events == sorted(events)
+        assert {total for _, total in events} == {240}
+        assert events[-1] == (240, 240)
+        assert len(events) > 4
+
+
+def test_the_default_corpus_is_there_and_readable() -> None:
+    corpus = read_corpus([default_corpus()])
+    assert not corpus.skipped
+    assert sum(len(document.text.split()) for document in corpus.documents) > 10_000
+
+
+# -- holding out -----------------------------------------------------------------------------------------------------
+
+
+Split = Callable[..., tuple[list[str], list[str]]]
+
+
+@pytest.fixture(scope="session")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """`split_corpus` on texts in place of documents, and to texts in place of passages."""
+
+    def split(texts: list[str], fraction: float) -> tuple[list[str], list[str]]:
+        folder = tmp_path_factory.mktemp("texts")
+        for index, text in enumerate(texts):
+            written(folder / f"{index:03}.txt", text.encode())
+        train, valid = split_corpus(read_corpus([folder]).documents, fraction)
+        return [passage.text for passage in train], [passage.text for passage in valid]
+
+    return split
+
+
+def paragraphs(count: int, document: int = 0) -> str:
+    return "\n\n".join(f"d{document}p{index} some words\nmore of them" for index in range(count)) + "\n"
+
+
+def marks(texts: list[str]) -> list[str]:
+    return sorted(re.findall(r"d\d+p\d+", "\n".join(texts)))
+
+
+def test_whole_documents_are_held_out_where_there_are_twenty(split: Split) -> None:
+    many = [paragraphs(3, document) for document in range(20)]
+    train, valid = split(many, 0.1)
+    assert Counter(train + valid) == Counter(many)
+    assert len(valid) == 2
+
+
+def test_paragraphs_are_held_out_where_there_are_fewer_documents(split: Split) -> None:
+    few = [paragraphs(60, document) for document in range(3)]
+    train, valid = split(few, 0.1)
+    assert marks(train + valid) == marks(few)
+    assert 0.05 < len(marks(valid)) / 180 < 0.15
+    # Whole paragraphs: none is cut in two, and those held out come from more than one place.
+    assert all(text.count("some words") == text.count("more of them") for text in train + valid)
+    assert len(valid) > 1
+
+
+def test_lines_are_held_out_where_there_is_no_blank_line(split: Split) -> None:
+    lines = [f"d0p{index} one sentence per line" for index in range(100)]
+    train, valid = split(["\n".join(lines)], 0.1)
+    assert sorted(line for text in train + valid for line in text.splitlines()) == sorted(lines)
+    assert 0.05 < len(marks(valid)) / 100 < 0.15
+
+
+def test_a_long_line_is_held_out_in_parts_between_words(split: Split) -> None:
+    line = " ".join(f"d0p{index} and so on" for index in range(1000))
+    train, valid = split([line], 0.1)
+    assert " ".join(train + valid).split() != line.split()  # what is held out comes from more than one place
+    assert Counter(" ".join(train + valid).split()) == Counter(line.split())
+    assert 0.05 < len(marks(valid)) / 1000 < 0.15
+
+
+def test_what_is_held_out_depends_on_nothing_but_the_text(tmp_path: Path) -> None:
+    paths = [written(tmp_path / name, paragraphs(40).encode()) for name in ("one", "other")]
+    splits = [split_corpus(read_corpus([path]).documents, 0.05) for path in paths]
+    one, other = ([(passage.begin, passage.end) for part in parts for passage in part] for parts in splits)
+    assert one == other
+
+
+@pytest.mark.parametrize("text", ["one line only", "one line only\n\n", "\n\n\none line only\n", "\n \none line only"])
+def test_a_single_paragraph_is_too_short_to_hold_a_part_out(split: Split, text: str) -> None:
+    with pytest.raises(CorpusError, match="too short") as caught:
+        split([text], 0.05)
+    assert "--valid" in caught.value.hint
+
+
+gaps = st.sampled_from(["\n\n", "\n \n", "\n\n\n\n\n"])
+
+
+@given(
+    shape=st.lists(st.lists(st.integers(1, 12), min_size=0, max_size=8), min_size=1, max_size=24),
+    lead=st.sampled_from(["", "\n\n", "\n\n\n\n"]),
+    gap=gaps,
+    fraction=st.sampled_from([0.01, 0.05, 0.1, 0.3, 0.5]),
+)
+@example(shape=[[1]] * 6, lead="\n\n", gap="\n\n", fraction=0.5)  # the blank lines are no text to hold out
+@example(shape=[*[[3, 3]] * 10, [], *[[3, 3]] * 14], lead="", gap="\n\n", fraction=0.05)  # nor is an empty file
+def test_no_text_is_lost_or_doubled_and_neither_part_is_blank(
+    split: Split, shape: list[list[int]], lead: str, gap: str, fraction: float
+) -> None:
+    texts = []
+    for number, lengths in enumerate(shape):
+        body = gap.join(" ".join([f"d{number}p{index}", *["word"] * size]) for index, size in enumerate(lengths))
+        texts.append(lead + body)
+    if len(marks(texts)) < 2:
+        texts = [*texts, paragraphs(2, len(shape))]
+    train, valid = split(texts, fraction)
+    assert marks(train + valid) == marks(texts)
+    assert Counter(" ".join(train + valid).split()) == Counter(" ".join(texts).split())
+    assert marks(train)
+    assert marks(valid)

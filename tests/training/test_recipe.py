@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from nextword.config import ModelConfig, TrainConfig
+from nextword.training.recipe import Circumstances, choose, sample_size
+
+BOOK = Circumstances(tokens=900_000, vocabulary_size=10_000, paragraph=60, speed=4e11)
+
+
+def _width(minutes: float | None, given: Circumstances = BOOK, **asked: object) -> int:
+    config = replace(TrainConfig(), minutes=minutes, **asked)
+    return choose(ModelConfig(), config, asked, given)[0].hidden_size
+
+
+def test_more_time_or_a_faster_machine_makes_a_larger_network() -> None:
+    widths = [_width(minutes) for minutes in (0.5, 4, 15, 60, 600)]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[-1]
+    assert _width(4, replace(BOOK, speed=1e14)) == widths[-1]
+
+
+def test_less_text_is_read_more_often_and_needs_more_dropout() -> None:
+    chosen = [
+        choose(ModelConfig(), replace(TrainConfig(), minutes=10, size="medium"), [], replace(BOOK, tokens=tokens))[0]
+        for tokens in (200_000, 2_000_000, 100_000_000)
+    ]
+    dropouts = [model.dropout_output for model in chosen]
+    assert dropouts[0] > dropouts[1] > dropouts[2] == 0
+
+
+def test_what_the_user_asked_for_stays() -> None:
+    model = ModelConfig(hidden_size=77, dropout_output=0.33)
+    config = TrainConfig(batch_size=3, minutes=60)
+    chosen, training = choose(model, config, {"hidden_size", "dropout_output", "batch_size", "minutes"}, BOOK)
+    assert (chosen.hidden_size, chosen.dropout_output, training.batch_size, training.minutes) == (77, 0.33, 3, 60)
+    assert chosen.embedding_dim == 77  # a tied network's last layer is as wide as its vectors
+
+
+def test_named_sizes_grow() -> None:
+    widths = [_width(None, size=size) for size in ("small", "medium", "large")]
+    assert widths == sorted(set(widths))
+
+
+def test_topics_are_kept_where_paragraphs_have_one() -> None:
+    def share(paragraph: float) -> float:
+        return choose(ModelConfig(), TrainConfig(), [], replace(BOOK, paragraph=paragraph))[0].topic_share
+
+    assert share(100) > 0
+    assert share(22) == 0
+
+
+def test_a_small_vocabulary_is_scored_whole() -> None:
+    assert sample_size(TrainConfig(), 1_000) == 0
+    assert sample_size(TrainConfig(sampled_words=0), 100_000) == 0
+    assert 0 < sample_size(TrainConfig(), 10_000) < 10_000 < sample_size(TrainConfig(), 200_000)
+    assert sample_size(TrainConfig(sampled_words=2_000), 10_000) == 2_000
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_other_cells_keep_no_topics_and_learn_more_slowly_unless_asked(cell: str) -> None:
+    given = Circumstances(tokens=300_000, vocabulary_size=8_000, paragraph=100.0, speed=math.inf)
+    model, config = choose(ModelConfig(cell=cell), TrainConfig(), set(), given)
+    lstm, lstm_config = choose(ModelConfig(), TrainConfig(), set(), given)
+    assert (model.topic_share, model.cell) == (0.0, cell)
+    assert lstm.topic_share > 0
+    assert config.lr < lstm_config.lr == TrainConfig.lr
+    assert choose(ModelConfig(cell=cell), TrainConfig(lr=3.0), {"lr"}, given)[1].lr == 3.0
