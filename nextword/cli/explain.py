@@ -1,7 +1,4 @@
-"""The commands that show the memory at work: what the gates do, what a suggestion owes itself to, what state is worth.
-
-As in `cli.py`, no logic: read the arguments, hand over to the room that does the work, show what it returns.
-"""
+"""`nextword explain` and `nextword why`: the memory at work."""
 
 from __future__ import annotations
 
@@ -11,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from nextword.cli.options import (
-    CheckpointOption,
-    DeviceOption,
-    EncodingOption,
-    JsonOption,
-    PathsArgument,
-    QuietOption,
-    check_folder,
-    config_options,
-    texts_to_measure,
-)
-from nextword.config import ExplainConfig, MemoryConfig, TrainConfig, WhyConfig
+from nextword.cli.options import CheckpointOption, JsonOption, QuietOption, config_options
+from nextword.config import ExplainConfig, WhyConfig
 from nextword.errors import UsageError
 from nextword.terminal import output as console
 
@@ -30,10 +17,7 @@ if TYPE_CHECKING:
     from nextword.analysis.explain import Explanation
     from nextword.inference.predictor import Predictor
 
-memory_commands = typer.Typer(rich_markup_mode=None)
 
-
-@memory_commands.command(epilog="Example: nextword explain 'She speaks fluent French.'")
 @config_options(ExplainConfig)
 def explain(
     text: Annotated[
@@ -120,7 +104,6 @@ def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> 
         )
 
 
-@memory_commands.command(epilog="Example: nextword why 'I grew up in France. I speak fluent'")
 @config_options(WhyConfig)
 def why(
     text: Annotated[str, typer.Argument(help="What was written so far; '-': stdin.", show_default=False)],
@@ -154,50 +137,3 @@ def why(
     if unknown and not quiet:
         console.note(f"not in the vocabulary: {', '.join(unknown)}")
     influence_view.show_influences(parts, influences)
-
-
-@memory_commands.command(epilog="Example: nextword memory letters/ -c checkpoints/everyday.safetensors")
-@config_options(MemoryConfig)
-def memory(
-    paths: PathsArgument = None,
-    *,
-    gradients: Annotated[
-        bool, typer.Option("--gradients", help="Measure how far back the gradient of a word's loss reaches.")
-    ] = False,
-    checkpoint: CheckpointOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    device: DeviceOption = TrainConfig.device,
-    encoding: EncodingOption = TrainConfig.encoding,
-    **settings: Any,
-) -> None:
-    """Say what the memory is worth on a text, and how far back it reaches.
-
-    How well the text is predicted with the state carried from start to end, cleared at each sentence, and with only
-    the last 1, 2, 5 ... 200 words read; in how many words half of what each layer remembers is gone. Without PATH: the
-    part of the text that ships with nextword which training holds out.
-    """
-    config = MemoryConfig(**settings)
-    from nextword.inference.lstm import LSTMNetwork
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-    from nextword.terminal import memory as memory_screen
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
-    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
-        check_folder()
-        from nextword.evaluation import gradient_flow, memory_length
-        from nextword.evaluation.evaluate import encode, load_model
-
-        model, tokenizer = load_model(loaded, device), loaded.tokenizer
-        ids = encode(tokenizer, texts)
-        with console.progress(shown=not quiet) as on_progress:
-            if gradients:
-                flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)
-            else:
-                most = config.places or memory_length.PLACES
-                worth = memory_length.memory_worth(model, tokenizer, texts, most, on_progress)
-                lives = memory_length.half_lives(LSTMNetwork(loaded.tensors), ids)
-    if gradients:
-        memory_screen.show_gradients(flow, as_json=json)
-    else:
-        memory_screen.show_worth(worth, lives, as_json=json)

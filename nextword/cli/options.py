@@ -87,6 +87,11 @@ def check_folder() -> None:
         raise StorageError("the current folder is gone", "Go to another one: cd") from error
 
 
+def is_first_process() -> bool:
+    """Whether this is the one process that shows and writes, when `torchrun` has started several."""
+    return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
+
+
 @contextmanager
 def texts_to_measure(
     paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool

@@ -1,0 +1,82 @@
+"""`nextword train`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from nextword.cli.options import QuietOption, check_folder, config_options, is_first_process
+from nextword.config import ModelConfig, TrainConfig
+from nextword.terminal import output as console
+from nextword.training.events import Event, EventLog
+
+
+@config_options(ModelConfig, TrainConfig)
+def train(
+    context: typer.Context,
+    paths: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Argument(metavar="[PATH]...", help="Text files and folders; none: the text that ships with nextword."),
+    ] = None,
+    *,
+    valid: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Text to validate on; unset: a part of the corpus is held out.", show_default=False),
+    ] = None,
+    log: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="File for one JSON line per step and validation.", show_default=False),
+    ] = None,
+    start_from: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--from", help="Checkpoint to start from: its network and words, to go on on new text."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished run: of --name, of the corpus, or the last one.")
+    ] = False,
+    quiet: QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Learn a language model from text and save it as a checkpoint."""
+    model_fields = {item.name for item in fields(ModelConfig)}
+    model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
+    train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
+    asked = {name for name in settings if _is_given(context, name)}
+    if not is_first_process():
+        quiet, log = True, None
+    with ExitStack() as stack:
+        listeners: list[Callable[[Event], None]] = []
+        if not quiet:
+            listeners.append(stack.enter_context(console.TrainingView()))
+        if log:
+            listeners.append(stack.enter_context(EventLog(log)))
+        check_folder()
+        from nextword.training.train import train as run
+
+        def on_event(event: Event) -> None:
+            for hear in listeners:
+                hear(event)
+
+        path = run(
+            paths or None,
+            model_config,
+            train_config,
+            valid=valid,
+            start_from=start_from,
+            resume=resume,
+            asked=asked,
+            on_event=on_event,
+        )
+    if not quiet:
+        console.say_next(path)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether the user typed the option, rather than leaving it at its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
