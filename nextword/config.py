@@ -14,14 +14,14 @@ from typing import Any
 
 from nextword.errors import UsageError
 
-MOST_WORDS = 100_000  # of a vocabulary, in any case; more where vectors are long
+MAX_WORDS = 100_000  # of a vocabulary, in any case; more where vectors are long
 _WORD_BYTES = 400  # of memory that a word takes while a vocabulary is read, at most
 GATES = {  # of every kind of cell, in the order in which torch stacks their matrices
     "lstm": ("input", "forget", "candidate", "output"),
     "gru": ("reset", "update", "candidate"),
     "rnn": ("candidate",),
 }
-_LONGEST_NAME = 200  # bytes; file systems take 255, suffixes included
+_MAX_NAME_LENGTH = 200  # bytes; file systems take 255, suffixes included
 
 
 def _setting(default: Any, help_text: str, low: float | None = None, high: float | None = None) -> Any:
@@ -73,9 +73,9 @@ class ModelConfig:
         Where they are very many, they may take no more memory than the network's numbers (in 32 bits) do: a small file
         must not make a large process.
         """
-        if size > MOST_WORDS and size * _WORD_BYTES > 4 * self.parameter_count(size):
+        if size > MAX_WORDS and size * _WORD_BYTES > 4 * self.parameter_count(size):
             reason = f"{size:,} words are too many for vectors of length {self.embedding_dim}"
-            raise UsageError(reason, f"Take fewer words, --vocab-size {MOST_WORDS}, or longer vectors: --embedding-dim")
+            raise UsageError(reason, f"Take fewer words, --vocab-size {MAX_WORDS}, or longer vectors: --embedding-dim")
 
     def parameter_count(self, vocabulary_size: int) -> int:
         """How many numbers the network has."""
@@ -259,7 +259,7 @@ Config = (
 
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
-    fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+    fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _MAX_NAME_LENGTH
     return fits and not name.startswith(".") and not set(name) & set("/\\\0")
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 
-class StopSignals:
+class DeferredSignals:
     """While entered, the first signal is only remembered, for the next moment that suits; a second one stops at once.
 
     Signals that were ignored before (`nohup`, a shell's background job) stay ignored. Outside the main thread, where
@@ -27,7 +27,7 @@ class StopSignals:
         self.received = 0
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> DeferredSignals:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) != signal.SIG_IGN:
@@ -45,7 +45,7 @@ class StopSignals:
 
 
 @contextmanager
-def left_by_sigterm() -> Iterator[None]:
+def exit_on_sigterm() -> Iterator[None]:
     """While entered, SIGTERM ends the work by `SystemExit`, as Ctrl-C does by `KeyboardInterrupt`, and not at once.
 
     A signal that was ignored before stays ignored. Outside the main thread nothing changes.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nextword.config import MOST_WORDS, ExplainConfig, ModelConfig, TrainConfig
+from nextword.config import MAX_WORDS, ExplainConfig, ModelConfig, TrainConfig
 from nextword.errors import UsageError
 
 EVERY_FIELD = [(config, item) for config in (ModelConfig, TrainConfig, ExplainConfig) for item in fields(config)]
@@ -90,8 +90,8 @@ def test_a_tied_network_ends_in_a_layer_as_wide_as_the_embedding() -> None:
 
 
 def test_very_many_words_need_long_vectors() -> None:
-    ModelConfig(embedding_dim=1, hidden_size=1).check_vocabulary(MOST_WORDS)
-    ModelConfig(embedding_dim=100).check_vocabulary(10 * MOST_WORDS)
+    ModelConfig(embedding_dim=1, hidden_size=1).check_vocabulary(MAX_WORDS)
+    ModelConfig(embedding_dim=100).check_vocabulary(10 * MAX_WORDS)
     with pytest.raises(UsageError, match=r"1,000,000 words .* length 64") as caught:
-        ModelConfig(embedding_dim=64, hidden_size=64).check_vocabulary(10 * MOST_WORDS)
-    assert f"--vocab-size {MOST_WORDS}" in caught.value.hint
+        ModelConfig(embedding_dim=64, hidden_size=64).check_vocabulary(10 * MAX_WORDS)
+    assert f"--vocab-size {MAX_WORDS}" in caught.value.hint

@@ -24,9 +24,9 @@ from nextword.inference.lstm import Array, LSTMState, Trace, softmax
 from nextword.inference.predictor import Prediction, Predictor
 from nextword.text.encoder import SPACES, SURROGATE
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import UNKNOWN_ID, WordTokenizer, Written
+from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
 
-_LONGEST = 1 << 17  # characters looked at
+_MAX_LENGTH = 1 << 17  # characters looked at
 _BLOCK = 64  # words whose distributions are held at one time
 _DIGITS = 6  # after the point, in a record
 
@@ -239,14 +239,14 @@ def explain(
     return Explanation(predictor.network.kind, len(predictor.tokenizer), words, layers, guesses[-1], cut)
 
 
-def _first_tokens(tokenizer: WordTokenizer, text: str, most: int) -> tuple[list[Written], bool]:
+def _first_tokens(tokenizer: WordTokenizer, text: str, most: int) -> tuple[list[Token], bool]:
     """The first words of a text, `most` at most, and whether there are more."""
-    document = SURROGATE.sub("\ufffd", text[:_LONGEST]).rstrip(SPACES)
+    document = SURROGATE.sub("\ufffd", text[:_MAX_LENGTH]).rstrip(SPACES)
     tokens = list(islice(tokenizer.written(document), most + 2))
     if len(tokens) == most + 2:
         return tokens[:most], True
     tokens = tokens[:-1]  # the last one is the end of the paragraph, which the text does not have
-    cut = bool(text[_LONGEST:].strip(SPACES))
+    cut = bool(text[_MAX_LENGTH:].strip(SPACES))
     if not tokens:
         raise CorpusError("there is no word in the text", "Give it one: nextword explain 'The weather is fine'")
     return tokens[:-1] if cut and len(tokens) > 1 else tokens, cut  # of what is cut, the last may be half a word

@@ -26,12 +26,12 @@ from nextword.errors import UsageError
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import Predictor
 from nextword.text.sentences import SentencePosition, sentence_starts
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, Encoded, Writer
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, Detokenizer, Encoded
 
 if TYPE_CHECKING:
     from nextword.inference.session import Session
 
-_MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
+_MAX_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
 class Part(NamedTuple):
@@ -121,7 +121,7 @@ def _taken_out(
     spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
     parts = [Part("".join(pieces[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
     texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
-    return parts, predictor.network.read_side_by_side(texts, predictor.read(encoded.ids[:before], state))
+    return parts, predictor.network.read_batch(texts, predictor.read(encoded.ids[:before], state))
 
 
 def _influences(predictor: Predictor, states: LSTMState, words: Sequence[str]) -> list[Influence]:
@@ -143,16 +143,16 @@ def _token_id(predictor: Predictor, word: str) -> int:
 
 def _pieces(predictor: Predictor, encoded: Encoded) -> list[str]:
     """What each token adds to the text as people write it, spaces included; together they are the text."""
-    writer = Writer(predictor.tokenizer)
+    writer = Detokenizer(predictor.tokenizer)
     pieces = [writer.add(token_id) for token_id in encoded.ids]
-    for place, form in encoded.strange.items():
+    for place, form in encoded.unknown_words.items():
         pieces[place] = pieces[place].removesuffix(UNKNOWN) + form
     return pieces
 
 
 def _log2(predictor: Predictor, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
     """(P + 1, S) base-two logarithms of the probabilities of `targets`, by what the last layer shows, (P + 1, H)."""
-    rows = max(1, _MOST_SCORES // len(predictor.tokenizer))
+    rows = max(1, _MAX_SCORES // len(predictor.tokenizer))
     found = []
     for begin in range(0, len(shown), rows):
         scores = predictor.network.logits(shown[begin : begin + rows]).astype(np.float64)

@@ -35,12 +35,12 @@ FEATURES = (
     "words since a comma",
     "words of the paragraph so far",
 )
-MOST_CHARACTERS = 8_000_000  # are read; more would take many minutes
-_FEWEST_WORDS = 20
+MAX_CHARACTERS = 8_000_000  # are read; more would take many minutes
+_MIN_WORDS = 20
 _WARM_UP = 512  # words read before a part that does not begin the text
-_LEAST_PART = 4 * _WARM_UP  # with shorter parts, too much of the work would be warming up
-_MOST_PARTS = 64
-_LEAST_VARIANCE = 1e-9
+_MIN_PART = 4 * _WARM_UP  # with shorter parts, too much of the work would be warming up
+_MAX_PARTS = 64
+_MIN_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Sums:
         covariances = self._both / self._count - np.outer(feature, unit)
         varied = np.outer(feature_squares - feature**2, unit_squares - unit**2)
         found: NDArray[np.float64] = np.where(
-            varied > _LEAST_VARIANCE, covariances / np.sqrt(np.maximum(varied, _LEAST_VARIANCE)), 0.0
+            varied > _MIN_VARIANCE, covariances / np.sqrt(np.maximum(varied, _MIN_VARIANCE)), 0.0
         )
         return found
 
@@ -119,9 +119,9 @@ def find_trackers(
         CorpusError: The text is too short.
     """
     tokenizer = predictor.tokenizer
-    ids = TokenFile(tokenizer.encode_documents([SURROGATE.sub("\ufffd", text[:MOST_CHARACTERS])])).ids
-    if len(ids) < _FEWEST_WORDS:
-        reason = f"the text has {len(ids)} words and paragraph ends; to compare them it takes {_FEWEST_WORDS} or more"
+    ids = TokenFile(tokenizer.encode_documents([SURROGATE.sub("\ufffd", text[:MAX_CHARACTERS])])).ids
+    if len(ids) < _MIN_WORDS:
+        reason = f"the text has {len(ids)} words and paragraph ends; to compare them it takes {_MIN_WORDS} or more"
         raise CorpusError(reason, "Give it more: nextword explain --find - < story.txt")
     features = np.fromiter(chain.from_iterable(_features(tokenizer, ids)), np.float32).reshape(len(ids), -1)
     units = [layer.hidden_size for layer in predictor.network.layers]
@@ -183,7 +183,7 @@ def _memories(
         state: (H,) before the first word.
         ids: (N,) the text.
     """
-    parts = max(1, min(_MOST_PARTS, len(ids) // _LEAST_PART))
+    parts = max(1, min(_MAX_PARTS, len(ids) // _MIN_PART))
     length = -(-len(ids) // parts)
     starts = np.arange(parts, dtype=np.intp) * length
     now = beginning = LSTMState(*(tuple(np.tile(layer, (parts, 1)) for layer in kind) for kind in state))

@@ -90,10 +90,10 @@ def _remark(explanation: Explanation) -> None:
 
 def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> None:
     """Show which units follow something plain."""
-    from nextword.analysis.units import MOST_CHARACTERS, find_trackers
+    from nextword.analysis.units import MAX_CHARACTERS, find_trackers
 
-    if len(text) > MOST_CHARACTERS and not quiet:
-        console.note(f"only the first {MOST_CHARACTERS:,} characters are read")
+    if len(text) > MAX_CHARACTERS and not quiet:
+        console.note(f"only the first {MAX_CHARACTERS:,} characters are read")
     with console.progress(shown=not quiet) as on_progress:
         found = find_trackers(predictor, text, on_progress)
     console.show_trackers(found, as_json=json)

@@ -114,10 +114,10 @@ def named_texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[
     import shutil
     import tempfile
 
-    from nextword.signals import left_by_sigterm
+    from nextword.signals import exit_on_sigterm
     from nextword.text.corpus import read_corpus
 
-    with left_by_sigterm(), tempfile.TemporaryDirectory(prefix="nextword-") as folder:
+    with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="nextword-") as folder:
         if Path("-") in paths:
             piped = Path(folder, "stdin")
             try:

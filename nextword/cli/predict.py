@@ -46,7 +46,7 @@ def predict(
     piped = text == "-" or (text is None and not sys.stdin.isatty())
     if text is None and not piped:
         raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
-    from nextword.inference.batch import Answer, in_session, side_by_side
+    from nextword.inference.batch import Answer, in_session, predict_batch
     from nextword.inference.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
@@ -57,7 +57,7 @@ def predict(
             if kept:
                 answers = (in_session(kept, line, config) for line in lines)
             else:
-                answers = side_by_side(predictor, lines, config)
+                answers = predict_batch(predictor, lines, config)
             for line, predictions, unknown, read in answers:
                 if not quiet:
                     console.note_end_read(len(line), read)

@@ -31,27 +31,27 @@ from torch import Tensor
 from nextword.config import AdaptConfig
 from nextword.errors import CorpusError, UsageError
 from nextword.evaluation.keystrokes import Keyboard, keys_needed, keys_used
-from nextword.inference.cache import alike, keys_of, mixed
+from nextword.inference.cache import cosine_similarity, interpolate, quantize_keys
 from nextword.inference.predictor import RARE_SHARE
 from nextword.inference.session import new_word
 from nextword.model.language_model import LayerState, LSTMLanguageModel
 from nextword.storage.checkpoint import Checkpoint
 from nextword.text.encoder import Text
 from nextword.text.token_file import TokenFile
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer, Written
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Token, WordTokenizer
 
 Progress = Callable[[int, int], None]  # tokens read so far, tokens in all
 Measure = Callable[[Tensor, Tensor], Tensor]  # (n, V) scores and (n,) ids of the words that came -> (n, K) figures
 Observe = Callable[[Tensor, Tensor], Tensor]  # (n, H) what the last layer shows and the same ids -> (n, K) figures
 
 _WARM_UP = 512  # words read before a part that does not begin the text
-_LEAST_PART = 4 * _WARM_UP  # with shorter parts, too much of the work would be warming up
-_MOST_STREAMS = 32
+_MIN_PART = 4 * _WARM_UP  # with shorter parts, too much of the work would be warming up
+_MAX_STREAMS = 32
 _STRETCH = 2**17  # tokens whose figures are held at one time
 _WINDOW = 2048  # words, of all streams together, read at once: the result does not depend on it, the memory does
 _ADAPTING_STRETCH = 2**14  # as _STRETCH, where all that the last layer shows is held
 _ADAPTING_BLOCK = 128  # words whose distributions are held at one time
-_LEAST_PROBABILITY = 1e-38
+_MIN_PROBABILITY = 1e-38
 _SCORES = 2**22  # scores, words times vocabulary, held at one time
 
 
@@ -146,26 +146,26 @@ def evaluate(
     text = read_text(model, tokenizer, texts, adapt is not None)
     pieces = _measured_adapting(model, tokenizer, text, adapt, on_progress) if adapt else text.figures(on_progress)
     keys = keys_without_help(tokenizer, texts)
-    tally = Tally()
+    metrics = Metrics()
     for figures in pieces:
-        tally.add(figures, np.fromiter(keys, np.int64, len(figures)))
+        metrics.add(figures, np.fromiter(keys, np.int64, len(figures)))
     seconds = time.perf_counter() - began
     return Evaluation(
-        tokens=tally.tokens,
-        perplexity=tally.perplexity,
-        bits_per_word=tally.bits_per_word,
-        top1=tally.top(1),
-        top3=tally.top(3),
-        top5=tally.top(5),
-        top10=tally.top(10),
-        keystroke_savings=tally.keystroke_savings,
+        tokens=metrics.tokens,
+        perplexity=metrics.perplexity,
+        bits_per_word=metrics.bits_per_word,
+        top1=metrics.top(1),
+        top3=metrics.top(3),
+        top5=metrics.top(5),
+        top10=metrics.top(10),
+        keystroke_savings=metrics.keystroke_savings,
         unknown_rate=text.unknown_rate,
         seconds=seconds,
-        tokens_per_second=tally.tokens / seconds,
+        tokens_per_second=metrics.tokens / seconds,
     )
 
 
-class Tally:
+class Metrics:
     """Sums over the tokens measured so far, and the figures of `Evaluation` that they give; one token or more.
 
     Attributes:
@@ -211,7 +211,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class MeasuredText:
+class EvaluationText:
     """A text as `evaluate` measures it with a model.
 
     Attributes:
@@ -234,7 +234,7 @@ class MeasuredText:
         return float(np.mean(self.ids == UNKNOWN_ID))
 
     def figures(self, on_progress: Progress = _quiet) -> Iterator[NDArray[np.float64]]:
-        """What `Tally.add` wants of every token, the state carried from start to end; see `measured`."""
+        """What `Metrics.add` wants of every token, the state carried from start to end; see `measured`."""
         return measured(self.model, self.words, self.measure, on_progress)
 
     def measure(self, scores: Tensor, words: Tensor) -> Tensor:
@@ -254,7 +254,7 @@ class MeasuredText:
 
 def read_text(
     model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], adapting: bool = False
-) -> MeasuredText:
+) -> EvaluationText:
     """The documents `texts`, one after the other, ready to be measured; arguments as those of `evaluate`.
 
     Raises:
@@ -263,7 +263,7 @@ def read_text(
     ids = encode(tokenizer, texts)
     more, words = _beyond_vocabulary(tokenizer, texts, ids, learn=adapting)
     device = torch.device("cpu") if adapting else model.output.bias.device
-    return MeasuredText(model, ids, words, len(more), Keyboard(tokenizer, device, more))
+    return EvaluationText(model, ids, words, len(more), Keyboard(tokenizer, device, more))
 
 
 def keys_without_help(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[int]:
@@ -300,9 +300,9 @@ def _beyond_vocabulary(
 
 
 def _measured_adapting(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer, text: MeasuredText, adapt: AdaptConfig, on_progress: Progress
+    model: LSTMLanguageModel, tokenizer: WordTokenizer, text: EvaluationText, adapt: AdaptConfig, on_progress: Progress
 ) -> Iterator[NDArray[np.float64]]:
-    """`MeasuredText.figures` with what was read before mixed into the model's distributions, place after place.
+    """`EvaluationText.figures` with what was read before mixed into the model's distributions, place after place.
 
     Args:
         model: Any model, on any device.
@@ -313,16 +313,16 @@ def _measured_adapting(
     """
     size, rare, words, more = len(tokenizer), len(tokenizer.rare), text.words, text.more
     weight, bias = model.output.weight.detach().cpu(), model.output.bias.detach().cpu()
-    past = keys_of(np.empty((0, weight.shape[1]), np.float32))  # of the window's words before the stretch
+    past = quantize_keys(np.empty((0, weight.shape[1]), np.float32))  # of the window's words before the stretch
     done = 0
     for piece in _observed(model, words, lambda shown, _: shown, on_progress, _ADAPTING_STRETCH):
         shown = piece.astype(np.float32)
-        keys = np.concatenate([past, keys_of(shown)])
+        keys = np.concatenate([past, quantize_keys(shown)])
         for begin in range(0, len(shown), _ADAPTING_BLOCK):
             block = shown[begin : begin + _ADAPTING_BLOCK]
             end = len(past) + begin + len(block)
             first = max(0, len(past) + begin - adapt.window)
-            cosines = alike(keys[first:end], block)
+            cosines = cosine_similarity(keys[first:end], block)
             expected = np.zeros((len(block), size + more), np.float32)
             expected[:, :size] = torch.addmm(bias, torch.from_numpy(block), weight.t()).softmax(1).numpy()
             rare_share = RARE_SHARE * expected[:, UNKNOWN_ID] if rare else np.zeros(len(block), np.float32)
@@ -333,7 +333,7 @@ def _measured_adapting(
                 start = max(0, now - adapt.window)
                 column = start - (done - len(past) + first)
                 near = cosines[row, column : column + now - start]
-                expected[row] = mixed(expected[row], near, words[start:now], adapt)
+                expected[row] = interpolate(expected[row], near, words[start:now], adapt)
             came = torch.from_numpy(words[done + begin : done + begin + len(block)].astype(np.int64))
             yield _figures_of(torch.from_numpy(expected), came, size, text.keyboard)
         done += len(shown)
@@ -354,7 +354,7 @@ def _figures_of(expected: Tensor, words: Tensor, size: int, keyboard: Keyboard) 
     vocabulary = expected[:, :size].clone()
     vocabulary[:, UNKNOWN_ID] += expected[:, size:].sum(1)
     tokens = _known(words, size)
-    nats = -vocabulary.gather(1, tokens[:, None]).clamp(min=_LEAST_PROBABILITY).log()
+    nats = -vocabulary.gather(1, tokens[:, None]).clamp(min=_MIN_PROBABILITY).log()
     return torch.cat([nats, _rank(_likelier(vocabulary, tokens)), typed[:, None]], 1).double().numpy()
 
 
@@ -386,12 +386,12 @@ def score(
     written = _written(tokenizer, texts)
     for figures in measured(model, ids, measure, on_progress):
         figures[:, ::2] /= math.log(2)
-        tokens: Iterator[Written] = islice(written, len(figures))
+        tokens: Iterator[Token] = islice(written, len(figures))
         for token, (bits, rank, entropy) in zip(tokens, figures.tolist(), strict=True):
             yield Score(token.line, token.position, token.word, bits, int(rank), entropy)
 
 
-def _written(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[Written]:
+def _written(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[Token]:
     """The tokens of all texts as they are written; one text at a time is held in memory."""
     wholes = (text if isinstance(text, str) else "".join(text) for text in texts)
     return chain.from_iterable(map(tokenizer.written, wholes))
@@ -495,7 +495,7 @@ def _observed(
         stretch: How many tokens, about, are yielded at a time.
     """
     stretches = -(-len(ids) // stretch)
-    streams = max(1, min(_MOST_STREAMS, len(ids) // max(1, stretches) // _LEAST_PART))
+    streams = max(1, min(_MAX_STREAMS, len(ids) // max(1, stretches) // _MIN_PART))
     # A multiple of the streams: then only the last stretch has a stream that ends before the others do.
     length = -(-len(ids) // max(1, stretches * streams)) * streams
     state, before, done = model.initial_state(1), END_ID, 0

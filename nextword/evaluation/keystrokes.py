@@ -28,12 +28,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nextword.text.tokenizer import END_ID, WordTokenizer, Written
+from nextword.text.tokenizer import END_ID, Token, WordTokenizer
 
 SUGGESTIONS = 3
 
 
-def keys_needed(token: Written) -> int:
+def keys_needed(token: Token) -> int:
     """Keys that a token costs without help, the space after it included."""
     return 1 if token.token_id == END_ID else len(token.word) + token.spaced
 
@@ -57,7 +57,7 @@ class Keyboard:
     Args:
         tokenizer: The vocabulary.
         device: Where the distributions will be.
-        new_words: Normalised words outside the vocabulary that have a place in the distributions after it.
+        new_words: Normalized words outside the vocabulary that have a place in the distributions after it.
     """
 
     def __init__(self, tokenizer: WordTokenizer, device: torch.device, new_words: Sequence[str] = ()) -> None:

@@ -24,21 +24,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextword.evaluation.evaluate import MeasuredText, Progress, Tally, keys_without_help, read_text, scored
+from nextword.evaluation.evaluate import EvaluationText, Metrics, Progress, keys_without_help, read_text, scored
 from nextword.inference.lstm import LSTMNetwork, LSTMState
 from nextword.model.language_model import LayerState, LSTMLanguageModel
 from nextword.text.encoder import Text
 from nextword.text.sentences import sentence_starts
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
-Figures = NDArray[np.float64]  # (n, 3), as `Tally.add` wants them
+Figures = NDArray[np.float64]  # (n, 3), as `Metrics.add` wants them
 Places = NDArray[np.int64]
 
 LIMITS = (1, 2, 5, 10, 20, 50, 100, 200)  # words
 PLACES = 2_000
 _SAME = 1.01  # perplexities that differ by a factor of less are the same
 _WINDOW = 8192  # words, of all pieces together, read at once
-_MOST_PIECES = 256  # read side by side
+_MAX_PIECES = 256  # read side by side
 _GATE_WORDS = 10_000  # read to see what the gates do
 _TRACED = 500  # words whose gates are held at one time
 _KEEPING_GATES = {"lstm": "forget", "gru": "update"}
@@ -200,7 +200,7 @@ def spread_evenly(begin: int, end: int, count: int) -> Places:
 
 
 def _read_apart(
-    text: MeasuredText, starts: Places, lengths: Places, last_only: bool, advance: Callable[[int], None]
+    text: EvaluationText, starts: Places, lengths: Places, last_only: bool, advance: Callable[[int], None]
 ) -> Iterator[tuple[Places, Figures]]:
     """Predict pieces of a text, each as a fresh session would that knows nothing of what came before it.
 
@@ -218,8 +218,8 @@ def _read_apart(
     device = model.output.bias.device
     observe = scored(model, text.measure)
     order = np.argsort(lengths, kind="stable")  # those side by side are of about the same length
-    for first in range(0, len(order), _MOST_PIECES):
-        pieces = order[first : first + _MOST_PIECES]
+    for first in range(0, len(order), _MAX_PIECES):
+        pieces = order[first : first + _MAX_PIECES]
         begin, length = starts[pieces], lengths[pieces]
         state: list[LayerState] | None = None
         window = max(1, _WINDOW // len(pieces))
@@ -239,10 +239,10 @@ def _read_apart(
 
 def _worth(pieces: list[Figures], keys: NDArray[np.int64]) -> Worth:
     """What `evaluate` makes of figures that come in these pieces, to the last bit."""
-    tally = Tally()
+    metrics = Metrics()
     for figures in pieces:
-        tally.add(figures, keys[tally.tokens : tally.tokens + len(figures)])
-    return Worth(tally.perplexity, tally.bits_per_word, tally.top(1), tally.top(3), tally.keystroke_savings)
+        metrics.add(figures, keys[metrics.tokens : metrics.tokens + len(figures)])
+    return Worth(metrics.perplexity, metrics.bits_per_word, metrics.top(1), metrics.top(3), metrics.keystroke_savings)
 
 
 def _compare(

@@ -1,6 +1,6 @@
 """What `predict` is asked and what it answers: after one text, or after thousands side by side.
 
-`side_by_side` gives what a session for each text would give, with matrix products that serve all texts at once. Knows
+`predict_batch` gives what a session for each text would give, with matrix products that serve all texts at once. Knows
 predictor and sessions; no screen and no files.
 """
 
@@ -17,10 +17,10 @@ from nextword.inference.session import Session
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import WordTokenizer
 
-_MOST_TEXTS = 1024  # read side by side; their states are a few kilobytes each
-_MOST_TOKENS = 2_048  # of one text are read; of what came before them, rounding leaves nothing in a memory
-_LONGEST = 1 << 15  # characters of one text are looked at for them
-_MOST_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
+_MAX_TEXTS = 1024  # read side by side; their states are a few kilobytes each
+_MAX_TOKENS = 2_048  # of one text are read; of what came before them, rounding leaves nothing in a memory
+_MAX_LENGTH = 1 << 15  # characters of one text are looked at for them
+_MAX_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
 def end_of(text: str, tokenizer: WordTokenizer) -> str:
@@ -28,9 +28,9 @@ def end_of(text: str, tokenizer: WordTokenizer) -> str:
 
     A line of nothing but backslashes, each of them a token, is then answered in a fraction of a second, as any other.
     """
-    if len(text) > _LONGEST:
-        text = text[-_LONGEST:].partition(" ")[2] or text[-_LONGEST:]
-    return tokenizer.ending(text, _MOST_TOKENS)
+    if len(text) > _MAX_LENGTH:
+        text = text[-_MAX_LENGTH:].partition(" ")[2] or text[-_MAX_LENGTH:]
+    return tokenizer.ending(text, _MAX_TOKENS)
 
 
 class Answer(NamedTuple):
@@ -51,28 +51,28 @@ def in_session(session: Session, text: str, config: PredictConfig) -> Answer:
     end = end_of(text, predictor.tokenizer)
     text_read, prefix = _split(predictor, end, config)
     unknown = session.feed(text_read)
-    now = session.moment
+    now = session.snapshot
     new_words = now.new_words if session.adapt else ()
     predictions = _predictions(predictor, now.state, now.position, session.distribution(), prefix, config, new_words)
     return Answer(text, predictions, unknown, len(end))
 
 
-def side_by_side(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
+def predict_batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
     """Answer for each of `texts`, in order, as a fresh session that does not adapt would: to about 1e-7.
 
     Of a very long text only the end is read; see `end_of`.
     """
-    for begin in range(0, len(texts), _MOST_TEXTS):
-        yield from _batch(predictor, texts[begin : begin + _MOST_TEXTS], config)
+    for begin in range(0, len(texts), _MAX_TEXTS):
+        yield from _batch(predictor, texts[begin : begin + _MAX_TEXTS], config)
 
 
 def _batch(predictor: Predictor, texts: Sequence[str], config: PredictConfig) -> Iterator[Answer]:
     ends = [end_of(text, predictor.tokenizer) for text in texts]
     split = [_split(predictor, end, config) for end in ends]
     encoded = predictor.tokenizer.encode_many([text_read for text_read, _ in split])
-    states = predictor.network.read_side_by_side([text.ids for text in encoded], predictor.initial_state)
+    states = predictor.network.read_batch([text.ids for text in encoded], predictor.initial_state)
     words = predictor.tokenizer.words
-    rows = max(1, _MOST_SCORES // len(predictor.tokenizer))
+    rows = max(1, _MAX_SCORES // len(predictor.tokenizer))
     for place, text in enumerate(texts):
         row = place % rows
         if row == 0:

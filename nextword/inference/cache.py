@@ -1,6 +1,6 @@
 """What was typed lately comes again: a memory of the words read, mixed with the model's expectations.
 
-For every word that a session reads, `Memory` keeps what the network's last layer showed just before it came. When
+For every word that a session reads, `CacheMemory` keeps what the network's last layer showed just before it came. When
 the next word is wanted, each remembered word gets a weight: the more what was shown then is like what is shown now,
 the larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
 cache", equation 2; here by the cosine, which means the same for every model). Words that followed the very word read
@@ -25,12 +25,12 @@ from nextword.inference.lstm import Array, softmax
 Keys = NDArray[np.int8]  # directions of what was shown: unit vectors times 127
 Ids = NDArray[np.int32]
 
-_LEAST_ROOM = 256
+_MIN_ROOM = 256
 _SCALE = 127.0
-_LEAST_NORM = 1e-12
+_MIN_NORM = 1e-12
 
 
-class Memory:
+class CacheMemory:
     """The words read and what was shown before each, in order; grows at its end, and can be cut there.
 
     Where it is full, a new one goes on from its end, and this one stays as it is: whoever still holds it finds what
@@ -43,18 +43,18 @@ class Memory:
         first: How many were read before the first of them.
     """
 
-    def __init__(self, hidden_size: int, window: int, room: int = _LEAST_ROOM, first: int = 0) -> None:
+    def __init__(self, hidden_size: int, window: int, room: int = _MIN_ROOM, first: int = 0) -> None:
         self.window = window
         self._keys: Keys = np.empty((room, hidden_size), np.int8)
         self._words: Ids = np.empty(room, np.int32)
         self._first = first
 
-    def append(self, end: int, keys: Keys, words: Ids) -> tuple[Memory, int]:
+    def append(self, end: int, keys: Keys, words: Ids) -> tuple[CacheMemory, int]:
         """Remember words after the first `end`, in the place of what may have come after those.
 
         Args:
             end: How many words had been read.
-            keys: (m, H) `keys_of` what was shown before each.
+            keys: (m, H) `quantize_keys` what was shown before each.
             words: (m,) ids.
 
         Returns:
@@ -64,7 +64,7 @@ class Memory:
         if begin + len(words) > len(self._words):
             old_keys, old_words = self.last(end)
             begin = len(old_words)
-            memory = Memory(keys.shape[1], self.window, max(_LEAST_ROOM, 2 * (begin + len(words))), end - begin)
+            memory = CacheMemory(keys.shape[1], self.window, max(_MIN_ROOM, 2 * (begin + len(words))), end - begin)
             memory._keys[:begin], memory._words[:begin] = old_keys, old_words
         memory._keys[begin : begin + len(words)] = keys
         memory._words[begin : begin + len(words)] = words
@@ -77,14 +77,14 @@ class Memory:
         return self._keys[start:stop], self._words[start:stop]
 
 
-def keys_of(shown: Array) -> Keys:
+def quantize_keys(shown: Array) -> Keys:
     """What is kept of what the last layer shows at n places, (n, H): its directions, in a byte a number."""
     norms = np.linalg.norm(shown, axis=1, keepdims=True)
-    keys: Keys = np.rint(_SCALE * shown / np.maximum(norms, _LEAST_NORM)).astype(np.int8)
+    keys: Keys = np.rint(_SCALE * shown / np.maximum(norms, _MIN_NORM)).astype(np.int8)
     return keys
 
 
-def alike(keys: Keys, shown: Array) -> Array:
+def cosine_similarity(keys: Keys, shown: Array) -> Array:
     """How like what is shown now each of the remembered contexts was: the cosine between them, from -1 to 1.
 
     Args:
@@ -95,11 +95,11 @@ def alike(keys: Keys, shown: Array) -> Array:
         (m,) or (n, m).
     """
     norms = np.linalg.norm(shown, axis=-1, keepdims=True)
-    cosines: Array = (shown / (_SCALE * np.maximum(norms, _LEAST_NORM))) @ keys.astype(np.float32).T
+    cosines: Array = (shown / (_SCALE * np.maximum(norms, _MIN_NORM))) @ keys.astype(np.float32).T
     return cosines
 
 
-def mixed(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) -> Array:
+def interpolate(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) -> Array:
     """The model's distribution, and in it what is remembered.
 
     A word remembered weighs exp(flatness x cosine). `weight` of the probability goes to all of them, less while they

@@ -17,11 +17,11 @@ from nextword.config import GenerateConfig
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import Prediction, Predictor, at_temperature
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Writer
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer
 
-_MOST_TOKENS = 20  # for every word asked for: a text of nothing but marks ends, too
+_MAX_TOKENS = 20  # for every word asked for: a text of nothing but marks ends, too
 _WIDTH = 32  # beginnings of phrases followed at least
-_MOST_SCORES = 1 << 23  # held at once: the vocabulary's length for each of them
+_MAX_SCORES = 1 << 23  # held at once: the vocabulary's length for each of them
 
 
 def nucleus(distribution: Array, top_p: float) -> NDArray[np.intp]:
@@ -60,13 +60,13 @@ class Sampler:
         self.seed: int = config.seed if config.seed is not None else int(np.random.default_rng().integers(2**32))
         self._predictor, self._config, self._state = predictor, config, session.state
         joined = not text or text[-1].isspace()
-        self._writer = Writer(predictor.tokenizer, session.moment.position, joined)
+        self._writer = Detokenizer(predictor.tokenizer, session.snapshot.position, joined)
 
     def __iter__(self) -> Iterator[str]:
         """The continuation, token by token as it is to be written: a space before most words, and line ends."""
         random = np.random.default_rng(self.seed)
         tokenizer, words_left = self._predictor.tokenizer, self._config.words
-        for _ in range(_MOST_TOKENS * words_left):
+        for _ in range(_MAX_TOKENS * words_left):
             token_id = self._draw(random)
             yield self._writer.add(token_id)
             words_left -= tokenizer.is_word(tokenizer.words[token_id])
@@ -124,7 +124,7 @@ def phrases(
         temperature: Of all distributions; see `at_temperature`.
         first: (V,) or longer: probabilities of the first word, where they are not the model's own.
     """
-    width = min(max(_WIDTH, 2 * k), max(_WIDTH, _MOST_SCORES // len(predictor.tokenizer)))
+    width = min(max(_WIDTH, 2 * k), max(_WIDTH, _MAX_SCORES // len(predictor.tokenizer)))
     search = _BeamSearch(predictor, words, temperature, width)
     if first is None:
         first = predictor.distribution(state)
@@ -198,6 +198,6 @@ class _BeamSearch:
 
 def _written(predictor: Predictor, ids: tuple[int, ...], position: SentencePosition, prefix: str) -> str:
     """A phrase as people write it, its first word with the capitals that the letters typed have."""
-    writer = Writer(predictor.tokenizer, position)
+    writer = Detokenizer(predictor.tokenizer, position)
     first, *others = (writer.add(token_id) for token_id in ids if token_id != END_ID)
     return predictor.as_typed(first, prefix) + "".join(others)

@@ -270,7 +270,7 @@ class LSTMNetwork:
             cell_states.append(new_cell)
         return LSTMState(tuple(hidden_states), tuple(cell_states))
 
-    def read_side_by_side(self, texts: Sequence[Sequence[int]], state: LSTMState) -> LSTMState:
+    def read_batch(self, texts: Sequence[Sequence[int]], state: LSTMState) -> LSTMState:
         """Read B texts of any lengths, each from the same state: what `read` gives of each, many times as fast.
 
         One matrix product serves a word of every text. What several texts begin with is read once, and a word that

@@ -37,7 +37,7 @@ class Prediction:
     """A word that may come next.
 
     Attributes:
-        word: As people write it: usual casing, capitalised where a sentence starts.
+        word: As people write it: usual casing, capitalized where a sentence starts.
         probability: From 0 to 1, of the model's full distribution over its vocabulary.
     """
 
@@ -53,7 +53,7 @@ class Prediction:
 class NewWord(NamedTuple):
     """A word outside the vocabulary that was met in a session."""
 
-    word: str  # normalised
+    word: str  # normalized
     form: str  # as it was written
 
 
@@ -172,7 +172,7 @@ class Predictor:
         Args:
             distribution: (V + U,) probabilities of the vocabulary and of `new_words`.
             k: How many; fewer come back only where there are fewer.
-            at_start: Whether a sentence starts here, and words are capitalised.
+            at_start: Whether a sentence starts here, and words are capitalized.
             punctuation: Whether punctuation marks count as words.
             prefix: The letters typed of the word. Only words that begin with them are suggested, and written as they
                 are: with a capital or in capitals only. Without regard to case unless the model is cased.
@@ -213,7 +213,7 @@ class Predictor:
     @cached_property
     def _rare(self) -> list[NewWord]:
         """The words too rare for the vocabulary, the most frequent first."""
-        forms = self.tokenizer.rare  # normalised all at once: a call for each would hold up the first key
+        forms = self.tokenizer.rare  # normalized all at once: a call for each would hold up the first key
         return [NewWord(word, form) for word, form in zip(self._normalized(forms), forms, strict=True)]
 
     def _normalized(self, forms: list[str]) -> list[str]:

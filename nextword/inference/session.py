@@ -13,24 +13,24 @@ from typing import NamedTuple
 import numpy as np
 
 from nextword.config import AdaptConfig
-from nextword.inference.cache import Ids, Keys, Memory, alike, keys_of, mixed
+from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, interpolate, quantize_keys
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import NewWord, Prediction, Predictor
 from nextword.text.encoder import SURROGATE
 from nextword.text.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 
-LONGEST_TAIL = 2_000  # characters of the text kept
-_MOST_UNDONE, _MOST_WORDS_UNDONE = 1_000, 20_000  # texts and words that `undo` takes back, at least the last text
-_MOST_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
+MAX_TAIL_LENGTH = 2_000  # characters of the text kept
+_MAX_UNDONE, _MAX_WORDS_UNDONE = 1_000, 20_000  # texts and words that `undo` takes back, at least the last text
+_MAX_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
 _PORTION = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """Where a session has got to; a few kilobytes, never changed in place, so going back is free.
 
     Attributes:
         state: Hidden and cell state of every layer.
-        memory: The words read and what was shown before each, up to `end`; what follows belongs to later moments.
+        memory: The words read and what was shown before each, up to `end`; what follows belongs to later snapshots.
         end: How many words had been put into `memory`.
         position: Where in a sentence.
         words_seen: Tokens read, `<eos>` not counted.
@@ -40,7 +40,7 @@ class Moment(NamedTuple):
     """
 
     state: LSTMState
-    memory: Memory
+    memory: CacheMemory
     end: int = 0
     position: SentencePosition = SentencePosition()
     words_seen: int = 0
@@ -78,20 +78,20 @@ class Session:
     def __init__(self, predictor: Predictor, adapt: AdaptConfig | None = None) -> None:
         self._predictor = predictor
         self.adapt = adapt
-        self._moment = self._beginning()
-        self._earlier: deque[Moment] = deque(maxlen=_MOST_UNDONE)
-        self._expected: tuple[Moment, Array] | None = None
+        self._snapshot = self._beginning()
+        self._earlier: deque[Snapshot] = deque(maxlen=_MAX_UNDONE)
+        self._expected: tuple[Snapshot, Array] | None = None
 
-    def _beginning(self) -> Moment:
+    def _beginning(self) -> Snapshot:
         state = self._predictor.initial_state
-        return Moment(state, *self.memory_of(keys_of(state.hidden[-1][None])[:0], np.empty(0, np.int32)))
+        return Snapshot(state, *self.memory_of(quantize_keys(state.hidden[-1][None])[:0], np.empty(0, np.int32)))
 
-    def memory_of(self, keys: Keys, words: Ids) -> tuple[Memory, int]:
-        """A memory of (m,) words and of (m, H) what was shown before each, for a `Moment`; and m, its `end`.
+    def memory_of(self, keys: Keys, words: Ids) -> tuple[CacheMemory, int]:
+        """A memory of (m,) words and of (m, H) what was shown before each, for a `Snapshot`; and m, its `end`.
 
         A session that does not adapt keeps it as it is.
         """
-        return Memory(keys.shape[1], self.adapt.window if self.adapt else len(words)).append(0, keys, words)
+        return CacheMemory(keys.shape[1], self.adapt.window if self.adapt else len(words)).append(0, keys, words)
 
     @property
     def predictor(self) -> Predictor:
@@ -99,19 +99,19 @@ class Session:
         return self._predictor
 
     @property
-    def moment(self) -> Moment:
-        """Where the session is; `go_to` brings it back there."""
-        return self._moment
+    def snapshot(self) -> Snapshot:
+        """Where the session is; `restore` brings it back there."""
+        return self._snapshot
 
     @property
     def state(self) -> LSTMState:
         """Hidden and cell state of every layer after the last word read."""
-        return self._moment.state
+        return self._snapshot.state
 
     @property
     def words_seen(self) -> int:
         """How many tokens were read since the beginning or the last reset, `<eos>` not counted."""
-        return self._moment.words_seen
+        return self._snapshot.words_seen
 
     def feed(self, text: str) -> list[str]:
         """Read `text` on from where the session is.
@@ -120,82 +120,82 @@ class Session:
             The words of `text` that are not in the vocabulary, each once.
         """
         encoded = self._predictor.tokenizer.encode(text)
-        now = self._moment
+        now = self._snapshot
         tail = f"{now.tail} {text}" if now.tail else text
-        after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-LONGEST_TAIL:]))
+        after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-MAX_TAIL_LENGTH:]))
         for portion in encoded.portions(_PORTION):
             after = self._after(after, portion)
-        self._leave(now)
-        self._moment = after
+        self._push_undo(now)
+        self._snapshot = after
         return encoded.unknown
 
-    def _leave(self, moment: Moment) -> None:
-        """Let `undo` lead back to `moment`; what is many thousands of words back is given up, with its memory."""
-        self._earlier.append(moment)
-        while self._earlier[-1].end - self._earlier[0].end > _MOST_WORDS_UNDONE:
+    def _push_undo(self, snapshot: Snapshot) -> None:
+        """Let `undo` lead back to `snapshot`; what is many thousands of words back is given up, with its memory."""
+        self._earlier.append(snapshot)
+        while self._earlier[-1].end - self._earlier[0].end > _MAX_WORDS_UNDONE:
             self._earlier.popleft()
 
-    def _after(self, moment: Moment, encoded: Encoded) -> Moment:
-        """The moment after `moment` and a portion of text."""
+    def _after(self, snapshot: Snapshot, encoded: Encoded) -> Snapshot:
+        """The snapshot after `snapshot` and a portion of text."""
         if not encoded.ids:
-            return moment
-        shown, state = self._predictor.network.read(encoded.ids, moment.state)
+            return snapshot
+        shown, state = self._predictor.network.read(encoded.ids, snapshot.state)
         words = self._predictor.tokenizer.words
-        position = moment.position.after_all(words[token_id] for token_id in encoded.ids)
-        seen = moment.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
-        after = moment._replace(state=state, position=position, words_seen=seen)
+        position = snapshot.position.after_all(words[token_id] for token_id in encoded.ids)
+        seen = snapshot.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
+        after = snapshot._replace(state=state, position=position, words_seen=seen)
         if not self.adapt:
             return after
-        return self._remembering(after, encoded, np.concatenate([moment.state.hidden[-1][None], shown[:-1]]))
+        return self._remembering(after, encoded, np.concatenate([snapshot.state.hidden[-1][None], shown[:-1]]))
 
-    def _remembering(self, moment: Moment, encoded: Encoded, before: Array) -> Moment:
-        """`moment` with the T words just read remembered, and (T, H) what was shown before each."""
+    def _remembering(self, snapshot: Snapshot, encoded: Encoded, before: Array) -> Snapshot:
+        """`snapshot` with the T words just read remembered, and (T, H) what was shown before each."""
         tokenizer = self._predictor.tokenizer
-        if len(moment.new_words) > max(_MOST_NEW_WORDS, 2 * moment.memory.window):
-            moment = self.tidied(moment)
-        new_words = list(moment.new_words)
+        if len(snapshot.new_words) > max(_MAX_NEW_WORDS, 2 * snapshot.memory.window):
+            snapshot = self.compacted(snapshot)
+        new_words = list(snapshot.new_words)
         numbers = {new.word: index for index, new in enumerate(new_words, len(tokenizer))}
         words = np.asarray(encoded.ids, np.int32)
-        for place, form in encoded.strange.items():
+        for place, form in encoded.unknown_words.items():
             if new := new_word(form, tokenizer):
                 if new.word not in numbers:
                     numbers[new.word] = len(tokenizer) + len(new_words)
                     new_words.append(new)
                 words[place] = numbers[new.word]
-        memory, end = moment.memory.append(moment.end, keys_of(before), words)
-        return moment._replace(memory=memory, end=end, new_words=tuple(new_words))
+        memory, end = snapshot.memory.append(snapshot.end, quantize_keys(before), words)
+        return snapshot._replace(memory=memory, end=end, new_words=tuple(new_words))
 
-    def tidied(self, moment: Moment) -> Moment:
-        """`moment` with a memory of its own, in which is nothing that is forgotten or too far back."""
-        keys, words = self._remembered(moment)
+    def compacted(self, snapshot: Snapshot) -> Snapshot:
+        """`snapshot` with a memory of its own, in which is nothing that is forgotten or too far back."""
+        keys, words = self._remembered(snapshot)
         size = len(self._predictor.tokenizer)
         kept = np.unique(words[words >= size])
         renumbered = words.copy()
         renumbered[words >= size] = size + np.searchsorted(kept, words[words >= size])
         memory, end = self.memory_of(keys, renumbered)
-        new_words = tuple(moment.new_words[number - size] for number in kept)
-        return moment._replace(memory=memory, end=end, new_words=new_words, forgotten=())
+        new_words = tuple(snapshot.new_words[number - size] for number in kept)
+        return snapshot._replace(memory=memory, end=end, new_words=new_words, forgotten=())
 
-    def _remembered(self, moment: Moment) -> tuple[Keys, Ids]:
+    def _remembered(self, snapshot: Snapshot) -> tuple[Keys, Ids]:
         """What is remembered and not forgotten: (m, H) what was shown before each word, and (m,) the words."""
-        keys, words = moment.memory.last(moment.end)
-        if moment.forgotten:
-            places = np.arange(moment.end - len(words), moment.end)
+        keys, words = snapshot.memory.last(snapshot.end)
+        if snapshot.forgotten:
+            places = np.arange(snapshot.end - len(words), snapshot.end)
             kept = np.ones(len(words), bool)
-            for number, before in moment.forgotten:
+            for number, before in snapshot.forgotten:
                 kept &= (words != number) | (places >= before)
             keys, words = keys[kept], words[kept]
         return keys, words
 
     def distribution(self) -> Array:
         """(V + U,) probability of every word to come next: of the vocabulary, then of the new words met."""
-        if self._expected is None or self._expected[0] is not self._moment:
-            now = self._moment
+        if self._expected is None or self._expected[0] is not self._snapshot:
+            now = self._snapshot
             expected = self._predictor.distribution(now.state)
             if self.adapt:
                 expected = np.concatenate([expected, np.zeros(len(now.new_words), np.float32)])
                 keys, words = self._remembered(now)
-                expected = mixed(expected, alike(keys, now.state.hidden[-1]), words, self.adapt)
+                expected = interpolate(expected, cosine_similarity(keys, now.state.hidden[-1]), words, self.adapt)
             self._expected = now, expected
         return self._expected[1]
 
@@ -210,7 +210,7 @@ class Session:
         Raises:
             UsageError: `k` is less than 1.
         """
-        now = self._moment
+        now = self._snapshot
         new_words = now.new_words if self.adapt else ()
         return self._predictor.top(self.distribution(), k, now.position.at_start, punctuation, prefix, new_words)
 
@@ -218,30 +218,30 @@ class Session:
         """Go back to before the last `feed`, `forget` or `reset`; False if there is nothing to take back."""
         if not self._earlier:
             return False
-        self._moment = self._earlier.pop()
+        self._snapshot = self._earlier.pop()
         return True
 
     def reset(self) -> None:
         """Forget everything read; `undo` brings it back."""
-        self._leave(self._moment)
-        self._moment = self._beginning()
+        self._push_undo(self._snapshot)
+        self._snapshot = self._beginning()
 
-    def go_to(self, moment: Moment) -> None:
-        """Be where the session was at `moment`, as if nothing had come after it; `undo` does not lead back.
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be where the session was at `snapshot`, as if nothing had come after it; `undo` does not lead back.
 
-        What is read from there takes the place of what came after `moment` before, so that later moments of the same
+        What is read from there takes the place of what came after `snapshot` before, so that later ones of the same
         text can no longer be gone to, by `undo` either.
         """
-        self._moment = moment
-        reachable = [one for one in self._earlier if one.memory is not moment.memory or one.end <= moment.end]
-        self._earlier = deque(reachable, maxlen=_MOST_UNDONE)
+        self._snapshot = snapshot
+        reachable = [one for one in self._earlier if one.memory is not snapshot.memory or one.end <= snapshot.end]
+        self._earlier = deque(reachable, maxlen=_MAX_UNDONE)
 
     def recent(self) -> tuple[LSTMState, Encoded] | None:
         """The words read last and the state before them: reading them from there leads to where the session is.
 
         As many as are sure to be known, from 1 to a few hundred; None if none are, as in a session just opened.
         """
-        now, encoded = self._moment, self._predictor.tokenizer.encode(self._moment.tail)
+        now, encoded = self._snapshot, self._predictor.tokenizer.encode(self._snapshot.tail)
         words = [place for place, token_id in enumerate(encoded.ids) if token_id != END_ID]
         for earlier in (self._beginning(), *self._earlier):
             count = now.words_seen - earlier.words_seen
@@ -250,14 +250,16 @@ class Session:
                 ids = encoded.ids[begin:]
                 reached = self._predictor.read(ids, earlier.state)
                 if all(np.allclose(*pair, atol=1e-4) for pair in zip(reached.hidden, now.state.hidden, strict=True)):
-                    strange = {place - begin: form for place, form in encoded.strange.items() if place >= begin}
-                    return earlier.state, Encoded(ids, strange)
+                    unknown_words = {
+                        place - begin: form for place, form in encoded.unknown_words.items() if place >= begin
+                    }
+                    return earlier.state, Encoded(ids, unknown_words)
         return None
 
     def learned(self) -> list[LearnedWord]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
-        _, words = self._remembered(self._moment)
-        tokenizer, new_words = self._predictor.tokenizer, self._moment.new_words
+        _, words = self._remembered(self._snapshot)
+        tokenizer, new_words = self._predictor.tokenizer, self._snapshot.new_words
         learned = []
         for number, count in Counter(words.tolist()).most_common():
             new = number - len(tokenizer)
@@ -272,7 +274,7 @@ class Session:
 
         The text's tail begins after its last place then. What the LSTM's state holds of it fades with what is read.
         """
-        now, tokenizer = self._moment, self._predictor.tokenizer
+        now, tokenizer = self._snapshot, self._predictor.tokenizer
         normalized = tokenizer.normalize(word)
         number = next(
             (index for index, new in enumerate(now.new_words, len(tokenizer)) if new.word == normalized),
@@ -280,10 +282,10 @@ class Session:
         )
         if number is None or number not in self._remembered(now)[1]:
             return False
-        self._leave(now)
+        self._push_undo(now)
         others = tuple(entry for entry in now.forgotten if entry[0] != number)
         pieces = now.tail.split(" ")
         places = [place for place, piece in enumerate(pieces) if normalized in tokenizer.normalize(piece)]
         tail = " ".join(pieces[places[-1] + 1 :] if places else pieces)
-        self._moment = now._replace(forgotten=(*others, (number, now.end)), tail=tail)
+        self._snapshot = now._replace(forgotten=(*others, (number, now.end)), tail=tail)
         return True

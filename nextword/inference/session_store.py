@@ -31,9 +31,9 @@ from nextword.config import AdaptConfig, is_file_name
 from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.inference.lstm import LSTMState
 from nextword.inference.predictor import Predictor
-from nextword.inference.session import LONGEST_TAIL, Moment, Session, new_word
-from nextword.signals import StopSignals, left_by_sigterm
-from nextword.storage.atomic import sharing
+from nextword.inference.session import MAX_TAIL_LENGTH, Session, Snapshot, new_word
+from nextword.signals import DeferredSignals, exit_on_sigterm
+from nextword.storage.atomic import shared_lock
 from nextword.storage.checkpoint import (
     SUFFIX,
     Kind,
@@ -46,7 +46,7 @@ from nextword.storage.strict import strict_json
 from nextword.text.tokenizer import SentencePosition
 
 FORMAT = "nextword-session/1"
-MOST_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
+MAX_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
 _KIND = Kind(
     "session",
     missing="Name another session, or begin one: nextword predict --session NAME TEXT",
@@ -55,8 +55,8 @@ _KIND = Kind(
     mode=0o600,
 )
 _TEXT_BYTES = 1 << 25  # more than the header of a session can need
-_LARGEST_COUNT = 2**53
-_LARGEST_HIDDEN = 1.001  # 1, and what rounding may add
+_MAX_COUNT = 2**53
+_MAX_HIDDEN = 1.001  # 1, and what rounding may add
 
 
 class SessionStore:
@@ -114,14 +114,18 @@ class SessionStore:
         checkpoint = session.predictor.checkpoint
         if not checkpoint.digest:
             raise UsageError("the session's model was never saved, so no session of it can be", "Save it first")
-        moment = session.tidied(session.moment)
-        keys, words = moment.memory.last(moment.end)
-        tensors: dict[str, NDArray[Any]] = {"memory.keys": keys, "memory.words": words, **_state_tensors(moment.state)}
+        snapshot = session.compacted(session.snapshot)
+        keys, words = snapshot.memory.last(snapshot.end)
+        tensors: dict[str, NDArray[Any]] = {
+            "memory.keys": keys,
+            "memory.words": words,
+            **_state_tensors(snapshot.state),
+        }
         facts = {
-            "position": moment.position._asdict(),
-            "words_seen": moment.words_seen,
-            "tail": moment.tail,
-            "new_words": [new.form for new in moment.new_words],
+            "position": snapshot.position._asdict(),
+            "words_seen": snapshot.words_seen,
+            "tail": snapshot.tail,
+            "new_words": [new.form for new in snapshot.new_words],
         }
         made_with = {"digest": checkpoint.digest, "path": _encodable(str(checkpoint.path.absolute()))}
         metadata = {
@@ -134,7 +138,7 @@ class SessionStore:
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be made: {error.strerror}", _KIND.unwritable) from error
-        with sharing(path):
+        with shared_lock(path):
             write_container(path, tensors, metadata, _KIND)
         return path
 
@@ -157,7 +161,7 @@ class SessionStore:
             there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
             raise UsageError(f"there is no session {name!r} in {self.folder}", there)
         session = predictor.session(adapt)
-        remembered = MOST_REMEMBERED * (len(session.state.hidden[-1]) + 4)
+        remembered = MAX_REMEMBERED * (len(session.state.hidden[-1]) + 4)
         kind = _KIND._replace(largest=_TEXT_BYTES + remembered)
         metadata, tensors = read_container(path, FORMAT, kind)
         with refusing_damage(path, kind):
@@ -169,7 +173,7 @@ class SessionStore:
                 "Name that one with -c, or begin a session of another name.",
             )
         with refusing_damage(path, kind):
-            session.go_to(_moment(session, strict_json(metadata["session"]), tensors))
+            session.restore(_snapshot(session, strict_json(metadata["session"]), tensors))
         return session
 
     def open(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
@@ -180,14 +184,14 @@ class SessionStore:
     def kept(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Iterator[Session]:
         """`open` the session, and `save` it in the end; also if Ctrl-C, SIGTERM or a reader that is gone ends it."""
         session = self.open(name, predictor, adapt)
-        with left_by_sigterm():
+        with exit_on_sigterm():
             try:
                 yield session
             except (KeyboardInterrupt, SystemExit, BrokenPipeError):
-                with StopSignals():  # what comes now finds the work ended, and must not end the saving
+                with DeferredSignals():  # what comes now finds the work ended, and must not end the saving
                     self.save(name, session)
                 raise
-            with StopSignals():
+            with DeferredSignals():
                 self.save(name, session)
 
 
@@ -209,8 +213,8 @@ def _state_tensors(state: LSTMState) -> dict[str, NDArray[Any]]:
     return {f"{part}.{index}": values for part, layers in parts.items() for index, values in enumerate(layers)}
 
 
-def _moment(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) -> Moment:
-    """The moment that a file holds, if it can be one of `session`.
+def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) -> Snapshot:
+    """The snapshot that a file holds, if it can be one of `session`.
 
     Raises:
         ValueError, KeyError, TypeError: It cannot.
@@ -223,14 +227,14 @@ def _moment(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) -> M
     words, known = tensors["memory.words"], len(tokenizer)
     _demand(type(position.at_start) is type(position.quoted) is bool, "place in the sentence")
     _demand(position.previous == "" or tokenizer.token_id(position.previous) is not None, "previous word")
-    _demand(type(words_seen) is int and 0 <= words_seen <= _LARGEST_COUNT, "count of words")
-    _demand(isinstance(tail, str) and len(tail) <= LONGEST_TAIL, "text's tail")
+    _demand(type(words_seen) is int and 0 <= words_seen <= _MAX_COUNT, "count of words")
+    _demand(isinstance(tail, str) and len(tail) <= MAX_TAIL_LENGTH, "text's tail")
     _demand(None not in new_words and len({new.word for new in new_words if new}) == len(new_words), "new words")
     _demand(words.size == 0 or (words.min() >= 0 and words.max() < known + len(new_words)), "words remembered")
     memory, end = session.memory_of(tensors["memory.keys"], words)
     layers = range(len(session.state.hidden))
     state = LSTMState(*(tuple(tensors[f"{part}.{layer}"] for layer in layers) for part in ("hidden", "cell")))
-    return Moment(state, memory, end, position, words_seen, tail, tuple(new for new in new_words if new))
+    return Snapshot(state, memory, end, position, words_seen, tail, tuple(new for new in new_words if new))
 
 
 def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:
@@ -245,7 +249,7 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:
     for name, (shape, dtype) in expected.items():
         _demand(tensors[name].shape == shape and tensors[name].dtype == dtype, f"shape or type of {name}")
         # A hidden state is an output gate times a tanh, so never beyond 1; larger ones might overflow in what follows.
-        limit = _LARGEST_HIDDEN if name.startswith("hidden") else np.inf
+        limit = _MAX_HIDDEN if name.startswith("hidden") else np.inf
         _demand(bool(np.all(np.isfinite(tensors[name]) & (np.abs(tensors[name]) <= limit))), f"values of {name}")
 
 

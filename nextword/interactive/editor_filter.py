@@ -24,7 +24,7 @@ from nextword.errors import CheckpointError, NextwordError, StorageError, UsageE
 if TYPE_CHECKING:
     from nextword.config import AdaptConfig
     from nextword.inference.predictor import Predictor
-    from nextword.inference.session import Moment, Session
+    from nextword.inference.session import Session, Snapshot
     from nextword.text.tokenizer import WordTokenizer
 
 HELP = """\
@@ -43,15 +43,15 @@ A line that ends in a space asks for the next word; otherwise the replies begin 
 Without a command, and with stdin not a terminal, nextword does the same. All commands: nextword --help"""
 
 _DEFAULT_COUNT = 10
-_MOST_BYTES = 60_000  # of a reply: below the 64 KiB that a pipe holds
-_LONGEST_LINE = 1_000_000  # bytes
-_MOST_CHARACTERS = 8_000  # of a request are looked at, its last
+_MAX_BYTES = 60_000  # of a reply: below the 64 KiB that a pipe holds
+_MAX_LINE_LENGTH = 1_000_000  # bytes
+_MAX_CHARACTERS = 8_000  # of a request are looked at, its last
 _CUT_WINDOW = 1_000  # vscode-nextword sends so many characters, the first of them often from inside a word
-_MOST_WORDS = 500  # of a request are read, its last
-_MOST_KEPT = 800  # words of the document, each with its moment
+_MAX_WORDS = 500  # of a request are read, its last
+_MAX_KEPT = 800  # words of the document, each with its snapshot
 _BLOCK = 16  # words read at once where many are new
 _FIRST_WORD = re.compile(r"\S+")
-_LEAST_SHARED = 3  # words that a request must share with earlier text to be taken for it
+_MIN_SHARED = 3  # words that a request must share with earlier text to be taken for it
 
 
 class Flags(NamedTuple):
@@ -130,7 +130,7 @@ class Document:
         self._vocabulary = vocabulary
         self._words: list[str] = []
         # Before every word and at the end; None inside a block that was read at once.
-        self._moments: list[Moment | None] = [session.moment]
+        self._snapshots: list[Snapshot | None] = [session.snapshot]
         self._start = 0  # where the present line begins
         self._unfinished = ""
 
@@ -170,7 +170,7 @@ class Document:
 
     def _found(self, words: list[str]) -> int | None:
         """Where a request begins in what was read, if most of it, or all that was read from there, is the same."""
-        most, place = _LEAST_SHARED - 1, None
+        most, place = _MIN_SHARED - 1, None
         for begin in range(len(self._words)) if words else ():
             if self._words[begin] == words[0]:
                 shared = _shared(self._words[begin:], words)
@@ -181,11 +181,11 @@ class Document:
     def _go_back(self, place: int) -> list[str]:
         """Take back what was read after `place`; the words before it that have to be read once more."""
         known = place
-        while (moment := self._moments[known]) is None:
+        while (snapshot := self._snapshots[known]) is None:
             known -= 1
         again = self._words[known:place]
-        del self._words[known:], self._moments[known + 1 :]
-        self._session.go_to(moment)
+        del self._words[known:], self._snapshots[known + 1 :]
+        self._session.restore(snapshot)
         return again
 
     def _read(self, words: list[str]) -> None:
@@ -194,15 +194,15 @@ class Document:
             block = words[begin : begin + _BLOCK]
             self._session.feed(" ".join(block))
             self._words += block
-            self._moments += [*[None] * (len(block) - 1), self._session.moment]
+            self._snapshots += [*[None] * (len(block) - 1), self._session.snapshot]
 
     def _drop_oldest(self) -> None:
         """Bound what is kept; what is dropped can no longer be gone back to."""
-        if len(self._words) > _MOST_KEPT:
+        if len(self._words) > _MAX_KEPT:
             first = min(len(self._words) // 2, self._start)
-            while self._moments[first] is None:
+            while self._snapshots[first] is None:
                 first -= 1
-            del self._words[:first], self._moments[:first]
+            del self._words[:first], self._snapshots[:first]
             self._start -= first
 
 
@@ -227,21 +227,21 @@ class LineFilter:
         self._tokenizer = predictor.tokenizer
         self._session = predictor.session(adapt)
         self._document = Document(self._session, self._tokenizer)
-        self._count = min(count or _MOST_BYTES, _MOST_BYTES)
+        self._count = min(count or _MAX_BYTES, _MAX_BYTES)
 
     def answer(self, request: bytes) -> bytes:
         """The reply to a line without its end, itself without one; empty where the line is no UTF-8 or too long."""
-        if len(request) > _LONGEST_LINE:
+        if len(request) > _MAX_LINE_LENGTH:
             return b""
         try:
             line = request.decode()
         except UnicodeDecodeError:
             return b""
-        line, cut = line[-_MOST_CHARACTERS:], len(line) > _MOST_CHARACTERS or len(line) == _CUT_WINDOW
+        line, cut = line[-_MAX_CHARACTERS:], len(line) > _MAX_CHARACTERS or len(line) == _CUT_WINDOW
         complete, unfinished = self._tokenizer.split_unfinished(line)
         if cut:
             complete = _FIRST_WORD.sub("", complete, count=1)
-        words = self._tokenizer.cut(complete)[-_MOST_WORDS:]
+        words = self._tokenizer.cut(complete)[-_MAX_WORDS:]
         if unfinished or line[-1:].isspace() or not words:
             self._document.turn_to(words, unfinished)
             return _joined(self._candidates(unfinished)) if line else b""
@@ -263,7 +263,7 @@ def _joined(words: Iterator[str]) -> bytes:
     reply = bytearray()
     for word in dict.fromkeys(words):
         encoded = word.encode()
-        if len(reply) + len(encoded) >= _MOST_BYTES:
+        if len(reply) + len(encoded) >= _MAX_BYTES:
             break
         if word.isprintable() and " " not in word:
             reply += b" " * bool(reply) + encoded
@@ -272,10 +272,10 @@ def _joined(words: Iterator[str]) -> bytes:
 
 def requests(stream: BinaryIO) -> Iterator[bytes]:
     """The lines of a stream without their ends (LF, CR LF); of one that is too long, its beginning, also too long."""
-    while line := stream.readline(_LONGEST_LINE + 3):
+    while line := stream.readline(_MAX_LINE_LENGTH + 3):
         rest = line
         while rest and not rest.endswith(b"\n"):
-            rest = stream.readline(_LONGEST_LINE)
+            rest = stream.readline(_MAX_LINE_LENGTH)
         yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 

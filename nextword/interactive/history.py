@@ -17,7 +17,7 @@ from prompt_toolkit.history import History
 from nextword.errors import StorageError
 from nextword.storage.atomic import write_all
 
-_MOST_READ = 1_000_000  # bytes, from the end
+_MAX_READ = 1_000_000  # bytes, from the end
 
 
 class LineHistory(History):
@@ -37,11 +37,11 @@ class LineHistory(History):
             path.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(self._open(), "rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                file.seek(max(0, size - _MOST_READ))
+                file.seek(max(0, size - _MAX_READ))
                 content = file.read()
         except OSError as error:
             raise StorageError(f"no history: {path} cannot be used: {error.strerror}", _HINT) from error
-        if size > _MOST_READ:
+        if size > _MAX_READ:
             content = b"#" + content.partition(b"\n#")[2]  # from the first entry that is there as a whole
         self._lines = content.decode("utf-8", "replace").split("\n")
         if "\0" in content.decode("latin-1") or not all(line[:1] in ("", "#", "+") for line in self._lines):

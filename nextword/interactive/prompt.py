@@ -40,9 +40,9 @@ from nextword.interactive.repl import COMMANDS, Repl
 from nextword.interactive.typing_line import TypingLine
 from nextword.terminal import output as console
 
-LONGEST_LINE = 5_000  # characters
+MAX_LINE_LENGTH = 5_000  # characters
 _READ_AT_ONCE = 8  # words, between one look at the keyboard and the next
-_MOST_BY_KEY = 9
+_MAX_BY_KEY = 9
 _RUNS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{32,}|.", re.DOTALL)  # what nobody types between two looks at the keyboard
 _STYLE = Style.from_dict({"ghost": "ansibrightblack", "number": "ansibrightblack", "best": "bold"})
 
@@ -206,7 +206,7 @@ class LivePrompt:
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
         at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
-        for rank in range(1, _MOST_BY_KEY + 1):
+        for rank in range(1, _MAX_BY_KEY + 1):
             keys.add("escape", str(rank))(lambda event, rank=rank: self._take(rank))
         keys.add("tab")(lambda event: self._take(1))
         keys.add("right", filter=at_end)(lambda event: self._take(1))
@@ -230,7 +230,7 @@ class LivePrompt:
             self._replace(self._before + self.ghost())
 
     def _typed(self, event: KeyPressEvent) -> None:
-        room = LONGEST_LINE - len(self.buffer.text)
+        room = MAX_LINE_LENGTH - len(self.buffer.text)
         self._replace(self._line.typed(self._before, event.data[: max(room, 1)]))
 
     def _pasted(self, event: KeyPressEvent) -> None:
@@ -240,8 +240,8 @@ class LivePrompt:
         """Put `before` in the place of the text before the cursor, if a line may be that long."""
         text = before + self.buffer.document.text_after_cursor
         self._notice = ""
-        if len(text) > LONGEST_LINE:
-            self._notice = f"  a line has at most {LONGEST_LINE:,} characters; Enter reads it, then go on"
+        if len(text) > MAX_LINE_LENGTH:
+            self._notice = f"  a line has at most {MAX_LINE_LENGTH:,} characters; Enter reads it, then go on"
         else:
             self.buffer.document = Document(text, len(before))
 
@@ -281,9 +281,9 @@ class _BoundedParser(Vt100Parser):
     def feed(self, data: str) -> None:
         """Parse `data`: a long run of letters is one press of any key."""
         if self._in_bracketed_paste:
-            if len(self._paste_buffer) > 2 * LONGEST_LINE:
+            if len(self._paste_buffer) > 2 * MAX_LINE_LENGTH:
                 half_mark = self._paste_buffer[-len("\x1b[201~") :]
-                self._paste_buffer = self._paste_buffer[: LONGEST_LINE + 1] + half_mark
+                self._paste_buffer = self._paste_buffer[: MAX_LINE_LENGTH + 1] + half_mark
         elif "\x1b" not in self._recent + data:
             for run in _RUNS.findall(data):
                 if len(run) > 1:

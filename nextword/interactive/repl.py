@@ -52,8 +52,8 @@ arrow at the end of the line; Alt-2 (or Esc, then 2) the second, and so on.
 The space that comes with a word steps aside for a full stop or a comma.
 Enter ends the line; all lines so far are remembered."""
 _END_SHOWN = 60  # characters of the text, to show where it has got to
-_MOST_LINES = 100  # that can be explained, after as many times /undo
-_MOST_LEARNED = 20  # words new to the model, and as many others
+_MAX_LINES = 100  # that can be explained, after as many times /undo
+_MAX_LEARNED = 20  # words new to the model, and as many others
 
 
 class _Line(NamedTuple):
@@ -98,7 +98,7 @@ class Repl:
         self._name = name
         self._live = live
         self.session = store.open(name, predictor, adapt) if store and name is not None else predictor.session(adapt)
-        self._lines: deque[_Line] = deque(maxlen=_MOST_LINES)
+        self._lines: deque[_Line] = deque(maxlen=_MAX_LINES)
 
     def run(self, read_line: Callable[[], str]) -> None:
         """Answer lines until `read_line` raises EOFError or the user leaves; KeyboardInterrupt drops a line."""
@@ -157,7 +157,7 @@ class Repl:
             return
         read = end_of(line, self._predictor.tokenizer)
         console.note_end_read(len(line), len(read))
-        before = self.session.moment
+        before = self.session.snapshot
         unknown = self.session.feed(read.rstrip())
         self._lines.append(_Line(read, before.state, before.position, self.session.state))
         if unknown and not self._live:
@@ -181,7 +181,7 @@ class Repl:
         if not self._live:
             self._suggest()
         elif self.session.words_seen:
-            tail = self.session.moment.tail
+            tail = self.session.snapshot.tail
             console.note(f"the text ends: {'... ' if len(tail) > _END_SHOWN else ''}{tail[-_END_SHOWN:]}")
         else:
             console.note("the text is empty")
@@ -224,7 +224,7 @@ class Repl:
     def _learned(self, argument: str) -> None:
         learned = self.session.learned()
         new = [word for word in learned if word.new]
-        rows = [*new[:_MOST_LEARNED], *[word for word in learned if not word.new][:_MOST_LEARNED]]
+        rows = [*new[:_MAX_LEARNED], *[word for word in learned if not word.new][:_MAX_LEARNED]]
         if rows:
             console.show_learned(rows, left_out=len(learned) - len(rows))
         else:

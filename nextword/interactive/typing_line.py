@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from nextword.inference.predictor import Prediction
-from nextword.inference.session import Moment, Session
+from nextword.inference.session import Session, Snapshot
 
 _PIECE = re.compile(r"\s*\S+")
 # Where no space comes between what is typed and the word that follows: brackets, slashes, and quotes that open.
@@ -30,7 +30,9 @@ class TypingLine:
         self.k = k
         self._tokenizer = session.predictor.tokenizer
         self._ahead = session.predictor.session(session.adapt)
-        self._stops: list[tuple[int, Moment]] = [(0, session.moment)]  # places between words, and the moments there
+        self._stops: list[tuple[int, Snapshot]] = [
+            (0, session.snapshot)
+        ]  # places between words, and the snapshots there
         self._complete = ""  # the text that the stops are places in
         self._is_read = False
         self._taken = ""  # the text that ends with a taken word and the space that came with it
@@ -52,8 +54,8 @@ class TypingLine:
         while not self._stands(self._stops[-1][0], complete):
             self._stops.pop()
         self._complete, self._is_read = complete, False
-        place, moment = self._stops[-1]
-        self._ahead.go_to(moment)
+        place, snapshot = self._stops[-1]
+        self._ahead.restore(snapshot)
         while (piece := _PIECE.match(complete, place)) and piece.end() < len(complete):
             if most is not None:
                 if not most:
@@ -61,7 +63,7 @@ class TypingLine:
                 most -= 1
             self._ahead.feed(piece.group())
             place = piece.end()
-            self._stops.append((place, self._ahead.moment))
+            self._stops.append((place, self._ahead.snapshot))
         # What no white space has ended may still become another word: three full stops are one mark.
         rest = complete[place:]
         if rest.strip() or "\n" in rest:

@@ -6,7 +6,7 @@ is computed at once, in the forward pass, while its logits are still there.
 
 Most of the time of a small network goes into the output layer, and most of that into words that are hardly ever
 right. `WordSampler` draws some of the vocabulary for a step; the others are estimated from them, without bias in the
-softmax's normaliser. Knows nothing of the rest of the model.
+softmax's normalizer. Knows nothing of the rest of the model.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Sample(NamedTuple):
     """The words a step computes scores for, C of them; `WordSampler.draw` makes one."""
 
     words: Tensor  # (C,) ids, ascending
-    log_weights: Tensor  # (C,) how many words of its kind each stands for in the normaliser, as a logarithm
+    log_weights: Tensor  # (C,) how many words of its kind each stands for in the normalizer, as a logarithm
     targets: Tensor  # (N,) where in `words` each target stands
 
 
 class WordSampler:
     """Draws a part of the vocabulary for each step, frequent words always, rare ones now and then.
 
-    A word drawn with chance q stands for 1/q words in the softmax's normaliser, whose expectation is then the exact
+    A word drawn with chance q stands for 1/q words in the softmax's normalizer, whose expectation is then the exact
     one (Horvitz and Thompson 1952; for language models, Bengio and Senecal 2008, Jean et al. 2015). The chances are
     proportional to a power of the counts (Mikolov et al. 2013), and at most one.
 

@@ -23,7 +23,7 @@ if sys.platform != "win32":
     import fcntl
 
 _OWNER = re.compile(r"process \d+ on [^\n]+\n")
-_LONGEST_OWNER = 300  # bytes
+_MAX_OWNER_LENGTH = 300  # bytes
 
 
 class Disk:
@@ -108,7 +108,7 @@ def _repeated(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextlib.contextmanager
-def sole_owner(path: Path, *others: Path) -> Iterator[None]:
+def exclusive_lock(path: Path, *others: Path) -> Iterator[None]:
     """Be the only process that writes these files, all in one folder; sweep what a killed one has left of them.
 
     The owner has an advisory lock (`flock`) on a hidden file beside `path`, which says who it is. The kernel takes the
@@ -140,7 +140,7 @@ def sole_owner(path: Path, *others: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def sharing(path: Path) -> Iterator[None]:
+def shared_lock(path: Path) -> Iterator[None]:
     """Write a file that others may write, too; before, sweep what a killed process has left of it, if nobody writes.
 
     Who writes has a shared lock (`flock`) on the folder, and who sweeps has it alone, so that nothing is swept that is
@@ -188,7 +188,7 @@ def _owner(descriptor: int) -> str:
         OSError: It is no lock file, and not to be written to.
     """
     facts = os.fstat(descriptor)
-    text = os.pread(descriptor, _LONGEST_OWNER, 0).decode("utf-8", "replace") if stat.S_ISREG(facts.st_mode) else "?"
+    text = os.pread(descriptor, _MAX_OWNER_LENGTH, 0).decode("utf-8", "replace") if stat.S_ISREG(facts.st_mode) else "?"
     if facts.st_nlink > 1 or (text and not _OWNER.fullmatch(text)):
         raise OSError(0, "it is something else; move it away")
     return text

@@ -43,14 +43,14 @@ from nextword.text.tokenizer import MAX_RARE_WORDS, WordTokenizer
 FORMAT = "nextword/1"
 SUFFIX = ".safetensors"
 _NO_DIGEST = "0" * 64
-_LARGEST_HEADER = 100_000_000  # the safetensors library's own limit
+_MAX_HEADER = 100_000_000  # the safetensors library's own limit
 _SPARE_HEADER = 6_000_000  # bytes that a header may have in any case; beyond them, an eighth of the file
 _STORY = 100_000  # bytes of a header that are not words
-_MOST_PARTS = 20_000  # of the header, those in strings not counted; a tensor has eight
+_MAX_PARTS = 20_000  # of the header, those in strings not counted; a tensor has eight
 _FEWER_WORDS = "Take fewer: --vocab-size N"
-_MOST_AXES = 8
-_LARGEST_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
-_LONGEST_REASON = 300  # characters of an error message that may come from the file
+_MAX_AXES = 8
+_MAX_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
+_MAX_REASON_LENGTH = 300  # characters of an error message that may come from the file
 _DAMAGE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, NextwordError)
 _STORED: dict[str, Any] = {
     "F16": np.float16,
@@ -128,7 +128,7 @@ def write_container(
     Raises:
         StorageError: The folder cannot be written or the disk is full; what was at `path` is untouched.
     """
-    content = _serialise(tensors, {**metadata, "digest": _NO_DIGEST})
+    content = _serialize(tensors, {**metadata, "digest": _NO_DIGEST})
     if int.from_bytes(content[:8], "little") > _longest_header(len(content)):
         raise UsageError(f"{path} would hold too many words for a file of its length", _FEWER_WORDS)
     digest = hashlib.sha256(content).hexdigest()
@@ -157,7 +157,7 @@ def _digest_entry(digest: str) -> bytes:
     return f'"digest":"{digest}"'.encode()
 
 
-def _serialise(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
+def _serialize(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     """The safetensors bytes. The library writes metadata in random order; equal input must give equal files."""
     plain = safetensors.numpy.save(tensors)
     length = int.from_bytes(plain[:8], "little")
@@ -253,13 +253,13 @@ def read_container(
         size = os.fstat(file.fileno()).st_size
         encoded = _read_header(file, size, path, kind)
         with refusing_damage(path, kind, "is not a"):
-            header = strict_json(encoded, _MOST_PARTS)
+            header = strict_json(encoded, _MAX_PARTS)
             metadata = dict(header.pop("__metadata__"))
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError("metadata is not text")
         if (found := metadata.get("format", "")) != file_format:
             raise CheckpointError(
-                f"{path} has the format {found[:_LONGEST_REASON]!r}; this version reads {file_format!r}",
+                f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {file_format!r}",
                 "Upgrade nextword: pip install --upgrade nextword",
             )
         size -= 8 + len(encoded)
@@ -283,7 +283,7 @@ def refusing_damage(path: Path, kind: Kind = CHECKPOINT, verdict: str = "is not 
         yield
     except _DAMAGE as error:
         reason = str(error)
-        shown = reason if len(reason) <= _LONGEST_REASON else reason[:_LONGEST_REASON] + "..."
+        shown = reason if len(reason) <= _MAX_REASON_LENGTH else reason[:_MAX_REASON_LENGTH] + "..."
         _refuse(path, f"{verdict} {kind.name} ({shown})", kind, error)
     except MemoryError as error:
         raise OutOfMemoryError(f"reading {path} takes more memory than there is") from error
@@ -339,7 +339,7 @@ def _read_header(file: BinaryIO, size: int, path: Path, kind: Kind) -> bytearray
 
 def _longest_header(size: int) -> int:
     """How many bytes the header of a file of `size` bytes may have: reading it takes several times as many."""
-    return min(_SPARE_HEADER + size // 8, _LARGEST_HEADER)
+    return min(_SPARE_HEADER + size // 8, _MAX_HEADER)
 
 
 def _verify_digest(path: Path, parts: tuple[bytearray, bytearray], digest: str, kind: Kind) -> None:
@@ -366,7 +366,7 @@ def _layout(header: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int
         if entry.keys() != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in _STORED:
             raise ValueError(f"{name} is of type {entry.get('dtype')}")
         dtype, shape, (begin, end) = np.dtype(_STORED[entry["dtype"]]), entry["shape"], entry["data_offsets"]
-        right = len(shape) <= _MOST_AXES and all(type(n) is int and 0 <= n <= size for n in (*shape, begin, end))
+        right = len(shape) <= _MAX_AXES and all(type(n) is int and 0 <= n <= size for n in (*shape, begin, end))
         if not right or end - begin != math.prod(shape) * dtype.itemsize or begin % dtype.itemsize:
             raise ValueError(f"{name} cannot have this shape at this place")
         layout[name] = dtype, tuple(shape), begin
@@ -414,4 +414,4 @@ def _is_finite(values: NDArray[Any]) -> bool:
         bits = values.view(np.uint16)  # sign, five bits of exponent, ten of fraction; all five set: not finite
         return bool(bits.max(initial=0) < 0xFC00 and bits.view(np.int16).max(initial=0) < 0x7C00)
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
-    return -_LARGEST_WEIGHT <= low <= high <= _LARGEST_WEIGHT  # false also where one is not a number
+    return -_MAX_WEIGHT <= low <= high <= _MAX_WEIGHT  # false also where one is not a number

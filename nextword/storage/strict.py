@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-_MOST_PARTS = 200_000
+_MAX_PARTS = 200_000
 _PORTION = 1 << 20  # characters
 
 
-def strict_json(text: str | bytes | bytearray, most_parts: int = _MOST_PARTS) -> Any:
+def strict_json(text: str | bytes | bytearray, most_parts: int = _MAX_PARTS) -> Any:
     """The value of a JSON text in which no name stands twice and every number is one, finite and not too long.
 
     Args:
@@ -29,7 +29,7 @@ def strict_json(text: str | bytes | bytearray, most_parts: int = _MOST_PARTS) ->
     return json.loads(text, object_pairs_hook=_distinct, parse_constant=_finite, parse_float=_finite)
 
 
-def json_object(text: str | bytes, most_parts: int = _MOST_PARTS) -> dict[str, Any]:
+def json_object(text: str | bytes, most_parts: int = _MAX_PARTS) -> dict[str, Any]:
     """What `strict_json` gives, where that is an object. Raises `ValueError` for anything else, too."""
     value = strict_json(text, most_parts)
     if not isinstance(value, dict):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 MARK = "o"  # a validation
-_MOST_POINTS = 128  # a curve keeps; two a character of the widest chart
+_MAX_POINTS = 128  # a curve keeps; two a character of the widest chart
 _LABEL_WIDTH = 9
 _BEGINNING = 0.03  # of the training, whose steep fall may leave the chart at the top
 # A Braille character is two dots wide and four high; dot (row, column) is this bit of its code (Unicode, 2800-28FF).
@@ -41,8 +41,8 @@ class Curve:
         if len(self._gathered) == self._each:
             self._points.append(_mean(self._gathered))
             self._gathered = []
-        if len(self._points) == _MOST_POINTS:
-            self._points = [_mean(self._points[index : index + 2]) for index in range(0, _MOST_POINTS, 2)]
+        if len(self._points) == _MAX_POINTS:
+            self._points = [_mean(self._points[index : index + 2]) for index in range(0, _MAX_POINTS, 2)]
             self._each *= 2
 
     @property
@@ -89,10 +89,10 @@ def loss_chart(training: Curve, validation: Curve, width: int, height: int = 12)
 
     lines = [f"Perplexity: line training, {MARK} validation"]
     for index, codes in enumerate(cells):
-        labelled = index % 3 == 0 or index == height - 1
-        label = _three_digits(high + (low - high) * index / (height - 1)) if labelled else ""
+        labeled = index % 3 == 0 or index == height - 1
+        label = _three_digits(high + (low - high) * index / (height - 1)) if labeled else ""
         drawing = "".join(map(chr, codes)).replace(chr(_BLANK), " ").rstrip()
-        lines.append(f"{label:>{_LABEL_WIDTH - 1}} {'┤' if labelled else '│'}{drawing}")
+        lines.append(f"{label:>{_LABEL_WIDTH - 1}} {'┤' if labeled else '│'}{drawing}")
     begin, end = f"step {first:,.0f}", f"{last:,.0f}"
     return [*lines, f"{'':{_LABEL_WIDTH}}{begin:<{columns + 1 - len(end)}}{end}"]
 

@@ -1,9 +1,9 @@
-"""What `explain` found, drawn: words across, guesses, gates and units down, every value a number on a colour.
+"""What `explain` found, drawn: words across, guesses, gates and units down, every value a number on a color.
 
-The number says all that the colour says, so that the drawing can be read without colour, as it is off a terminal.
-Values are in hundredths. A colour is the brighter the more it stands for, and brings the colour of its letters along,
+The number says all that the color says, so that the drawing can be read without color, as it is off a terminal.
+Values are in hundredths. A color is the brighter the more it stands for, and brings the color of its letters along,
 so that it can be read on a dark background and on a light one. What does not fit the width goes on in a block below.
-Knows explanations and characters; `rich` draws only where there are colours to show.
+Knows explanations and characters; `rich` draws only where there are colors to show.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.cells import cell_len, set_cell_size
 from nextword.analysis.explain import Explanation, Unit
 from nextword.inference.lstm import Array
 from nextword.inference.predictor import Prediction
-from nextword.terminal.colors import SHARES, SIGNED, Cell, Colour, Row, Scale, letters_on
+from nextword.terminal.colors import RGB, SHARES, SIGNED, Cell, Row, Scale, letters_on
 from nextword.terminal.output import is_terminal, visible
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class HeatMap:
 
     Attributes:
         rows: All with as many cells as the first, whose cells are the words.
-        scales: What the colours stand for, a row for each scale.
+        scales: What the colors stand for, a row for each scale.
         legend: Labels and what they stand for.
     """
 
@@ -119,12 +119,12 @@ class HeatMap:
     scales: list[Row]
     legend: list[tuple[str, str]]
 
-    def lines(self, width: int, coloured: bool) -> Iterator[list[Cell]]:
+    def lines(self, width: int, colored: bool) -> Iterator[list[Cell]]:
         """The drawing in lines, each a list of pieces.
 
         Args:
             width: Characters in a line; where not even a word fits beside the labels, there are more.
-            coloured: Whether colours are shown, and so have to be explained.
+            colored: Whether colors are shown, and so have to be explained.
         """
         margin = max(cell_len(row.label) for row in [*self.rows, *self.scales]) + 1
         columns = zip(*(row.cells for row in self.rows), strict=True)
@@ -133,7 +133,7 @@ class HeatMap:
             for row in self.rows:
                 yield _line(row.label, margin, zip(row.cells[begin:end], widths[begin:end], strict=True))
             yield []
-        for scale in self.scales if coloured else []:
+        for scale in self.scales if colored else []:
             widths = [cell_len(cell.text) for cell in scale.cells]
             for begin, end in _blocks(widths, width - margin):
                 cells = zip(scale.cells[begin:end], widths[begin:end], strict=True)
@@ -159,7 +159,7 @@ def _line(label: str, margin: int, cells: Iterable[tuple[Cell, int]]) -> list[Ce
     """A label and cells, each filled up to its width, with a space between them."""
     line = [Cell(set_cell_size(label, margin))]
     for cell, width in cells:
-        line += [Cell(set_cell_size(cell.text, width), cell.colour), Cell(" ")]
+        line += [Cell(set_cell_size(cell.text, width), cell.color), Cell(" ")]
     return line[:-1]
 
 
@@ -193,21 +193,21 @@ def of_layers(explanation: Explanation, units: int) -> HeatMap:
 
 
 def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
-    """Words, coloured by the memory of one unit, and guesses; the unit's gates and memory."""
+    """Words, colored by the memory of one unit, and guesses; the unit's gates and memory."""
     layer, column = explanation.layers[unit.layer - 1], unit.number - 1
     gates = _GATES[explanation.cell]
     values = _memory(explanation, unit)
     scale = _memory_scale([values])
     remembered = scale.cells(values.tolist())
     first, *rows = _expectations(explanation)
-    words = [cell._replace(colour=value.colour) for cell, value in zip(first.cells, remembered, strict=False)]
+    words = [cell._replace(color=value.color) for cell, value in zip(first.cells, remembered, strict=False)]
     rows = [Row("", [*words, first.cells[-1]]), *rows]
     rows += [_row(gate.label, gate.cells(layer.gates[gate.name][:, column])) for gate in gates]
     memory = _MEMORY[explanation.cell]
     rows.append(_row(f"memory {memory[-1]}", remembered))
     legend = [
         *_gate_legend(gates),
-        (f"memory {memory[-1]}", f"{memory} of unit {unit}, whose colours the words have, too"),
+        (f"memory {memory[-1]}", f"{memory} of unit {unit}, whose colors the words have, too"),
     ]
     if explanation.cell == "lstm":
         rows.append(_row("shown h", SIGNED.cells(layer.hidden[:, column].tolist())))
@@ -219,8 +219,8 @@ def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
 def _expectations(explanation: Explanation) -> list[Row]:
     """The rows that say what the model expected, and a last column for what comes next."""
     words = explanation.words
-    blind = Scale(0, _blind_guess(explanation), SHARES.colours)
-    bits = [Cell(f"{word.surprisal:4.1f}", blind.colour(word.surprisal)) for word in words]
+    blind = Scale(0, _blind_guess(explanation), SHARES.colors)
+    bits = [Cell(f"{word.surprisal:4.1f}", blind.color(word.surprisal)) for word in words]
     guesses = [*(word.guesses for word in words), explanation.upcoming]
     rows = [Row("", [*(Cell(_shortened(word.word)) for word in words), Cell("...")]), _row("bits", bits)]
     for rank in range(max(map(len, guesses))):
@@ -240,7 +240,7 @@ def _row(label: str, cells: list[Cell]) -> Row:
 
 
 def _guess(guess: Prediction) -> Cell:
-    return Cell(f"{_shortened(guess.word)} {round(100 * guess.probability)}", SHARES.colour(guess.probability))
+    return Cell(f"{_shortened(guess.word)} {round(100 * guess.probability)}", SHARES.color(guess.probability))
 
 
 def _shortened(word: str) -> str:
@@ -255,9 +255,9 @@ def _memory(explanation: Explanation, unit: Unit) -> Array:
 
 
 def _memory_scale(values: Sequence[Array]) -> Scale:
-    """Colours for memories: those of -1 to 1, or of as much as the largest of them has."""
+    """Colors for memories: those of -1 to 1, or of as much as the largest of them has."""
     limit = max([1.0, *(float(np.abs(row).max()) for row in values)])
-    return Scale(-limit, limit, SIGNED.colours)
+    return Scale(-limit, limit, SIGNED.colors)
 
 
 def _expected_legend(explanation: Explanation) -> list[tuple[str, str]]:
@@ -276,16 +276,16 @@ def _gate_legend(gates: Sequence[Gate]) -> list[tuple[str, str]]:
 
 
 def show(drawing: HeatMap) -> None:
-    """Print a drawing as wide as the terminal (off one $COLUMNS, or 80), with colours on a terminal that has many."""
+    """Print a drawing as wide as the terminal (off one $COLUMNS, or 80), with colors on a terminal that has many."""
     width = shutil.get_terminal_size().columns
     if is_terminal(sys.stdout):
         from rich.console import Console
 
         screen = Console(highlight=False, markup=False, emoji=False)
         if screen.color_system in ("256", "truecolor"):  # with 16, most values would look the same
-            _print(screen, drawing.lines(width, coloured=True))
+            _print(screen, drawing.lines(width, colored=True))
             return
-    for line in drawing.lines(width, coloured=False):
+    for line in drawing.lines(width, colored=False):
         print("".join(cell.text for cell in line).rstrip())
 
 
@@ -307,7 +307,7 @@ def _page(drawing: HeatMap) -> tuple[Console, TerminalTheme]:
 
     lines = [
         [cell._replace(text=_NO_XML.sub("\ufffd", cell.text)) for cell in line]
-        for line in drawing.lines(_PAGE_WIDTH, coloured=True)
+        for line in drawing.lines(_PAGE_WIDTH, colored=True)
     ]
     width = max(cell_len("".join(cell.text for cell in line)) for line in lines)
     page = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
@@ -320,12 +320,12 @@ def _print(console: Console, lines: Iterable[list[Cell]]) -> None:
     from rich.style import Style
     from rich.text import Text
 
-    styles: dict[Colour | None, Style | str] = {None: ""}
+    styles: dict[RGB | None, Style | str] = {None: ""}
     for line in lines:
         text = Text(no_wrap=True, overflow="ignore")
         for cell in line:
-            if cell.colour and cell.colour not in styles:
-                front, behind = letters_on(cell.colour), cell.colour
-                styles[cell.colour] = Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*behind))
-            text.append(cell.text, styles[cell.colour])
+            if cell.color and cell.color not in styles:
+                front, behind = letters_on(cell.color), cell.color
+                styles[cell.color] = Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*behind))
+            text.append(cell.text, styles[cell.color])
         console.print(text, soft_wrap=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from nextword.analysis.influence import Influence, Part
 from nextword.terminal import output as console
 
-_MOST_SHOWN, _MOST_IN_LINE = 6, 4  # parts of a suggestion: in a table, and in a line of 80 columns
-_LEAST_BITS = 0.05  # less would be shown as 0.0, and is not shown
-_LONGEST = 48  # characters of a sentence
+_MAX_SHOWN, _MAX_IN_LINE = 6, 4  # parts of a suggestion: in a table, and in a line of 80 columns
+_MIN_BITS = 0.05  # less would be shown as 0.0, and is not shown
+_MAX_LENGTH = 48  # characters of a sentence
 
 
 def show_influences(parts: Sequence[Part], influences: Sequence[Influence]) -> None:
@@ -34,21 +34,21 @@ def show_influences(parts: Sequence[Part], influences: Sequence[Influence]) -> N
     table = Table.grid(padding=(0, 2))
     for influence in influences:
         word = Text(console.visible(influence.word), style="bold")
-        table.add_row(word, f"{2**influence.log2:.1%}", Text(separator.join(_owed(parts, influence, _MOST_SHOWN))))
+        table.add_row(word, f"{2**influence.log2:.1%}", Text(separator.join(_owed(parts, influence, _MAX_SHOWN))))
     console.screen().print(table)
 
 
 def summary(parts: Sequence[Part], influences: Sequence[Influence]) -> list[str]:
     """What each suggestion owes most to, a line each: `French: France +3.1 bits, fluent +2.4`."""
-    return [f"{console.visible(one.word)}: {' '.join(_owed(parts, one, _MOST_IN_LINE))}" for one in influences]
+    return [f"{console.visible(one.word)}: {' '.join(_owed(parts, one, _MAX_IN_LINE))}" for one in influences]
 
 
 def _owed(parts: Sequence[Part], influence: Influence, most: int) -> list[str]:
     """The `most` parts that count most, each with its bits, the largest first; visible."""
     by_size = sorted(range(len(parts)), key=lambda place: -abs(influence.bits[place]))
-    shown = [place for place in by_size[:most] if abs(influence.bits[place]) >= _LEAST_BITS]
+    shown = [place for place in by_size[:most] if abs(influence.bits[place]) >= _MIN_BITS]
     if not shown:
-        return [f"nothing before it counts {_LEAST_BITS} bits"]
+        return [f"nothing before it counts {_MIN_BITS} bits"]
     if math.isinf(influence.bits[shown[0]]):
         return [f"only {parts[shown[0]].text}"]
     pieces = [f"{_shortened(parts[place].text)} {influence.bits[place]:+.1f}" for place in shown]
@@ -58,7 +58,7 @@ def _owed(parts: Sequence[Part], influence: Influence, most: int) -> list[str]:
 
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "..."
 
 
 def print_influences_json(

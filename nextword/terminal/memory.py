@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from nextword.evaluation.gradient_flow import GradientFlow
     from nextword.evaluation.memory_length import Compared, HalfLife, MemoryWorth, Worth
 
-_LONGEST_BAR = 60  # characters
+_MAX_BAR_LENGTH = 60  # characters
 _DECADES = 8  # that a bar of the gradients' chart has room for
-_MOSTLY = 0.5
+_MAIN_SHARE = 0.5
 _NAMES = ("perplexity", "top 1", "top 3", "keys saved")
 
 
@@ -53,7 +53,7 @@ def show_worth(memory: MemoryWorth, lives: Sequence[HalfLife], as_json: bool) ->
         )
     else:
         print("Half-life: a plain net has no gate that keeps anything, and so none.")
-    if memory.unknown_rate >= _MOSTLY:
+    if memory.unknown_rate >= _MAIN_SHARE:
         console.note("much of this text is unknown to the model, so it says little about the memory")
 
 
@@ -135,7 +135,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str | float]]) -> No
     longest = 0
     if bars and console.is_terminal(sys.stdout):
         left = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(columns) - 1)
-        longest = min(max(left // bars, 0), _LONGEST_BAR)
+        longest = min(max(left // bars, 0), _MAX_BAR_LENGTH)
     for row in zip(*columns, strict=True):
         line = []
         width = iter(widths)

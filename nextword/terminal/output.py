@@ -68,7 +68,7 @@ def json_line(value: Any) -> str:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether `stream` shows colours and moves its cursor, and the user has not asked for plain text."""
+    """Whether `stream` shows colors and moves its cursor, and the user has not asked for plain text."""
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 

@@ -26,7 +26,7 @@ _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16
 _HOLD_OUT_BY_DOCUMENT = 20  # with fewer documents than this, paragraphs are held out instead
 _BLOCKS_HELD_OUT = 5  # stretches of paragraphs held out of one long text, spread over it
 _GAPS = {2: re.compile(r"\n\s*\n"), 1: re.compile(r"\n"), 0: re.compile(r"\s+")}  # by the line ends there must be
-_LONG_LINE = 10_000  # characters; a longer one may be cut between words
+_MIN_LONG_LINE = 10_000  # characters; a longer one may be cut between words
 _PORTION = 1 << 20  # bytes read at once
 
 
@@ -389,7 +389,7 @@ def _stretches(document: Document, fraction: float) -> Iterator[Passage]:
     begin, end = document.body
     body = Passage(document, begin, end)
     target = len(body) * fraction / _BLOCKS_HELD_OUT
-    for line_ends in (2, 1, 0) if len(body) > _LONG_LINE else (2, 1):
+    for line_ends in (2, 1, 0) if len(body) > _MIN_LONG_LINE else (2, 1):
         cuts = _gaps(body, line_ends)
         if (first := next(cuts, None)) is not None:
             for cut in chain([first], cuts):

@@ -30,7 +30,7 @@ LINE_END = re.compile(r"\n")
 _CHUNK = re.compile(rf"[^{SPACES}]+")
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 can hold
 
-_LONGEST_CHUNK = 1 << 18  # characters without a space before they are cut all the same
+_MAX_CHUNK_LENGTH = 1 << 18  # characters without a space before they are cut all the same
 _KNOWN_CHUNKS, _KNOWN_CHARACTERS = 1 << 19, 1 << 24  # are remembered; then all are forgotten
 _PORTION = 1 << 21  # characters whose chunks are looked up at once
 _BATCH = 8192  # characters given to the library at once
@@ -41,7 +41,7 @@ class Encoder:
     """Cuts texts into tokens and gives each a number.
 
     Args:
-        pipeline: Its normaliser and pre-tokenizer say what a token is.
+        pipeline: Its normalizer and pre-tokenizer say what a token is.
         by_line: Whether `<eos>` ends every line, or every paragraph that is not blank.
         number: From (token, what the text has in its place) to the token's number.
     """
@@ -120,7 +120,7 @@ class Encoder:
         self._rows.new.clear()
 
     def _tokenize(self, chunks: list[str]) -> None:
-        """Append the numbers of new chunks, all tokenised together."""
+        """Append the numbers of new chunks, all tokenized together."""
         text = "\n".join(chunks)
         cut = PreTokenizedString(text)
         if self._pipeline.normalizer:
@@ -166,7 +166,7 @@ def _blocks(portions: Iterable[str], by_line: bool) -> Iterator[str]:
         end = space if by_line else len(text[:space].rstrip(SPACES))
         line_ends = text.count("\n", end, space)
         kept = ("\n\n" if line_ends > 1 else "\n" if line_ends else " " if space > end else "") + text[space:]
-        if len(kept) > _LONGEST_CHUNK:
+        if len(kept) > _MAX_CHUNK_LENGTH:
             end, kept = len(text), ""
         if end:
             yield text[:end]

@@ -39,7 +39,7 @@ class SentencePosition(NamedTuple):
         return reduce(SentencePosition.after, tokens, self)
 
     def after(self, token: str) -> SentencePosition:
-        """The position once `token` (a normalised word) has been read."""
+        """The position once `token` (a normalized word) has been read."""
         if token == END:
             return SentencePosition()
         if token == '"':
@@ -66,7 +66,7 @@ def sentence_starts(tokens: Iterable[str]) -> Iterator[bool]:
     The first token of all starts one unless it is such a mark.
 
     Args:
-        tokens: Normalised words, from the beginning of a text.
+        tokens: Normalized words, from the beginning of a text.
     """
     position, ended = SentencePosition(), True
     for token in tokens:
@@ -93,7 +93,7 @@ class SentenceStarts:
     """`SentencePosition` for arrays of ids: the same answers, some hundred times as fast.
 
     Args:
-        words: The normalised words, by id.
+        words: The normalized words, by id.
     """
 
     def __init__(self, words: Sequence[str]) -> None:

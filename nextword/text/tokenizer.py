@@ -31,19 +31,19 @@ from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_toke
 from nextword.text.encoder import LINE_END, PARAGRAPH_END, SPACES, SURROGATE, Encoder, Text
 from nextword.text.sentences import SentencePosition, SentenceStarts
 from nextword.text.token_file import TokenFile, read_ids, spool, write_ids
-from nextword.text.vocabulary import END, END_ID, LONGEST_WORD, UNKNOWN, UNKNOWN_ID, FormCounts
+from nextword.text.vocabulary import END, END_ID, MAX_WORD_LENGTH, UNKNOWN, UNKNOWN_ID, FormCounts
 
 __all__ = [
     "END",
     "END_ID",
     "UNKNOWN",
     "UNKNOWN_ID",
+    "Detokenizer",
     "Encoded",
-    "Learned",
+    "LearnedVocabulary",
     "SentencePosition",
+    "Token",
     "WordTokenizer",
-    "Writer",
-    "Written",
 ]
 
 # One word, number or punctuation mark: letters and digits with inner apostrophes and hyphens (don't, mother-in-law),
@@ -58,7 +58,7 @@ _FOLDED = {
     "\u2026": "...",
     "[\u00ad\u200b\u2060\ufeff]": "",
 }
-_LONGEST_NEW_WORD = 64  # characters
+_MAX_NEW_WORD_LENGTH = 64  # characters
 MAX_RARE_WORDS = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
 _CLOSING, _OPENING = frozenset((*".,;:!?)]", "...")), frozenset("([")  # no space before, no space after
 _STRETCH = 1 << 16  # characters of a typed text given to the library at once
@@ -72,12 +72,12 @@ class Encoded(NamedTuple):
     """What a typed text became."""
 
     ids: list[int]
-    strange: dict[int, str]  # place in `ids` to how the text has it, for every word outside the vocabulary
+    unknown_words: dict[int, str]  # place in `ids` to how the text has it, for every word outside the vocabulary
 
     @property
     def unknown(self) -> list[str]:
         """The words outside the vocabulary, in order, each once."""
-        return list(dict.fromkeys(self.strange.values()))
+        return list(dict.fromkeys(self.unknown_words.values()))
 
     def append(self, text: str, encoding: Encoding) -> None:
         """Add what the next stretch of the text became."""
@@ -86,7 +86,7 @@ class Encoded(NamedTuple):
             begin = len(self.ids)
             for place, (token, (first, end)) in enumerate(zip(ids, encoding.offsets, strict=True), begin):
                 if token == UNKNOWN_ID:
-                    self.strange[place] = text[first:end]
+                    self.unknown_words[place] = text[first:end]
         self.ids.extend(ids)
 
     def portions(self, most: int) -> Iterator[Encoded]:
@@ -96,11 +96,13 @@ class Encoded(NamedTuple):
             return
         for begin in range(0, len(self.ids), most):
             places = range(begin, min(begin + most, len(self.ids)))
-            strange = {place - begin: self.strange[place] for place in places if place in self.strange}
-            yield Encoded(self.ids[places.start : places.stop], strange)
+            unknown_words = {
+                place - begin: self.unknown_words[place] for place in places if place in self.unknown_words
+            }
+            yield Encoded(self.ids[places.start : places.stop], unknown_words)
 
 
-class Written(NamedTuple):
+class Token(NamedTuple):
     """One token of a document, as it stands there."""
 
     token_id: int
@@ -110,7 +112,7 @@ class Written(NamedTuple):
     spaced: bool  # whether white space follows, and then another token of the paragraph
 
 
-class Learned(NamedTuple):
+class LearnedVocabulary(NamedTuple):
     """What reading a text for the first time gave."""
 
     tokenizer: WordTokenizer
@@ -124,10 +126,10 @@ class WordTokenizer:
     Ids run from 0: `<unk>`, `<eos>`, then the words from the most to the least frequent in the training text.
 
     Args:
-        tokenizer: The `tokenizers` pipeline: normaliser, pre-tokenizer, word-level model.
+        tokenizer: The `tokenizers` pipeline: normalizer, pre-tokenizer, word-level model.
         scheme: `words` or `whitespace`.
         cased: Whether upper and lower case are different words.
-        surface_forms: Normalised word to the form it is usually written in, where the two differ.
+        surface_forms: Normalized word to the form it is usually written in, where the two differ.
         rare: Words of the training text that were too rare for the vocabulary, as they are written, the most frequent
             first. They are read as unknown, and suggested where their first letters are typed.
     """
@@ -169,7 +171,7 @@ class WordTokenizer:
         vocab_size: int = 50_000,
         min_count: int = 2,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> Learned:
+    ) -> LearnedVocabulary:
         """Learn a vocabulary, and the surface forms of its words, from `texts`, and encode them.
 
         The text is read once and never held: every word gets a provisional number, written to a temporary file, and
@@ -221,7 +223,7 @@ class WordTokenizer:
         pipeline.model = models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN)
         surface_forms = forms.most_frequent(counts) if forms else {}
         rare_forms = [surface_forms.pop(word, word) for word in rare]
-        return Learned(cls(pipeline, scheme, cased, surface_forms, rare_forms), token_file, counts.missed)
+        return LearnedVocabulary(cls(pipeline, scheme, cased, surface_forms, rare_forms), token_file, counts.missed)
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
@@ -285,7 +287,7 @@ class WordTokenizer:
 
     @cached_property
     def words(self) -> list[str]:
-        """The normalised words, by id."""
+        """The normalized words, by id."""
         vocabulary = self._tokenizer.get_vocab()
         return sorted(vocabulary, key=vocabulary.__getitem__)
 
@@ -293,7 +295,7 @@ class WordTokenizer:
         return self._tokenizer.get_vocab_size()
 
     def token_id(self, word: str) -> int | None:
-        """The id of a normalised word; None where it is not in the vocabulary."""
+        """The id of a normalized word; None where it is not in the vocabulary."""
         found: int | None = self._tokenizer.token_to_id(word)
         return found
 
@@ -302,7 +304,7 @@ class WordTokenizer:
         return _is_word(token)
 
     def is_learnable(self, word: str) -> bool:
-        """Whether a normalised word outside the vocabulary is one to remember and suggest."""
+        """Whether a normalized word outside the vocabulary is one to remember and suggest."""
         return _is_learnable(word)
 
     def surface(self, token_id: int, at_start: bool = False) -> str:
@@ -399,7 +401,7 @@ class WordTokenizer:
             self._tokenizer, self.scheme == "whitespace", lambda token, _: ids.get(token, UNKNOWN_ID)
         ).encode(texts)
 
-    def written(self, document: str) -> Iterator[Written]:
+    def written(self, document: str) -> Iterator[Token]:
         """The tokens of a document whose ids `encode_documents` gives, with how and where each is written.
 
         In `words` they are given in NFC: the offsets of the `tokenizers` library leave out accents that stand apart.
@@ -432,11 +434,11 @@ class WordTokenizer:
 
         In `whitespace` the tokens joined by spaces, one line for each `<eos>`.
         """
-        writer = Writer(self)
+        writer = Detokenizer(self)
         return "".join(map(writer.add, ids))
 
 
-class Writer:
+class Detokenizer:
     """Writes running text token by token; `WordTokenizer.detokenize` says how it looks.
 
     Args:
@@ -482,7 +484,7 @@ def _stretches(text: str) -> Iterator[str]:
     yield text[begin:]
 
 
-def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Written]:
+def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Token]:
     """The tokens of a piece that begins in `line`, and its `<eos>`."""
     position, end = 0, 0
     for index, (token_id, (begin, after)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True)):
@@ -490,8 +492,8 @@ def _written_piece(piece: str, encoding: Encoding, line: int) -> Iterator[Writte
             line, position = line + breaks, 0
         position, end = position + 1, after
         upcoming = encoding.offsets[index + 1][0] if index + 1 < len(encoding.ids) else after
-        yield Written(token_id, piece[begin:after], line, position, any(map(str.isspace, piece[after:upcoming])))
-    yield Written(END_ID, END, line, position + 1, False)
+        yield Token(token_id, piece[begin:after], line, position, any(map(str.isspace, piece[after:upcoming])))
+    yield Token(END_ID, END, line, position + 1, False)
 
 
 class _FormsByPlace:
@@ -515,7 +517,7 @@ class _FormsByPlace:
         self._inside += np.bincount(numbers[~at_start & known], minlength=len(self._inside))
 
     def most_frequent(self, counts: FormCounts) -> dict[str, str]:
-        """Normalised word to its most frequent form, where that is not the word itself."""
+        """Normalized word to its most frequent form, where that is not the word itself."""
         best: dict[str, tuple[bool, int, str]] = dict.fromkeys(self._words, (False, 0, ""))
         inside, opening = self._inside.tolist(), self._opening.tolist()
         for word, form, number in counts.forms():
@@ -550,17 +552,17 @@ def _check_vocabulary(ids: dict[str, int], size: int | None) -> None:
         raise ValueError("the words' ids are not 0, 1, 2 and so on")
     if ids.get(UNKNOWN) != UNKNOWN_ID or ids.get(END) != END_ID:
         raise ValueError(f"{UNKNOWN} and {END} are not the first words")
-    if any(len(word) > LONGEST_WORD for word in ids):
+    if any(len(word) > MAX_WORD_LENGTH for word in ids):
         raise ValueError("a word is too long")
 
 
 def _check_forms(forms: dict[str, str], ids: dict[str, int]) -> None:
     """Raise `ValueError` unless words have forms that can be theirs; a form may only be as odd as its word."""
     for word, form in forms.items():
-        if word not in ids or not isinstance(form, str) or not 0 < len(form) <= 2 * LONGEST_WORD:
-            raise ValueError(f"{word[:_LONGEST_NEW_WORD]!r} cannot have this form")
+        if word not in ids or not isinstance(form, str) or not 0 < len(form) <= 2 * MAX_WORD_LENGTH:
+            raise ValueError(f"{word[:_MAX_NEW_WORD_LENGTH]!r} cannot have this form")
         if not _is_plain(form) and _is_plain(word):
-            raise ValueError(f"the form of {word[:_LONGEST_NEW_WORD]!r} cannot be shown")
+            raise ValueError(f"the form of {word[:_MAX_NEW_WORD_LENGTH]!r} cannot be shown")
 
 
 def _check_rare(rare: list[str]) -> None:
@@ -568,7 +570,7 @@ def _check_rare(rare: list[str]) -> None:
     if not isinstance(rare, list) or len(rare) > MAX_RARE_WORDS:
         raise ValueError("the rare words are no list, or too many")
     for word in rare:
-        if not isinstance(word, str) or not 0 < len(word) <= 2 * _LONGEST_NEW_WORD or not _is_plain(word):
+        if not isinstance(word, str) or not 0 < len(word) <= 2 * _MAX_NEW_WORD_LENGTH or not _is_plain(word):
             raise ValueError("a rare word is no word")
 
 
@@ -583,7 +585,7 @@ def _is_word(token: str) -> bool:
 
 
 def _is_learnable(word: str) -> bool:
-    return len(word) <= _LONGEST_NEW_WORD and word.isprintable() and _is_word(word)
+    return len(word) <= _MAX_NEW_WORD_LENGTH and word.isprintable() and _is_word(word)
 
 
 def capitalized(form: str) -> str:

@@ -19,7 +19,7 @@ UNKNOWN, END = "<unk>", "<eos>"
 UNKNOWN_ID, END_ID = 0, 1
 
 _FORMS = 1 << 20  # different forms kept, at least; a few hundred bytes each
-LONGEST_WORD = 1_000  # characters; what is longer is no word
+MAX_WORD_LENGTH = 1_000  # characters; what is longer is no word
 
 
 class FormCounts:
@@ -48,7 +48,7 @@ class FormCounts:
 
     def number(self, word: str, form: str) -> int:
         """The number of `word` written as `form`; a new one where they were never met, or forgotten."""
-        if len(word) > LONGEST_WORD:
+        if len(word) > MAX_WORD_LENGTH:
             return UNKNOWN_ID
         key = word if word == form else f"{word}\n{form}"
         number = self._numbers.get(key)

@@ -43,7 +43,7 @@ _TOKENS = 2_000_000  # of the text are counted: more changes little and takes ti
 _NEIGHBOURHOOD = 50  # words to either side count as surroundings, within a paragraph
 _CHANCE_MEETINGS = 16.0  # a pair that met this often counts half, one that met once hardly at all
 _SINGULAR_POWER = 0.75  # of the singular values in the coordinates (Levy, Goldberg and Dagan 2015, section 3.3)
-_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little towards 1
+_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little toward 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
 _LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory

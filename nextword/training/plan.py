@@ -15,7 +15,7 @@ from nextword.errors import StorageError, UsageError
 from nextword.storage.checkpoint import SUFFIX, Checkpoint
 from nextword.text.corpus import Passage, default_corpus, watched
 from nextword.text.token_file import TokenFile
-from nextword.text.tokenizer import Learned, WordTokenizer
+from nextword.text.tokenizer import LearnedVocabulary, WordTokenizer
 from nextword.training.resume import ResumePoint, agree, find_unfinished, load_resume_point, resume_path
 
 Progress = Callable[[str], Callable[[int, int], None]]  # from what is done, to what hears how much of it
@@ -32,7 +32,7 @@ class Plan:
     path: Path  # where the checkpoint goes
     model_config: ModelConfig
     config: TrainConfig
-    learn_words: Callable[[Sequence[Passage], Progress], Learned]  # from the texts to learn from
+    learn_words: Callable[[Sequence[Passage], Progress], LearnedVocabulary]  # from the texts to learn from
     point: ResumePoint | None = None  # where to go on; None at the very beginning
     source: Checkpoint | None = None  # whose weights to start from
     asked: frozenset[str] = frozenset()  # names of the configs' fields that are to stay as they are
@@ -66,7 +66,7 @@ def begun(
     if path.exists() and not config.force:
         raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
 
-    def learn_words(texts: Sequence[Passage], progress: Progress) -> Learned:
+    def learn_words(texts: Sequence[Passage], progress: Progress) -> LearnedVocabulary:
         scheme, cased, size, least = config.tokenizer, config.cased, config.vocab_size, config.smallest_count
         read = watched(texts, progress("reading"))
         return WordTokenizer.train_and_encode(read, scheme, cased, size, least, progress("encoding"))
@@ -130,16 +130,16 @@ def started_from(source: Checkpoint, plan: Plan, asked: Collection[str]) -> Plan
     if "lr" not in asked:
         config = replace(config, lr=FINE_TUNING * config.lr)
 
-    def learn_words(texts: Sequence[Passage], progress: Progress) -> Learned:
+    def learn_words(texts: Sequence[Passage], progress: Progress) -> LearnedVocabulary:
         read = watched(texts, progress("reading"))
         return _encoded(source.tokenizer.extended(read, config.vocab_size, config.smallest_count), texts, progress)
 
     return replace(plan, model_config=model_config, config=config, learn_words=learn_words, source=source)
 
 
-def _encoded(tokenizer: WordTokenizer, texts: Sequence[Passage], progress: Progress) -> Learned:
+def _encoded(tokenizer: WordTokenizer, texts: Sequence[Passage], progress: Progress) -> LearnedVocabulary:
     """The texts in the words of a tokenizer that is there already."""
-    return Learned(tokenizer, TokenFile(tokenizer.encode_documents(watched(texts, progress("encoding")))), 0)
+    return LearnedVocabulary(tokenizer, TokenFile(tokenizer.encode_documents(watched(texts, progress("encoding")))), 0)
 
 
 def changed(*configs: ModelConfig | TrainConfig) -> set[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from nextword.config import GATES, ModelConfig, TrainConfig
 
-_LEAST_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
+_MIN_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
 _SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
 
 _EFFICIENCY = 0.5  # of the speed of one large matrix product is left for training
@@ -45,7 +45,7 @@ _NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class Budget:
     """What the choice depends on.
 
     Attributes:
@@ -62,7 +62,7 @@ class Circumstances:
 
 
 def choose(
-    model: ModelConfig, config: TrainConfig, asked: Collection[str], given: Circumstances
+    model: ModelConfig, config: TrainConfig, asked: Collection[str], given: Budget
 ) -> tuple[ModelConfig, TrainConfig]:
     """Fill in what the user did not ask for.
 
@@ -99,7 +99,7 @@ def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
     """Words that the output layer scores in a step; 0 for all."""
     size = config.sampled_words
     if size is None:
-        size = max(_LEAST_SAMPLE, int(_SAMPLED_SHARE * vocabulary_size))
+        size = max(_MIN_SAMPLE, int(_SAMPLED_SHARE * vocabulary_size))
     return size if size < _SAMPLE_PAYS * vocabulary_size else 0
 
 
@@ -108,13 +108,13 @@ def _default_epochs(tokens: int) -> int:
     return max(1, round(10 * min(1.0, math.sqrt(_SMALL_TEXT / tokens))))
 
 
-def _largest(cell: str, config: TrainConfig, given: Circumstances) -> _Size:
+def _largest(cell: str, config: TrainConfig, given: Budget) -> _Size:
     """The largest size that reads the text often enough; the shorter the text, the more often that is."""
     more = min(20.0, max(0.7, math.sqrt(1_000_000 / given.tokens)))
     return max((size for size in _SIZES if _passes(size, cell, config, given) >= more * size.passes), key=_SIZES.index)
 
 
-def _passes(size: _Size, cell: str, config: TrainConfig, given: Circumstances) -> float:
+def _passes(size: _Size, cell: str, config: TrainConfig, given: Budget) -> float:
     """How often the text is read by a network of this size."""
     passes = float(config.epochs or _default_epochs(given.tokens))
     if config.max_steps:

@@ -47,7 +47,7 @@ from nextword.text.tokenizer import WordTokenizer
 FORMAT = "nextword-resume/1"
 RESUME_SUFFIX = ".resume" + SUFFIX
 _LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
-_LARGEST_NUMBER = 2**62
+_MAX_NUMBER = 2**62
 _FACTS: dict[str, Any] = {
     "optimizer": dict,
     "state": list,
@@ -143,7 +143,7 @@ def _check_facts(facts: dict[str, Any]) -> None:
         if name and values.keys() != set(numbers):
             raise ValueError(f"{name} has other parts")
         for number in numbers:
-            most = 1 if number == "progress" else _LARGEST_NUMBER
+            most = 1 if number == "progress" else _MAX_NUMBER
             kinds = (int,) if number in _WHOLE else (int, float)
             if type(values[number]) not in kinds or not 0 <= values[number] <= most:
                 raise ValueError(f"{number} is no number, or none that can be")
@@ -157,7 +157,7 @@ def _check_facts(facts: dict[str, Any]) -> None:
 def _check_tensors(
     tensors: dict[str, NDArray[Any]], carried: list[str], model_config: ModelConfig, config: TrainConfig
 ) -> None:
-    """Raise `ValueError` unless what is neither a parameter nor an optimiser's moment has its name, type and shape."""
+    """Raise `ValueError` unless what is neither a parameter nor an optimizer's moment has its name, type and shape."""
     if len(carried) not in (0, 2 * model_config.num_layers) or not set(carried) <= _STATE_TYPES:
         raise ValueError("the carried state has other types than a run's")
     shapes: dict[str, tuple[int, ...]] = {}
@@ -244,7 +244,7 @@ def reached(point: ResumePoint, path: Path, corpus_digest: str) -> float:
 def capture(
     model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, state: list[LayerState] | None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Tensors and facts from which `restore` makes the same network, optimiser, state and random generators."""
+    """Tensors and facts from which `restore` makes the same network, optimizer, state and random generators."""
     shapes = model.config.parameter_shapes(model.embedding.num_embeddings)
     parameters = model.state_dict()
     tensors = {f"model.{name}": _array(parameters[name]) for name in shapes}
@@ -272,7 +272,7 @@ def restore(
     """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state.
 
     Raises:
-        CheckpointError: An optimiser's moments or a random generator's state are of another optimiser or version.
+        CheckpointError: An optimizer's moments or a random generator's state are of another optimizer or version.
     """
     try:
         return _restore(point, model, optimizer, device)

@@ -11,9 +11,9 @@ from typing import Any
 _RECENT = 200  # steps whose mean duration is the speed
 _FRACTION = 50  # of the steps left pass between two estimates
 _TOLERANCE = 0.01  # of the time: a plan that will end this near to it stays as it is
-_LEAST_SHARE = 0.1  # of the schedule between two validations, where epochs are longer
-_LEAST_TOKENS = 1_000_000  # between two validations inside an epoch
-_LEAST_RATIO = 10  # as many tokens learned from as are predicted: a twentieth of the time at most
+_MIN_SHARE = 0.1  # of the schedule between two validations, where epochs are longer
+_MIN_TOKENS = 1_000_000  # between two validations inside an epoch
+_MIN_RATIO = 10  # as many tokens learned from as are predicted: a twentieth of the time at most
 _TIME_SHARE = 0.05  # of the time so far may have gone into validations, when time is what limits the run
 _UNKNOWN = 2**53  # steps, before the first estimate
 
@@ -108,10 +108,10 @@ class Validations:
         """Whether to validate now, after `tokens` tokens and `elapsed` seconds."""
         if schedule.step == self.step or schedule.progress >= 1:
             return schedule.step > self.step
-        long_ago = schedule.progress - self.progress >= _LEAST_SHARE
+        long_ago = schedule.progress - self.progress >= _MIN_SHARE
         if self.timed:
             return (epoch_ended or long_ago) and self.spent + self.cost <= _TIME_SHARE * elapsed
-        enough = tokens - self.tokens >= max(_LEAST_TOKENS, _LEAST_RATIO * self.held_out)
+        enough = tokens - self.tokens >= max(_MIN_TOKENS, _MIN_RATIO * self.held_out)
         return epoch_ended or (long_ago and enough)
 
     def done(self, schedule: Schedule, tokens: int, seconds: float) -> None:
@@ -121,7 +121,7 @@ class Validations:
 
     def reserve(self, schedule: Schedule, seconds_left: float, epochs_left: float) -> float:
         """Seconds that the validations still to come will take."""
-        count = int(max(epochs_left, (1 - schedule.progress) / _LEAST_SHARE))
+        count = int(max(epochs_left, (1 - schedule.progress) / _MIN_SHARE))
         return self.cost + min(count * self.cost, _TIME_SHARE * max(0.0, seconds_left))
 
     def state(self) -> dict[str, Any]:

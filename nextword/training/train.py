@@ -41,8 +41,8 @@ from nextword.inference.predictor import Predictor
 from nextword.model.device import find_device, format_name, keep_freed_memory, product_format, product_speed
 from nextword.model.language_model import LayerState, LSTMLanguageModel
 from nextword.model.loss import WordSampler
-from nextword.signals import StopSignals
-from nextword.storage.atomic import sole_owner
+from nextword.signals import DeferredSignals
+from nextword.storage.atomic import exclusive_lock
 from nextword.storage.checkpoint import SUFFIX, Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.text.corpus import Corpus, read_corpus, split_corpus
 from nextword.text.token_file import TokenFile, count_ids
@@ -53,7 +53,7 @@ from nextword.training.events import Event, Finished, Prepared, Preview, Reading
 from nextword.training.initialization import initialize, keep_topics, take_over
 from nextword.training.optimizer import ClippedSGD
 from nextword.training.plan import Plan, begun, changed, resumed, started_from
-from nextword.training.recipe import Circumstances, choose, sample_size
+from nextword.training.recipe import Budget, choose, sample_size
 from nextword.training.resume import (
     ResumePoint,
     capture,
@@ -66,7 +66,7 @@ from nextword.training.schedule import Schedule, Validations
 
 Paths = str | Path | Sequence[str | Path]
 
-LEAST_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
 _PREVIEWS = 4
 _PREVIEW_WORDS = 8
 _WARM_UP = 0.02  # of the schedule, in which the learning rate rises
@@ -76,7 +76,7 @@ _LOST = 50.0  # nats a word: more than guessing among all words of all languages
 _SPEED_WINDOW = 20  # steps that the speed shown is averaged over
 _SAVE_EVERY = 300.0  # seconds between two resume files, while the run goes on
 _SAVE_RATIO = 200  # times as long as it takes to write one, at least: half a percent of the time
-_MOST_FILES = 10_000  # of the corpus are noted in a resume file
+_MAX_FILES = 10_000  # of the corpus are noted in a resume file
 _SAMPLE_AT, _SAMPLE = 1, 2048  # after this step, as many held-out words are predicted to see how long all of them take
 
 
@@ -142,7 +142,7 @@ def train(
 
     def own(path: Path) -> None:
         if group.first:
-            held.enter_context(sole_owner(path, resume_path(path)))
+            held.enter_context(exclusive_lock(path, resume_path(path)))
         group.sum(0.0)  # the others go on when the first is the owner
 
     with contextlib.ExitStack() as held, _clear_errors(group, config):
@@ -228,9 +228,9 @@ def _prepare(plan: Plan, emit: Callable[[Event], None]) -> _Data:
         valid_texts = [document.whole for document in held_out.documents]
     tokenizer, training, missed = plan.learn_words(train_texts, progress)
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
-    if len(training) < LEAST_TOKENS:
+    if len(training) < MIN_TOKENS:
         raise CorpusError(
-            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {LEAST_TOKENS}",
+            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
             "Name more text; from some ten thousand words on, predictions begin to make sense.",
         )
     if len(tokenizer) <= END_ID + 1:
@@ -300,7 +300,7 @@ class _Run:
         self.tokens = 0
         self.best, self.best_digest = math.inf, ""
         self.save_cost, self.saving = 0.0, False
-        self.signals, self.stopping = StopSignals(), 0
+        self.signals, self.stopping = DeferredSignals(), 0
         if point is not None:
             self._restore(point)
         self.loss = group.loss(self.model, config.batch_size)
@@ -539,7 +539,7 @@ class _Run:
         speed = math.inf
         if plan.config.minutes is not None:
             speed = self.group.from_first(product_speed(self.dtype, self.device)) * self.group.size
-        given = Circumstances(tokens, len(self.data.tokenizer), tokens / paragraphs, speed)
+        given = Budget(tokens, len(self.data.tokenizer), tokens / paragraphs, speed)
         model_config, config = choose(plan.model_config, plan.config, plan.asked, given)
         return replace(plan, model_config=model_config if plan.source is None else plan.model_config, config=config)
 
@@ -616,7 +616,7 @@ def _digest(ids: NDArray[np.int32]) -> str:
 
 def _file_facts(data: _Data) -> dict[str, list[int]]:
     """Size and time of the corpus's files, if they are not too many: only to say which changed, when the text did."""
-    documents = data.corpus.documents[:_MOST_FILES]
+    documents = data.corpus.documents[:_MAX_FILES]
     stats = ((document.path.resolve(), document.path.stat()) for document in documents)
     return {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in stats}
 

@@ -93,7 +93,7 @@ def test_a_text_goes_on_from_what_was_read_before(predictor: Predictor) -> None:
     session = predictor.session()
     session.feed("Anna lives in Paris.")
     whole = explain(predictor, "Anna lives in Paris. The cat sat")
-    rest = explain(predictor, "The cat sat", None, session.state, session.moment.position)
+    rest = explain(predictor, "The cat sat", None, session.state, session.snapshot.position)
     assert surprisals_of(rest) == [(word.word, word.surprisal) for word in whole.words[-3:]]
     assert [guess.word for guess in rest.words[0].guesses] == [guess.word for guess in whole.words[-3].guesses]
     np.testing.assert_allclose(rest.layers[1].change, whole.layers[1].change[-3:], atol=1e-6)

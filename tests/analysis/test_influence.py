@@ -161,7 +161,7 @@ def test_a_paragraphs_end_within_what_was_read_is_taken_out_like_a_word(predicto
 def test_what_does_not_lead_to_where_the_session_is_explains_nothing(predictor: Predictor) -> None:
     session = predictor.session()
     session.feed("Anna lives in Paris. The cat")
-    session.go_to(session.moment._replace(tail="Peter lives in London. The dog"))
+    session.restore(session.snapshot._replace(tail="Peter lives in London. The dog"))
     assert session.recent() is None
 
 

@@ -12,7 +12,7 @@ from support.models import random_predictor
 from support.text import make_text
 
 from nextword.analysis.explain import Unit
-from nextword.analysis.units import FEATURES, MOST_CHARACTERS, _features, find_trackers
+from nextword.analysis.units import FEATURES, MAX_CHARACTERS, _features, find_trackers
 from nextword.config import GATES
 from nextword.errors import CorpusError
 from nextword.inference.predictor import Predictor
@@ -97,7 +97,7 @@ def test_the_table_and_the_json_say_the_same(
 ) -> None:
     text = make_text(10, seed=5)
     found = find_trackers(predictor, text)
-    monkeypatch.setattr("nextword.analysis.units.MOST_CHARACTERS", len(text))
+    monkeypatch.setattr("nextword.analysis.units.MAX_CHARACTERS", len(text))
     record = json.loads(
         invoke("explain", "--find", "--json", "--quiet", "-c", str(tiny_checkpoint), stdin=f"{text}and no more")
     )
@@ -114,4 +114,4 @@ def test_the_table_and_the_json_say_the_same(
             assert unit == facts["unit"] == str(tracker.unit)
             assert (chosen, checked) == (f"{tracker.chosen:+.2f}", f"{tracker.checked:+.2f}")
             assert facts["checked"] == tracker.checked
-    assert MOST_CHARACTERS > 1_000_000
+    assert MAX_CHARACTERS > 1_000_000

@@ -22,7 +22,7 @@ from timing import median_seconds
 
 from nextword import ModelConfig, Predictor
 from nextword.config import PredictConfig
-from nextword.inference.batch import in_session, side_by_side
+from nextword.inference.batch import in_session, predict_batch
 from nextword.storage.checkpoint import Checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
 
@@ -59,14 +59,14 @@ def main() -> None:
 
     some = lines[:1024]
     ids = [encoded.ids for encoded in tokenizer.encode_many(some)]
-    states = network.read_side_by_side(ids, predictor.initial_state)
+    states = network.read_batch(ids, predictor.initial_state)
     shown = states.hidden[-1]
     alone = lines[:_ALONE]
     parts: dict[str, Callable[[], object]] = {
         "cutting lines into words": lambda: tokenizer.encode_many(some),
-        "the LSTM": lambda: network.read_side_by_side(ids, predictor.initial_state),
+        "the LSTM": lambda: network.read_batch(ids, predictor.initial_state),
         "scores of all words": lambda: network.logits(shown),
-        "all but printing": lambda: list(side_by_side(predictor, some, PredictConfig())),
+        "all but printing": lambda: list(predict_batch(predictor, some, PredictConfig())),
     }
     times = {name: median_seconds(part, asked.rounds) / len(some) for name, part in parts.items()}
     one_by_one = median_seconds(

@@ -27,7 +27,7 @@ from nextword.config import (
     TrainConfig,
     WhyConfig,
 )
-from nextword.inference.batch import side_by_side
+from nextword.inference.batch import predict_batch
 from nextword.inference.generation import Sampler
 from nextword.inference.predictor import Prediction, Predictor
 from nextword.storage.checkpoint import load_checkpoint
@@ -227,11 +227,11 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(
 def test_predict_completes_words_and_finds_phrases(
     run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path, options: list[str], config: PredictConfig
 ) -> None:
-    (one,) = side_by_side(predictor, ["My mother-in-law and I w"], config)
+    (one,) = predict_batch(predictor, ["My mother-in-law and I w"], config)
     done = run_cli("predict", one.text, *options, "-c", tiny_checkpoint, "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, table(one.predictions), "")
     texts = [one.text, "I don't know "]
-    expected = [answer.predictions for answer in side_by_side(predictor, texts, config)]
+    expected = [answer.predictions for answer in predict_batch(predictor, texts, config)]
     lines = run_cli("predict", *options, "-c", tiny_checkpoint, "--quiet", stdin="\n".join(texts))
     between = "\t" if config.words > 1 else " "
     assert lines.stdout.splitlines() == [between.join(p.word for p in predictions) for predictions in expected]

@@ -74,9 +74,9 @@ def test_perplexity_does_not_depend_on_the_window(
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short texts are read as long ones are: in parts side by side, stretch after stretch, a few scores at a time."""
     monkeypatch.setattr(evaluation_room, "_WARM_UP", 60)
-    monkeypatch.setattr(evaluation_room, "_LEAST_PART", 70)
+    monkeypatch.setattr(evaluation_room, "_MIN_PART", 70)
     monkeypatch.setattr(evaluation_room, "_STRETCH", 500)
-    monkeypatch.setattr(evaluation_room, "_MOST_STREAMS", 5)
+    monkeypatch.setattr(evaluation_room, "_MAX_STREAMS", 5)
     monkeypatch.setattr(evaluation_room, "_WINDOW", 64)
     monkeypatch.setattr(evaluation_room, "_SCORES", 1)
 
@@ -88,14 +88,14 @@ def test_parts_side_by_side_give_every_token_the_surprisal_that_one_stream_gives
 ) -> None:
     ids = some_ids(count)
     progress: list[tuple[int, int]] = []
-    side_by_side = np.concatenate(list(measured(model, ids, surprisal, lambda *done: progress.append(done))))
-    assert side_by_side.shape == (count, 1)
+    predict_batch = np.concatenate(list(measured(model, ids, surprisal, lambda *done: progress.append(done))))
+    assert predict_batch.shape == (count, 1)
     assert progress[-1] == (count, count)
     assert progress == sorted(set(progress))
-    monkeypatch.setattr(evaluation_room, "_MOST_STREAMS", 1)
+    monkeypatch.setattr(evaluation_room, "_MAX_STREAMS", 1)
     monkeypatch.setattr(evaluation_room, "_STRETCH", 10_000)
     one_stream = np.concatenate(list(measured(model, ids, surprisal)))
-    np.testing.assert_allclose(side_by_side, one_stream, atol=2e-4)
+    np.testing.assert_allclose(predict_batch, one_stream, atol=2e-4)
 
 
 @pytest.mark.usefixtures("small_parts")

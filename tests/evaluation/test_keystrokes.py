@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.evaluation.keystrokes import SUGGESTIONS, Keyboard, keys_needed, keys_used
-from nextword.text.tokenizer import END, END_ID, UNKNOWN_ID, WordTokenizer, Written
+from nextword.text.tokenizer import END, END_ID, UNKNOWN_ID, Token, WordTokenizer
 
 CPU = torch.device("cpu")
 
@@ -72,17 +72,17 @@ def test_a_vocabulary_without_words_suggests_nothing() -> None:
 @pytest.mark.parametrize(
     ("token", "typed", "needed", "used"),
     [
-        (Written(5, "house", 1, 1, spaced=True), 0, 6, 1),
-        (Written(5, "house", 1, 1, spaced=True), 3, 6, 4),
-        (Written(5, "house", 1, 1, spaced=True), math.inf, 6, 6),
-        (Written(5, "house", 1, 1, spaced=False), 0, 5, 1),
-        (Written(5, "house", 1, 1, spaced=False), 4, 5, 5),
-        (Written(5, "a", 1, 1, spaced=False), 0, 1, 1),
-        (Written(UNKNOWN_ID, "zebra", 1, 1, spaced=True), math.inf, 6, 6),
-        (Written(7, ",", 1, 1, spaced=True), math.inf, 2, 2),
-        (Written(END_ID, END, 1, 1, spaced=False), math.inf, 1, 1),
+        (Token(5, "house", 1, 1, spaced=True), 0, 6, 1),
+        (Token(5, "house", 1, 1, spaced=True), 3, 6, 4),
+        (Token(5, "house", 1, 1, spaced=True), math.inf, 6, 6),
+        (Token(5, "house", 1, 1, spaced=False), 0, 5, 1),
+        (Token(5, "house", 1, 1, spaced=False), 4, 5, 5),
+        (Token(5, "a", 1, 1, spaced=False), 0, 1, 1),
+        (Token(UNKNOWN_ID, "zebra", 1, 1, spaced=True), math.inf, 6, 6),
+        (Token(7, ",", 1, 1, spaced=True), math.inf, 2, 2),
+        (Token(END_ID, END, 1, 1, spaced=False), math.inf, 1, 1),
     ],
 )
-def test_a_suggestion_costs_a_key_and_brings_the_space(token: Written, typed: float, needed: int, used: int) -> None:
+def test_a_suggestion_costs_a_key_and_brings_the_space(token: Token, typed: float, needed: int, used: int) -> None:
     assert keys_needed(token) == needed
     assert keys_used(np.array([needed]), np.array([typed])).tolist() == [used]

@@ -54,7 +54,7 @@ def test_with_the_state_carried_it_is_what_eval_says_to_the_last_bit(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, cell: str
 ) -> None:
     monkeypatch.setattr(evaluation_room, "_STRETCH", 150)
-    monkeypatch.setattr(evaluation_room, "_LEAST_PART", 60)
+    monkeypatch.setattr(evaluation_room, "_MIN_PART", 60)
     tokenizer = predictor.tokenizer
     model, text = a_model(tokenizer, cell), make_text(10, seed=5)
     worth, expected = memory_worth(model, tokenizer, [text], places=3), evaluate(model, tokenizer, [text])
@@ -67,7 +67,7 @@ def test_with_the_state_carried_it_is_what_eval_says_to_the_last_bit(
 def test_a_limit_is_a_fresh_session_that_has_read_the_last_words_alone(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, cell: str
 ) -> None:
-    monkeypatch.setattr(memory_length, "_MOST_PIECES", 3)
+    monkeypatch.setattr(memory_length, "_MAX_PIECES", 3)
     monkeypatch.setattr(memory_length, "_WINDOW", 9)
     tokenizer = predictor.tokenizer
     model = a_model(tokenizer, cell)

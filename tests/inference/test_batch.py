@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nextword.config import GenerateConfig, PredictConfig
 from nextword.errors import UsageError
 from nextword.inference import batch as answers
-from nextword.inference.batch import Answer, end_of, in_session, side_by_side
+from nextword.inference.batch import Answer, end_of, in_session, predict_batch
 from nextword.inference.generation import Sampler
 from nextword.inference.lstm import LSTMState
 from nextword.inference.predictor import Predictor
@@ -60,17 +60,17 @@ def same(one: Answer, other: Answer) -> None:
 @given(texts=st.lists(typed, max_size=12))
 @settings(max_examples=25)
 def test_many_texts_are_answered_as_each_alone(predictor: Predictor, config: PredictConfig, texts: list[str]) -> None:
-    together = list(side_by_side(predictor, texts, config))
+    together = list(predict_batch(predictor, texts, config))
     assert len(together) == len(texts)
     for text, answer in zip(texts, together, strict=True):
         same(answer, in_session(predictor.session(), text, config))
 
 
 def test_more_texts_than_are_read_at_once_stay_in_order(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_MOST_TEXTS", 4)
-    monkeypatch.setattr(answers, "_MOST_SCORES", 3 * len(predictor.tokenizer))
+    monkeypatch.setattr(answers, "_MAX_TEXTS", 4)
+    monkeypatch.setattr(answers, "_MAX_SCORES", 3 * len(predictor.tokenizer))
     texts = [" ".join(["the cat sat on"] * (number % 5) + ["Anna"] * (number % 3)) for number in range(11)]
-    found = list(side_by_side(predictor, texts, PredictConfig(k=2)))
+    found = list(predict_batch(predictor, texts, PredictConfig(k=2)))
     assert [answer.text for answer in found] == texts
     for answer in found:
         same(answer, in_session(predictor.session(), answer.text, PredictConfig(k=2)))
@@ -82,15 +82,15 @@ def test_the_unfinished_word_is_completed_and_not_read(predictor: Predictor) -> 
     assert answer.predictions[0].word == "London"
     assert session.words_seen == 3
     assert answer.unknown == []
-    (after_a_space,) = side_by_side(predictor, ["Anna lives in "], PredictConfig(complete=True, k=3))
+    (after_a_space,) = predict_batch(predictor, ["Anna lives in "], PredictConfig(complete=True, k=3))
     assert {prediction.word for prediction in after_a_space.predictions} == {"Paris", "London", "Berlin"}
-    (unknown,) = side_by_side(predictor, ["Anna lives in Qu"], PredictConfig(complete=True))
+    (unknown,) = predict_batch(predictor, ["Anna lives in Qu"], PredictConfig(complete=True))
     assert (unknown.predictions, unknown.unknown) == ([], [])
 
 
 def test_the_temperature_changes_the_odds_by_its_power(predictor: Predictor) -> None:
     def odds(temperature: float) -> tuple[list[str], float]:
-        (answer,) = side_by_side(predictor, ["The cat"], PredictConfig(temperature=temperature, k=50))
+        (answer,) = predict_batch(predictor, ["The cat"], PredictConfig(temperature=temperature, k=50))
         first, second = answer.predictions[:2]
         return [prediction.word for prediction in answer.predictions[:5]], first.probability / second.probability
 
@@ -103,7 +103,7 @@ def test_a_very_long_text_among_short_ones_is_read_to_its_end(predictor: Predict
     long = "The cat sat on the mat. " * 4_000 + "My mother-in-law and I went"
     assert len(long) > 90_000
     texts = ["Anna lives in", long, "The cat sat"]
-    found = list(side_by_side(predictor, texts, PredictConfig(k=1)))
+    found = list(predict_batch(predictor, texts, PredictConfig(k=1)))
     assert found[1].predictions[0].word == "to"
     same(found[1], in_session(predictor.session(), long, PredictConfig(k=1)))
     same(found[2], in_session(predictor.session(), texts[2], PredictConfig(k=1)))
@@ -113,7 +113,7 @@ def test_of_a_text_without_end_only_the_last_part_is_read_and_that_is_enough(pre
     end = "Anna lives in London. My mother-in-law and I went"
     texts = [f"Zebra {'The cat sat on the mat. ' * 8_000}{end}", "x" * 10_000_000, f"{'The,cat' * 40_000} sat"]
     assert len(texts[0]) > 150_000
-    known, giant, joined = side_by_side(predictor, texts, PredictConfig(k=4))
+    known, giant, joined = predict_batch(predictor, texts, PredictConfig(k=4))
     session = predictor.session()
     assert session.feed(texts[0]) == ["Zebra"]
     whole = session.suggest(4)
@@ -146,7 +146,7 @@ def test_a_megabyte_of_marks_costs_a_few_thousand_steps_at_most(
     monkeypatch.setattr(network, "read", reading)
     monkeypatch.setattr(network, "_step", stepping)
     text = mark * (1_000_000 // len(mark))
-    (together,) = side_by_side(predictor, [text], PredictConfig(k=2))
+    (together,) = predict_batch(predictor, [text], PredictConfig(k=2))
     alone = in_session(predictor.session(), text, PredictConfig(k=2))
     assert list(Sampler(predictor, end_of(text, predictor.tokenizer), GenerateConfig(words=1)))
     assert 1_000 < steps <= 3 * 2_048 + 10
@@ -157,7 +157,7 @@ def test_a_megabyte_of_marks_costs_a_few_thousand_steps_at_most(
 def test_side_by_side_reads_what_reading_gives(predictor: Predictor) -> None:
     network, random = predictor.network, np.random.default_rng(0)
     texts = [random.integers(0, len(predictor.tokenizer), length).tolist() for length in (3, 0, 7, 1, 7, 20)]
-    states = network.read_side_by_side(texts, predictor.initial_state)
+    states = network.read_batch(texts, predictor.initial_state)
     for row, text in enumerate(texts):
         expected = predictor.read(text, predictor.initial_state)
         for many, one in zip((*states.hidden, *states.cell), (*expected.hidden, *expected.cell), strict=True):

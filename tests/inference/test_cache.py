@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.config import AdaptConfig
-from nextword.inference.cache import Ids, Keys, Memory, alike, keys_of, mixed
+from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, interpolate, quantize_keys
 from nextword.inference.lstm import Array
 
 SIZE = 3
@@ -24,19 +24,19 @@ def entries(first: int, count: int) -> tuple[Keys, Ids]:
 
 @given(
     window=st.integers(0, 300),
-    steps=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 9)), max_size=12),  # words read after which moment
+    steps=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 9)), max_size=12),  # words read after which snapshot
 )
 @settings(max_examples=200)
 def test_a_memory_is_a_list_that_is_cut_at_its_end(window: int, steps: list[tuple[int, int]]) -> None:
-    moments: list[tuple[Memory, int, list[int]]] = [(Memory(SIZE, window), 0, [])]
+    snapshots: list[tuple[CacheMemory, int, list[int]]] = [(CacheMemory(SIZE, window), 0, [])]
     for number, (count, which) in enumerate(steps):
-        memory, end, model = moments[which % len(moments)]
+        memory, end, model = snapshots[which % len(snapshots)]
         keys, words = entries(1_000 * number, count)
         after = memory.append(end, keys, words)
         # What is appended takes the place of what came after `end` in the same memory, and changes nothing else.
-        moments = [one for one in moments if one[0] is not after[0] or one[1] <= end]
-        moments.append((*after, [*model, *words.tolist()]))
-        for known, length, expected in moments:
+        snapshots = [one for one in snapshots if one[0] is not after[0] or one[1] <= end]
+        snapshots.append((*after, [*model, *words.tolist()]))
+        for known, length, expected in snapshots:
             assert length == len(expected)
             kept_keys, kept_words = known.last(length)
             assert kept_words.tolist() == expected[max(0, length - window) :]
@@ -45,7 +45,7 @@ def test_a_memory_is_a_list_that_is_cut_at_its_end(window: int, steps: list[tupl
 
 
 def test_a_memory_holds_no_more_than_it_may_need() -> None:
-    memory, end = Memory(SIZE, 100), 0
+    memory, end = CacheMemory(SIZE, 100), 0
     for number in range(1_000):
         memory, end = memory.append(end, *entries(number, 50))
         assert len(memory._words) <= 2 * (100 + 256)
@@ -53,7 +53,7 @@ def test_a_memory_holds_no_more_than_it_may_need() -> None:
 
 
 def test_what_is_recalled_at_an_earlier_end_is_what_was_there() -> None:
-    memory, end = Memory(SIZE, 4).append(0, *entries(0, 10))
+    memory, end = CacheMemory(SIZE, 4).append(0, *entries(0, 10))
     memory.append(end, *entries(100, 5))
     assert memory.last(end)[1].tolist() == [6, 7, 8, 9]
     assert memory.append(8, *entries(200, 1)) == (memory, 9)
@@ -61,7 +61,7 @@ def test_what_is_recalled_at_an_earlier_end_is_what_was_there() -> None:
 
 
 def test_a_window_of_none_remembers_nothing() -> None:
-    memory = Memory(SIZE, 0)
+    memory = CacheMemory(SIZE, 0)
     memory, end = memory.append(0, *entries(0, 1_000))
     keys, words = memory.last(end)
     assert (keys.shape, words.shape) == ((0, SIZE), (0,))
@@ -71,21 +71,21 @@ def test_keys_tell_how_alike_contexts_are() -> None:
     chance = np.random.default_rng(5)
     before, now = chance.normal(size=(50, 200)), chance.normal(size=(3, 200))
     exact = now @ before.T / np.outer(np.linalg.norm(now, axis=1), np.linalg.norm(before, axis=1))
-    keys = keys_of(before.astype(np.float32))
+    keys = quantize_keys(before.astype(np.float32))
     assert keys.dtype == np.int8
-    np.testing.assert_allclose(alike(keys, now.astype(np.float32)), exact, atol=0.01)
-    np.testing.assert_allclose(alike(keys, now[0].astype(np.float32)), exact[0], atol=0.01)
+    np.testing.assert_allclose(cosine_similarity(keys, now.astype(np.float32)), exact, atol=0.01)
+    np.testing.assert_allclose(cosine_similarity(keys, now[0].astype(np.float32)), exact[0], atol=0.01)
 
 
 def test_a_context_that_shows_nothing_is_like_no_other() -> None:
     nothing = np.zeros((1, SIZE), np.float32)
-    assert alike(keys_of(nothing), np.ones(SIZE, np.float32)).tolist() == [0]
-    assert alike(keys_of(np.ones((1, SIZE), np.float32)), nothing[0]).tolist() == [0]
+    assert cosine_similarity(quantize_keys(nothing), np.ones(SIZE, np.float32)).tolist() == [0]
+    assert cosine_similarity(quantize_keys(np.ones((1, SIZE), np.float32)), nothing[0]).tolist() == [0]
 
 
 def mixture_of(distribution: Array, shown: Array, before: Array, words: Ids, config: AdaptConfig) -> Array:
     """What is expected after (H,) `shown`, where (m, H) `before` was shown before the (m,) words remembered."""
-    return mixed(distribution, alike(keys_of(before), shown), words, config)
+    return interpolate(distribution, cosine_similarity(quantize_keys(before), shown), words, config)
 
 
 configs = st.builds(

@@ -17,7 +17,7 @@ from nextword.inference.generation import Sampler, nucleus, phrases
 from nextword.inference.lstm import LSTMState
 from nextword.inference.predictor import Prediction, Predictor
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer, Writer
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer, WordTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,13 @@ def test_what_is_drawn_is_written_as_detokenize_writes_it_and_never_the_unknown_
     mixed_up: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[int] = []
-    add = Writer.add
+    add = Detokenizer.add
 
-    def recording(writer: Writer, token_id: int) -> str:
+    def recording(writer: Detokenizer, token_id: int) -> str:
         drawn.append(token_id)
         return add(writer, token_id)
 
-    monkeypatch.setattr(Writer, "add", recording)
+    monkeypatch.setattr(Detokenizer, "add", recording)
     text = continuation(mixed_up, "", words=400, temperature=1.5, top_p=1.0, seed=3)
     ids = list(drawn)
     assert UNKNOWN_ID not in ids
@@ -155,7 +155,7 @@ def every_phrase(
                 continue
             after, joint = position.after(token), chance * float(distribution[token_id])
             if token_id == END_ID or after.closed or (is_word and left == 1):
-                writer = Writer(tokenizer, start)
+                writer = Detokenizer(tokenizer, start)
                 pieces = [writer.add(token_id) for token_id in (*ids, token_id) if token_id != END_ID]
                 found["".join([predictor.as_typed(pieces[0], prefix), *pieces[1:]])] = joint
             else:
@@ -175,7 +175,7 @@ def test_the_search_finds_the_likeliest_of_all_phrases(
 ) -> None:
     session = mixed_up.session()
     session.feed(text)
-    state, position = session.state, session.moment.position
+    state, position = session.state, session.snapshot.position
     everything = every_phrase(mixed_up, state, position, words, punctuation, prefix)
     expected = sorted(everything.items(), key=lambda item: -item[1])
     found = phrases(mixed_up, state, position, words, 2000, punctuation, prefix)
@@ -189,7 +189,7 @@ def test_the_search_finds_the_likeliest_of_all_phrases(
 def start_of(predictor: Predictor, text: str) -> tuple[LSTMState, SentencePosition]:
     session = predictor.session()
     session.feed(text)
-    return session.state, session.moment.position
+    return session.state, session.snapshot.position
 
 
 def test_phrases_are_what_comes_next_as_people_write_it(predictor: Predictor) -> None:

@@ -183,9 +183,9 @@ def test_a_name_typed_twice_is_suggested_at_its_first_two_letters(predictor: Pre
 def test_the_letters_typed_read_nothing(predictor: Predictor) -> None:
     session = predictor.session(ADAPT)
     session.feed("Anna met Zoltan. The")
-    before, moment = session.suggest(5), session.moment
+    before, snapshot = session.suggest(5), session.snapshot
     words_of(session, prefix="Zol")
-    assert session.moment is moment
+    assert session.snapshot is snapshot
     assert session.suggest(5) == before
 
 
@@ -195,7 +195,7 @@ def test_what_a_session_expects_is_a_distribution(predictor: Predictor, pieces: 
     for piece in pieces:
         session.feed(piece)
         expected = session.distribution()
-        assert expected.shape == (len(predictor.tokenizer) + len(session.moment.new_words),)
+        assert expected.shape == (len(predictor.tokenizer) + len(session.snapshot.new_words),)
         assert expected.min() >= 0
         assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
 
@@ -220,7 +220,7 @@ def test_a_long_text_is_read_in_parts_as_if_at_once(predictor: Predictor, monkey
     session = predictor.session(ADAPT)
     assert session.feed(text) == ["Zoltan", "saw", "McTavish"]
     assert (session.learned(), session.words_seen) == (whole.learned(), whole.words_seen)
-    assert session.moment.position == whole.moment.position
+    assert session.snapshot.position == whole.snapshot.position
     assert chances(session) == pytest.approx(chances(whole), abs=1e-5)
     assert session.undo() is True
     assert session.words_seen == 0
@@ -264,15 +264,15 @@ def test_what_is_forgotten_is_not_in_the_texts_tail(predictor: Predictor) -> Non
     session = predictor.session(ADAPT)
     session.feed("My PIN is zq7x4, I said. 'Zq7x4'? Yes and")
     session.forget("zq7x4")
-    assert session.moment.tail == "Yes and"
+    assert session.snapshot.tail == "Yes and"
 
 
 def test_going_back_and_on_gives_what_a_fresh_session_gives(predictor: Predictor) -> None:
     session = predictor.session(ADAPT)
     session.feed("Anna met Zoltan.")
-    start = session.moment
+    start = session.snapshot
     for typed in ("Where", "Where is McTavish", "The Zeppelin", "The cat met Zoltan and the"):
-        session.go_to(start)
+        session.restore(start)
         session.feed(typed)
         fresh = predictor.session(ADAPT)
         fresh.feed("Anna met Zoltan.")
@@ -285,7 +285,7 @@ def test_a_long_text_read_ahead_and_dropped_leaves_no_trace(predictor: Predictor
     adapt = AdaptConfig(window=50)
     session, ahead, fresh = (predictor.session(adapt) for _ in range(3))
     session.feed("Anna met Zoltan. The")
-    ahead.go_to(session.moment)
+    ahead.restore(session.snapshot)
     for _ in range(9):
         ahead.feed("zzz and " * 100)
     session.feed("McTavish and")
@@ -309,7 +309,7 @@ def test_undo_takes_long_texts_back_with_all_that_was_learned(predictor: Predict
 def test_undo_is_bounded_in_words_but_always_takes_back_the_last_text(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_MOST_WORDS_UNDONE", 10)
+    monkeypatch.setattr(room, "_MAX_WORDS_UNDONE", 10)
     session = predictor.session(ADAPT)
     for _ in range(9):
         session.feed("the cat sat and")
@@ -322,10 +322,10 @@ def test_undo_is_bounded_in_words_but_always_takes_back_the_last_text(
 def test_undo_leads_to_nothing_that_was_overwritten_since(predictor: Predictor) -> None:
     session = predictor.session(ADAPT)
     fresh = session.suggest(9)
-    start = session.moment
+    start = session.snapshot
     session.feed("Zoltan and")
     session.feed("McTavish and")
-    session.go_to(start)
+    session.restore(start)
     session.feed("the cat")
     assert session.undo() is True
     assert session.suggest(9) == fresh
@@ -339,7 +339,7 @@ def test_what_is_no_word_is_not_learned(predictor: Predictor, form: str) -> None
     session = predictor.session(ADAPT)
     session.feed(f"The {form} and")
     assert {word.word for word in session.learned()} <= {"the", "and", "Zoltan", "zoltan"}
-    assert all(new.form.isprintable() and len(new.form) <= 64 for new in session.moment.new_words)
+    assert all(new.form.isprintable() and len(new.form) <= 64 for new in session.snapshot.new_words)
 
 
 def test_accents_that_stand_apart_are_learned_with_their_letters(predictor: Predictor) -> None:
@@ -350,10 +350,10 @@ def test_accents_that_stand_apart_are_learned_with_their_letters(predictor: Pred
 
 def test_memory_stays_bounded_however_much_is_read(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     session = predictor.session(AdaptConfig(window=500))
-    monkeypatch.setattr(room, "_MOST_NEW_WORDS", 600)
+    monkeypatch.setattr(room, "_MAX_NEW_WORDS", 600)
     for number in range(250):
         session.feed(" ".join(f"w{number}x{index} the" for index in range(100)))
-    now = session.moment
+    now = session.snapshot
     assert session.words_seen == 50_000
     assert len(now.memory.last(now.end)[1]) == 500
     assert now.memory._keys.nbytes < 4 * (500 + 256) * 2 * len(session.state.hidden[-1])
@@ -365,15 +365,15 @@ def test_after_thousands_of_new_words_predictions_are_those_of_the_words_remembe
     session = predictor.session(adapt)
     for number in range(41):
         session.feed(" ".join(f"w{number}x{index}" for index in range(100)))
-    assert len(session.moment.new_words) > 4_000
+    assert len(session.snapshot.new_words) > 4_000
     session.feed("Zoltan met Anna. Where is Zoltan? The cat sat on the mat. " + "zzz " * 20 + "Zoltan and the")
-    assert len(session.moment.new_words) < 100
+    assert len(session.snapshot.new_words) < 100
     assert [(word.word, word.times) for word in session.learned()[:2]] == [("zzz", 20), ("Zoltan", 3)]
     assert words_of(session, prefix="zol") == ["Zoltan"]
     expected = session.distribution()
-    assert len(expected) == len(predictor.tokenizer) + len(session.moment.new_words)
+    assert len(expected) == len(predictor.tokenizer) + len(session.snapshot.new_words)
     assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
     fresh = predictor.session(adapt)
-    fresh.go_to(session.tidied(session.moment))
+    fresh.restore(session.compacted(session.snapshot))
     assert chances(fresh) == chances(session)
     assert fresh.learned() == session.learned()

@@ -26,7 +26,7 @@ from nextword.config import AdaptConfig
 from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.inference.predictor import Predictor
 from nextword.inference.session import Session
-from nextword.inference.session_store import FORMAT, MOST_REMEMBERED, SessionStore
+from nextword.inference.session_store import FORMAT, MAX_REMEMBERED, SessionStore
 from nextword.storage.atomic import Disk
 from nextword.storage.checkpoint import Checkpoint, read_container, save_checkpoint, write_container
 
@@ -72,8 +72,8 @@ def test_what_was_saved_is_read_back(store: SessionStore, predictor: Predictor, 
     assert chances(loaded) == chances(session)
     assert loaded.learned() == session.learned()
     assert loaded.words_seen == session.words_seen
-    assert loaded.moment.tail == TEXT
-    assert loaded.moment.position == session.moment.position
+    assert loaded.snapshot.tail == TEXT
+    assert loaded.snapshot.position == session.snapshot.position
     assert loaded.undo() is False
 
 
@@ -124,7 +124,7 @@ def test_a_word_that_is_forgotten_is_nowhere_in_the_file(
     loaded = store.load("one", predictor, ADAPT)
     assert chances(loaded) == chances(session)
     assert loaded.learned() == session.learned()
-    assert loaded.moment.tail == "saw the zzz and"
+    assert loaded.snapshot.tail == "saw the zzz and"
 
 
 def test_without_adaptation_what_was_learned_is_kept_and_not_used(
@@ -168,7 +168,7 @@ def test_every_session_of_any_text_can_be_read_back(
         session.feed(text)
         store.save("one", session)
         loaded = store.load("one", predictor, ADAPT)
-        assert loaded.moment.new_words == session.moment.new_words
+        assert loaded.snapshot.new_words == session.snapshot.new_words
         assert chances(loaded) == chances(session)
 
     check()
@@ -576,7 +576,7 @@ def test_the_same_file_without_harm_is_read(store: SessionStore, predictor: Pred
 
 def test_no_window_is_larger_than_what_is_read() -> None:
     (window,) = (item for item in fields(AdaptConfig) if item.name == "window")
-    assert window.metadata["high"] <= MOST_REMEMBERED
+    assert window.metadata["high"] <= MAX_REMEMBERED
 
 
 # -- the command line ------------------------------------------------------------------------------------------------

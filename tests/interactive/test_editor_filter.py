@@ -247,8 +247,8 @@ def test_what_is_kept_is_bounded(predictor: Predictor) -> None:
     for number in range(700):
         ask(answering, f"{number} The cat sat on the {number} ")
     document = answering._document
-    assert len(document._words) <= line_filter._MOST_KEPT + line_filter._MOST_WORDS
-    assert len(document._moments) == len(document._words) + 1
+    assert len(document._words) <= line_filter._MAX_KEPT + line_filter._MAX_WORDS
+    assert len(document._snapshots) == len(document._words) + 1
 
 
 def test_a_name_typed_once_is_there_the_next_time_unless_it_is_not_to_be_learned(predictor: Predictor) -> None:

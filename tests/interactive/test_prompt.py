@@ -15,7 +15,7 @@ from prompt_toolkit.output import DummyOutput
 
 from nextword.config import AdaptConfig
 from nextword.inference.predictor import Predictor
-from nextword.interactive.prompt import LONGEST_LINE, LivePrompt
+from nextword.interactive.prompt import MAX_LINE_LENGTH, LivePrompt
 from nextword.interactive.repl import COMMANDS, Repl
 
 TAB, RIGHT, LEFT, UP, HOME = "\t", "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[H"
@@ -202,9 +202,9 @@ def test_a_long_paste_is_read_a_part_at_a_time_and_then_suggested_for(typist: Ty
 
 
 def test_a_paste_that_is_too_long_is_refused_and_the_line_stays(typist: Typist) -> None:
-    assert typist.type("The ", paste("x" * LONGEST_LINE), "cat", ENTER) == "The cat"
-    typist.type("The ", paste("x " * LONGEST_LINE))
-    assert f"at most {LONGEST_LINE:,} characters" in typist.screen[-1]
+    assert typist.type("The ", paste("x" * MAX_LINE_LENGTH), "cat", ENTER) == "The cat"
+    typist.type("The ", paste("x " * MAX_LINE_LENGTH))
+    assert f"at most {MAX_LINE_LENGTH:,} characters" in typist.screen[-1]
     assert typist.text == "The "
 
 
@@ -215,15 +215,15 @@ def test_a_paste_of_ten_megabytes_is_refused_without_being_kept(typist: Typist) 
         parser.feed(portion)
         most = max(most, len(parser._paste_buffer))
     keys = typist.keyboard._buffer  # type: ignore[attr-defined]
-    assert most < 4 * LONGEST_LINE
+    assert most < 4 * MAX_LINE_LENGTH
     assert [key.data for key in keys[-3:]] == ["c", "a", "t"]
     assert len(keys) == len("The ") + 1 + len("cat")
-    assert len(keys[4].data) > LONGEST_LINE
+    assert len(keys[4].data) > MAX_LINE_LENGTH
 
 
 def test_keys_beyond_the_longest_line_are_dropped_and_said_to_be(typist: Typist) -> None:
-    typist.type(paste("x" * LONGEST_LINE), "y", "z")
-    assert typist.text == "x" * LONGEST_LINE
+    typist.type(paste("x" * MAX_LINE_LENGTH), "y", "z")
+    assert typist.text == "x" * MAX_LINE_LENGTH
     assert "Enter reads it" in typist.screen[-1]
 
 

@@ -188,7 +188,7 @@ def test_ctrl_c_while_a_line_is_read_or_a_list_is_shown_leaves_the_state_as_it_w
     predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repl = kept(predictor, tmp_path, "The cat")
-    before = repl.session.moment
+    before = repl.session.snapshot
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -197,11 +197,11 @@ def test_ctrl_c_while_a_line_is_read_or_a_list_is_shown_leaves_the_state_as_it_w
         patch.setattr(predictor.network, "read", interrupt)
         patch.setattr("nextword.terminal.output.show_learned", interrupt)
         repl.run(reader("sat on the mat", "/learned"))
-    assert repl.session.moment is before
+    assert repl.session.snapshot is before
     repl.run(reader("sat"))
     assert repl.session.words_seen == 3
     assert repl.session.undo()
-    assert repl.session.moment is before
+    assert repl.session.snapshot is before
 
 
 def test_the_end_of_input_ends_the_conversation(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:

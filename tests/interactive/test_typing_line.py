@@ -75,10 +75,10 @@ def test_a_key_costs_one_step_where_it_completes_a_word_and_none_elsewhere(
 
 def test_typing_and_dropping_a_line_leaves_the_conversation_as_it_was(predictor: Predictor) -> None:
     session, line = a_line(predictor, "The cat sat.")
-    moment, suggested = session.moment, session.suggest(5)
+    snapshot, suggested = session.snapshot, session.suggest(5)
     line.suggestions("Zoltan lives in Zell. ")
     line.take("Zoltan lives in Zell. ")
-    assert session.moment is moment
+    assert session.snapshot is snapshot
     assert session.suggest(5) == suggested
     assert session.undo()
     assert not session.undo()

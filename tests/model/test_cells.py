@@ -84,7 +84,7 @@ def test_phrases_are_found(path: Path) -> None:
     session = predictor.session()
     session.feed("The cat sat")
     config = PredictConfig(words=3)
-    found = phrases(predictor, session.state, session.moment.position, config.words, config.k, False, "")
+    found = phrases(predictor, session.state, session.snapshot.position, config.words, config.k, False, "")
     assert found[0].word.startswith("on the")
 
 

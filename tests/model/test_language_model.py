@@ -120,7 +120,7 @@ def test_what_is_kept_is_scaled_so_that_the_mean_stays() -> None:
 
 def test_a_dropped_word_is_dropped_wherever_it_stands() -> None:
     model = make(dropout_words=0.5, num_layers=1)
-    every_word_twice = torch.arange(40).repeat_interleave(2)[None]  # one step, the same word in neighbouring streams
+    every_word_twice = torch.arange(40).repeat_interleave(2)[None]  # one step, the same word in neighboring streams
     shown = model(every_word_twice)[0][0]
     torch.testing.assert_close(shown[::2], shown[1::2])
     # All dropped words look alike: only the biases speak. The others differ from each other.

@@ -79,7 +79,7 @@ def test_a_sample_has_its_size_and_the_targets() -> None:
     assert 12 <= len(sample.words) <= 14
 
 
-def test_the_normaliser_is_right_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_normalizer_is_right_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
     scores = torch.randn(len(COUNTS))
     sampler = WordSampler(COUNTS, 12)

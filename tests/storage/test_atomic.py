@@ -16,7 +16,7 @@ from support.disk import CALLS, NEW, OLD, REPLACED, FaultyDisk, raising
 
 from nextword.errors import LockedError, StorageError
 from nextword.storage import atomic as storage
-from nextword.storage.atomic import Disk, sole_owner, write_atomically
+from nextword.storage.atomic import Disk, exclusive_lock, write_atomically
 
 if sys.platform == "win32":
     pytest.skip("Windows has neither these calls nor these signals", allow_module_level=True)
@@ -52,8 +52,8 @@ for at in range(1, len(CALLS) + 1):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nextword.storage.atomic import sole_owner
-with sole_owner(Path(sys.argv[1])):
+from nextword.storage.atomic import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(600)
 """
@@ -148,7 +148,7 @@ def test_a_process_killed_at_any_call_leaves_the_old_file_or_the_new_and_the_nex
     assert path.read_bytes() == (NEW if replaced else OLD)
     left = {file.name for file in path.parent.iterdir()} - {path.name}
     assert len(left) == ((at, moment) != (1, "before") and not replaced)  # the temporary file
-    with sole_owner(path):
+    with exclusive_lock(path):
         pass
     assert list(path.parent.iterdir()) == [path]
 
@@ -244,23 +244,26 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_owner_is_told_who_the_first_is_and_a_killed_one_owns_nothing(
     path: Path, holder: subprocess.Popen[str]
 ) -> None:
-    with pytest.raises(LockedError, match=rf"one\.safetensors .* process {holder.pid} on ") as caught, sole_owner(path):
+    with (
+        pytest.raises(LockedError, match=rf"one\.safetensors .* process {holder.pid} on ") as caught,
+        exclusive_lock(path),
+    ):
         pass
     assert caught.value.exit_code == 6
     assert "--name" in caught.value.hint
-    with sole_owner(path.with_name("another.safetensors")):
+    with exclusive_lock(path.with_name("another.safetensors")):
         holder.kill()
     holder.wait()
-    with sole_owner(path):
+    with exclusive_lock(path):
         pass
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_an_owner_that_ends_leaves_no_lock_behind_whatever_ends_it(path: Path) -> None:
     def be_interrupted() -> None:
-        with sole_owner(path):
+        with exclusive_lock(path):
             assert len(list(path.parent.iterdir())) == 2
-            with pytest.raises(LockedError), sole_owner(path):
+            with pytest.raises(LockedError), exclusive_lock(path):
                 pass
             raise KeyboardInterrupt
 
@@ -285,11 +288,11 @@ def test_a_lock_on_a_file_that_its_owner_has_just_removed_is_none(
         locked.append(os.fstat(descriptor).st_ino)
 
     monkeypatch.setattr(storage.fcntl, "flock", flock)
-    with sole_owner(path):
+    with exclusive_lock(path):
         assert len(locked) == 2
         assert lock.stat().st_ino == locked[-1]
         monkeypatch.setattr(storage.fcntl, "flock", honest)
-        with pytest.raises(LockedError), sole_owner(path):
+        with pytest.raises(LockedError), exclusive_lock(path):
             pass
 
 
@@ -307,7 +310,7 @@ def test_only_temporary_files_of_these_names_are_swept(path: Path) -> None:
     folder, link = (path.with_name(f".one.safetensors.{digit * 16}.tmp") for digit in "ab")
     folder.mkdir()
     link.symlink_to(path)
-    with sole_owner(path, resume):
+    with exclusive_lock(path, resume):
         assert not any(file.exists() for file in stale)
     assert set(path.parent.iterdir()) == {*kept, folder, link}
 
@@ -328,7 +331,7 @@ def test_what_has_the_locks_name_and_is_none_is_left_alone(path: Path, kind: str
     else:
         lock.write_bytes(b"mine")
     before = lock.lstat()
-    with pytest.raises(StorageError, match=r"\.one\.lock cannot be locked") as caught, sole_owner(path):
+    with pytest.raises(StorageError, match=r"\.one\.lock cannot be locked") as caught, exclusive_lock(path):
         pass
     assert caught.value.exit_code == 5
     assert (lock.lstat().st_ino, lock.lstat().st_size) == (before.st_ino, before.st_size)

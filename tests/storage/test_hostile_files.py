@@ -27,7 +27,7 @@ from support.files import a_checkpoint, a_resume_file, go_on_from, seen_while_sa
 from support.mutation import mutated
 
 import nextword
-from nextword.config import MOST_WORDS, AdaptConfig, ModelConfig
+from nextword.config import MAX_WORDS, AdaptConfig, ModelConfig
 from nextword.errors import CheckpointError
 from nextword.inference.predictor import Predictor
 from nextword.inference.session_store import SessionStore
@@ -520,9 +520,9 @@ LARGE: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
     "a header of 40 megabytes": _part("training", _SMILE + "x" * 40_000_000),
     "a weight that is not a number": lambda header: _network(header, 10_000, 1_200, math.nan),
     "words that no row of the network has": _more_words_than_rows,
-    "many words, two of one number": _words(MOST_WORDS, 1, lambda t, v: vocab(t).update(w7=6)),
+    "many words, two of one number": _words(MAX_WORDS, 1, lambda t, v: vocab(t).update(w7=6)),
     "many words with forms, and a rare one that is none": _words(
-        MOST_WORDS,
+        MAX_WORDS,
         1,
         lambda t, v: v.update(surface_forms={word: word.upper() for word in vocab(t)}, rare=["two words"]),
     ),

@@ -79,7 +79,7 @@ def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]
 
 
 def go_on_from(point: ResumePoint) -> LSTMLanguageModel:
-    """A network, with an optimiser and the random generators, set to what a resume file says."""
+    """A network, with an optimizer and the random generators, set to what a resume file says."""
     model = LSTMLanguageModel(point.model_config, len(point.tokenizer))
     restore(point, model, ClippedSGD(model.parameters(), lr=1, clip=1), torch.device("cpu"))
     return model

@@ -59,7 +59,7 @@ class Case:
             arguments = {"corpus": self.corpus, "model_config": self.model, "train_config": config}
             arguments |= {"valid": self.valid, "start_from": self.start_from}
         with (
-            patch.multiple(schedule, _LEAST_TOKENS=400, _LEAST_RATIO=1),
+            patch.multiple(schedule, _MIN_TOKENS=400, _MIN_RATIO=1),
             patch.object(trainer, "_SPARSE_FROM", 40),
             patch.object(network, "_FUSED_FROM", 14),
         ):

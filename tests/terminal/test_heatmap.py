@@ -1,4 +1,4 @@
-"""The drawing: every number is there with and without colour, fits its width, and obeys no word."""
+"""The drawing: every number is there with and without color, fits its width, and obeys no word."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def test_every_cell_has_its_gates_and_a_plain_net_says_that_it_has_none(
         assert ("with every word all of its memory is written anew" in " ".join(shown.split())) is (cell == "rnn")
 
 
-def text_of(drawing: HeatMap, width: int, coloured: bool = False) -> str:
-    lines = drawing.lines(width, coloured)
+def text_of(drawing: HeatMap, width: int, colored: bool = False) -> str:
+    lines = drawing.lines(width, colored)
     return "\n".join("".join(cell.text for cell in line).rstrip() for line in lines)
 
 
@@ -126,7 +126,7 @@ def test_the_words_go_on_in_blocks_that_fit(predictor: Predictor, width: int) ->
     text = "Anna lives in Paris. The Zeppelin sat on the mat, \u4f60\u597d\u4f60\u597d, and I don't know Berlin. " * 3
     explanation = explain(predictor, text)
     drawing = heatmap.of_layers(explanation, 4)
-    lines = [line for line in drawing.lines(width, coloured=True) if line]
+    lines = [line for line in drawing.lines(width, colored=True) if line]
     assert all(sum(heatmap.cell_len(cell.text) for cell in line) <= width for line in lines)
     blocks = len(re.findall(r"^bits +\d", text_of(drawing, width), re.MULTILINE))
     assert (blocks == 1) is (width == 10_000)
@@ -151,7 +151,7 @@ class Screen(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("surroundings", "coloured"),
+    ("surroundings", "colored"),
     [
         ({"TERM": "xterm-256color"}, True),
         ({"TERM": "xterm", "COLORTERM": "truecolor"}, True),
@@ -160,8 +160,8 @@ class Screen(io.StringIO):
         ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
     ],
 )
-def test_colours_are_all_that_a_terminal_adds(
-    monkeypatch: pytest.MonkeyPatch, surroundings: dict[str, str], coloured: bool
+def test_colors_are_all_that_a_terminal_adds(
+    monkeypatch: pytest.MonkeyPatch, surroundings: dict[str, str], colored: bool
 ) -> None:
     monkeypatch.delenv("COLORTERM", raising=False)
     for name, value in {**surroundings, "COLUMNS": "90"}.items():
@@ -170,17 +170,15 @@ def test_colours_are_all_that_a_terminal_adds(
     drawing = heatmap.of_layers(by_hand(), 2)
     heatmap.show(drawing)
     shown = screen.getvalue()
-    assert ("\x1b" in shown) is coloured
-    assert [line.rstrip() for line in ESCAPES.sub("", shown).splitlines()] == text_of(
-        drawing, 90, coloured
-    ).splitlines()
-    if coloured:
+    assert ("\x1b" in shown) is colored
+    assert [line.rstrip() for line in ESCAPES.sub("", shown).splitlines()] == text_of(drawing, 90, colored).splitlines()
+    if colored:
         assert "shares" in shown
         assert "\nmemory             -200 -150 -100  -50    0   50  100  150  200" in ESCAPES.sub("", shown)
 
 
 @pytest.mark.parametrize("no_color", [False, True])
-def test_a_page_and_a_picture_have_all_numbers_and_colours_and_nothing_from_elsewhere(
+def test_a_page_and_a_picture_have_all_numbers_and_colors_and_nothing_from_elsewhere(
     monkeypatch: pytest.MonkeyPatch, no_color: bool
 ) -> None:
     if no_color:  # which is about the terminal
@@ -195,7 +193,7 @@ def test_a_page_and_a_picture_have_all_numbers_and_colours_and_nothing_from_else
     for text in (page, picture):
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
         assert all(
-            f"#{red:02x}{green:02x}{blue:02x}" in text for red, green, blue in (SHARES.colours[0], SIGNED.colours[-1])
+            f"#{red:02x}{green:02x}{blue:02x}" in text for red, green, blue in (SHARES.colors[0], SIGNED.colors[-1])
         )
 
 

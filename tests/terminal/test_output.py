@@ -329,7 +329,7 @@ LONG_RUN = [
 
 
 def chart_of(events: list[Event], monkeypatch: pytest.MonkeyPatch, columns: int, encoding: str = "utf-8") -> list[str]:
-    """The lines of the chart that a run leaves on a terminal, without colours."""
+    """The lines of the chart that a run leaves on a terminal, without colors."""
     terminal = on_terminal(monkeypatch, "stderr")
     monkeypatch.setattr(Terminal, "encoding", encoding)
     monkeypatch.setenv("COLUMNS", str(columns))

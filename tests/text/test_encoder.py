@@ -110,8 +110,8 @@ def test_little_is_remembered_however_many_different_words_there_are(monkeypatch
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "\n" * 1_000_000 + "x", "\t" * 1_000_000, "\u00ad" * 1_000_000])
 def test_a_text_without_spaces_or_without_words_is_not_gathered(text: str) -> None:
     portions = [text[begin : begin + 1000] for begin in range(0, len(text), 1000)]
-    assert max(map(len, encoder._blocks(portions, by_line=False))) <= encoder._LONGEST_CHUNK + 2000
-    assert max(map(len, encoder._blocks(portions, by_line=True))) <= encoder._LONGEST_CHUNK + 2000
+    assert max(map(len, encoder._blocks(portions, by_line=False))) <= encoder._MAX_CHUNK_LENGTH + 2000
+    assert max(map(len, encoder._blocks(portions, by_line=True))) <= encoder._MAX_CHUNK_LENGTH + 2000
 
 
 PEAK = """

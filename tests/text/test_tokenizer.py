@@ -356,14 +356,14 @@ def test_a_long_text_has_the_ids_and_the_unknown_words_of_its_parts(words: WordT
     encoded = words.encode(part * 2_000)
     assert len(part) * 2_000 > 200_000
     assert encoded.ids == words.encode(part).ids * 2_000
-    assert encoded.strange == {place: "Zebra" for place, token in enumerate(encoded.ids) if token == UNKNOWN_ID}
+    assert encoded.unknown_words == {place: "Zebra" for place, token in enumerate(encoded.ids) if token == UNKNOWN_ID}
     assert words.encode_many(["the", part * 2_000, "old"])[1] == encoded
     for most in (1, 7, 10**6):
         portions = list(encoded.portions(most))
         assert [token for portion in portions for token in portion.ids] == encoded.ids
         assert max(len(portion.ids) for portion in portions) <= max(most, 1)
-        assert sum(len(portion.strange) for portion in portions) == len(encoded.strange)
-        assert all(portion.ids[place] == UNKNOWN_ID for portion in portions for place in portion.strange)
+        assert sum(len(portion.unknown_words) for portion in portions) == len(encoded.unknown_words)
+        assert all(portion.ids[place] == UNKNOWN_ID for portion in portions for place in portion.unknown_words)
 
 
 # -- where the tokens of a document stand ----------------------------------------------------------------------------

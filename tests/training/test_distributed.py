@@ -20,7 +20,7 @@ from support.text import make_text
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import UsageError
-from nextword.storage.atomic import sole_owner
+from nextword.storage.atomic import exclusive_lock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Event, Step
 from nextword.training.train import train
@@ -188,7 +188,7 @@ def test_a_run_of_several_processes_under_a_name_in_use_ends_with_one_clear_erro
     (tmp_path / "checkpoints").mkdir()
     path = tmp_path / "checkpoints" / "used.safetensors"
     path.touch()  # "exists already" would be the lesser truth
-    with sole_owner(path):
+    with exclusive_lock(path):
         running = launch(str(tiny_corpus), *OPTIONS, "--name=used")
         _, shown = running.communicate(timeout=120)
     assert running.returncode != 0

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from nextword.config import ModelConfig, TrainConfig
-from nextword.training.recipe import Circumstances, choose, sample_size
+from nextword.training.recipe import Budget, choose, sample_size
 
-BOOK = Circumstances(tokens=900_000, vocabulary_size=10_000, paragraph=60, speed=4e11)
+BOOK = Budget(tokens=900_000, vocabulary_size=10_000, paragraph=60, speed=4e11)
 
 
-def _width(minutes: float | None, given: Circumstances = BOOK, **asked: object) -> int:
+def _width(minutes: float | None, given: Budget = BOOK, **asked: object) -> int:
     config = replace(TrainConfig(), minutes=minutes, **asked)
     return choose(ModelConfig(), config, asked, given)[0].hidden_size
 
@@ -62,7 +62,7 @@ def test_a_small_vocabulary_is_scored_whole() -> None:
 
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
 def test_other_cells_keep_no_topics_and_learn_more_slowly_unless_asked(cell: str) -> None:
-    given = Circumstances(tokens=300_000, vocabulary_size=8_000, paragraph=100.0, speed=math.inf)
+    given = Budget(tokens=300_000, vocabulary_size=8_000, paragraph=100.0, speed=math.inf)
     model, config = choose(ModelConfig(cell=cell), TrainConfig(), set(), given)
     lstm, lstm_config = choose(ModelConfig(), TrainConfig(), set(), given)
     assert (model.topic_share, model.cell) == (0.0, cell)
