@@ -19,8 +19,6 @@ Two other cells can stand in its place, to see what the gates are good for: the 
 state is its memory, and the plain recurrent net (Elman 1990), which has no gates and writes all of its memory anew with
 every word. Neither has a cell state; theirs stays as it is, zeros.
 
-Knows arrays and the names of parameters; knows nothing of words, files or torch.
-
 Letters in shapes: T words, B texts side by side, H a layer's hidden size, E embedding_dim, V words in the vocabulary.
 """
 
@@ -36,6 +34,8 @@ from numpy.typing import NDArray
 from nextword.config import GATES
 
 Array = NDArray[np.float32]
+
+MAX_HELD_SCORES = 1 << 23  # float32 scores held at once (32 MB), a row of the vocabulary's length for each text
 
 
 class LSTMState(NamedTuple):
@@ -175,11 +175,11 @@ class RecurrentLayer:
             (T, H) hidden states after each word, and the last hidden and cell state.
         """
         projected = self.project(inputs)
-        shown = np.empty((len(inputs), self.hidden_size), np.float32)
+        outputs = np.empty((len(inputs), self.hidden_size), np.float32)
         for place, projection in enumerate(projected):
             hidden, cell, _ = self.step(projection, hidden, cell)
-            shown[place] = hidden
-        return shown, hidden, cell
+            outputs[place] = hidden
+        return outputs, hidden, cell
 
     def trace(self, inputs: Array, hidden: Array, cell: Array) -> Trace:
         """`read`, with everything kept; arguments as there."""
@@ -227,23 +227,23 @@ class LSTMNetwork:
             state: The state before the first of them; it is not changed.
 
         Returns:
-            (T, H) what the last layer shows after each word, and the state after the last word.
+            (T, H) the last layer's hidden states after each word, and the state after the last word.
         """
-        shown = self.embedding[np.asarray(ids, np.intp)]
+        outputs = self.embedding[np.asarray(ids, np.intp)]
         hidden_states, cell_states = [], []
         for layer, *before in zip(self.layers, state.hidden, state.cell, strict=True):
-            shown, hidden, cell = layer.read(shown, *before)
+            outputs, hidden, cell = layer.read(outputs, *before)
             hidden_states.append(hidden)
             cell_states.append(cell)
-        return shown, LSTMState(tuple(hidden_states), tuple(cell_states))
+        return outputs, LSTMState(tuple(hidden_states), tuple(cell_states))
 
     def trace(self, ids: Sequence[int], state: LSTMState) -> list[Trace]:
         """What happens in every layer, first to last, while T words are read; arguments as those of `read`."""
-        shown = self.embedding[np.asarray(ids, np.intp)]
+        outputs = self.embedding[np.asarray(ids, np.intp)]
         traces: list[Trace] = []
         for layer, *before in zip(self.layers, state.hidden, state.cell, strict=True):
-            traces.append(layer.trace(shown, *before))
-            shown = traces[-1].hidden
+            traces.append(layer.trace(outputs, *before))
+            outputs = traces[-1].hidden
         return traces
 
     def step(self, ids: Sequence[int] | NDArray[np.intp], state: LSTMState) -> LSTMState:
@@ -310,16 +310,16 @@ class LSTMNetwork:
                     all_texts[ended] = some
         return after
 
-    def logits(self, shown: Array) -> Array:
+    def logits(self, hidden: Array) -> Array:
         """Scores of all words to come next, before the softmax.
 
         Args:
-            shown: (H,) or (T, H) or (B, H) what the last layer shows.
+            hidden: (H,) or (T, H) or (B, H) hidden states of the last layer.
 
         Returns:
             (V,) or (T, V) or (B, V).
         """
-        return shown @ self.output_weight.T + self.output_bias
+        return hidden @ self.output_weight.T + self.output_bias
 
 
 def softmax(logits: Array) -> Array:
@@ -327,3 +327,27 @@ def softmax(logits: Array) -> Array:
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return probabilities
+
+
+def log_softmax(logits: Array) -> NDArray[np.float64]:
+    """Scores (..., V) to natural logarithms of probabilities, in double precision: what is told are differences."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
+
+
+def at_temperature(distribution: Array, temperature: float) -> Array:
+    """Probabilities p sharpened (temperature below 1) or flattened (above 1): p^(1/temperature), summing to one again.
+
+    Of a model's own distribution that is the softmax of its logits divided by the temperature.
+
+    Args:
+        distribution: (..., V); where the temperature is 1 it is returned as it is.
+        temperature: Above 0.
+    """
+    if temperature == 1:
+        return distribution
+    powers = (distribution / distribution.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    heated: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return heated

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from nextword.config import GenerateConfig, ModelConfig
 from nextword.errors import UsageError
-from nextword.inference.generation import Sampler, nucleus, phrases
+from nextword.inference.generation import Sampler, nucleus
 from nextword.inference.lstm import LSTMState
-from nextword.inference.predictor import Prediction, Predictor
+from nextword.inference.outlook import Outlook, Prediction, capitalized_like
+from nextword.inference.predictor import Predictor
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer, WordTokenizer
 
@@ -157,7 +158,7 @@ def every_phrase(
             if token_id == END_ID or after.closed or (is_word and left == 1):
                 writer = Detokenizer(tokenizer, start)
                 pieces = [writer.add(token_id) for token_id in (*ids, token_id) if token_id != END_ID]
-                found["".join([predictor.as_typed(pieces[0], prefix), *pieces[1:]])] = joint
+                found["".join([capitalized_like(prefix, pieces[0]), *pieces[1:]])] = joint
             else:
                 extend((*ids, token_id), predictor.read([token_id], state), after, joint, left - is_word)
 
@@ -178,44 +179,44 @@ def test_the_search_finds_the_likeliest_of_all_phrases(
     state, position = session.state, session.snapshot.position
     everything = every_phrase(mixed_up, state, position, words, punctuation, prefix)
     expected = sorted(everything.items(), key=lambda item: -item[1])
-    found = phrases(mixed_up, state, position, words, 2000, punctuation, prefix)
+    found = session.outlook().phrases(words, 2000, punctuation, prefix)
     assert len(found) == min(2000, len(expected))
     for phrase, (_, probability) in zip(found, expected, strict=False):
         assert everything[phrase.word] == pytest.approx(phrase.probability, rel=1e-4)
         assert phrase.probability == pytest.approx(probability, rel=1e-4)
-    assert phrases(mixed_up, state, position, words, 3, punctuation, prefix) == found[:3]
+    assert session.outlook().phrases(words, 3, punctuation, prefix) == found[:3]
 
 
-def start_of(predictor: Predictor, text: str) -> tuple[LSTMState, SentencePosition]:
+def after(predictor: Predictor, text: str) -> Outlook:
     session = predictor.session()
     session.feed(text)
-    return session.state, session.snapshot.position
+    return session.outlook()
 
 
 def test_phrases_are_what_comes_next_as_people_write_it(predictor: Predictor) -> None:
-    best = phrases(predictor, *start_of(predictor, "My mother-in-law and I"), words=2, k=3)
+    best = after(predictor, "My mother-in-law and I").phrases(words=2, k=3)
     assert best[0].word == "went to"
     assert all(one.probability >= other.probability for one, other in itertools.pairwise(best))
-    cities = phrases(predictor, *start_of(predictor, "I don't know Peter, but I know"), words=5, k=3)
+    cities = after(predictor, "I don't know Peter, but I know").phrases(words=5, k=3)
     assert {phrase.word for phrase in cities} == {"Paris.", "London.", "Berlin."}
-    inside = phrases(predictor, *start_of(predictor, "I don't know"), words=3, k=3)
+    inside = after(predictor, "I don't know").phrases(words=3, k=3)
     assert {phrase.word for phrase in inside} == {"Anna, but I", "Peter, but I", "Maria, but I"}
 
 
 def test_a_phrase_of_one_word_is_the_word_that_predict_suggests(predictor: Predictor) -> None:
     for text in ("", "The cat sat on the", "Anna lives in"):
         expected = predictor.predict(text, k=4)
-        found = phrases(predictor, *start_of(predictor, text), words=1, k=4)
+        found = after(predictor, text).phrases(words=1, k=4)
         assert [phrase.word for phrase in found] == [prediction.word for prediction in expected]
         chances = [prediction.probability for prediction in expected]
         assert [phrase.probability for phrase in found] == pytest.approx(chances, rel=1e-5)
 
 
 def test_letters_nobody_begins_a_word_with_begin_no_phrase(predictor: Predictor) -> None:
-    assert phrases(predictor, *start_of(predictor, "The"), words=3, prefix="zzz") == []
+    assert after(predictor, "The").phrases(words=3, prefix="zzz") == []
 
 
 def test_letters_typed_with_a_capital_begin_phrases_with_one(predictor: Predictor) -> None:
-    found: list[Prediction] = phrases(predictor, *start_of(predictor, "My mother-in-law and I"), words=2, prefix="W")
+    found: list[Prediction] = after(predictor, "My mother-in-law and I").phrases(words=2, prefix="W")
     assert found[0].word == "Went to"
     assert all(phrase.word.startswith("W") for phrase in found)

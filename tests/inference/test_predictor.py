@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import CheckpointError, UsageError
-from nextword.inference.lstm import softmax
-from nextword.inference.predictor import NewWord, Prediction, Predictor, _near_largest, at_temperature
+from nextword.inference.lstm import Array, at_temperature, softmax
+from nextword.inference.outlook import Outlook, Prediction, capitalized_like, near_largest
+from nextword.inference.predictor import Predictor
+from nextword.inference.word_index import NewWord
 from nextword.storage.checkpoint import load_checkpoint
+from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
+
+
+def outlook(predictor: Predictor, distribution: Array, at_start: bool = False, new: Sequence[NewWord] = ()) -> Outlook:
+    return Outlook(predictor, distribution, SentencePosition(at_start), new)
 
 
 def words_of(predictions: list[Prediction]) -> list[str]:
@@ -80,17 +88,17 @@ def test_the_probabilities_of_all_tokens_sum_to_one(predictor: Predictor) -> Non
     distribution = predictor.distribution(state)
     assert distribution.shape == (len(predictor.tokenizer),)
     assert math.isclose(float(distribution.sum()), 1.0, rel_tol=1e-5)
-    best = predictor.top(distribution, 1)[0]
+    best = outlook(predictor, distribution).top(1)[0]
     assert math.isclose(best.probability, distribution[predictor.tokenizer.words.index("on")], rel_tol=1e-6)
 
 
 def test_words_equally_likely_come_in_the_order_of_the_vocabulary(predictor: Predictor) -> None:
     size = len(predictor.tokenizer)
     even = np.full(size, 1 / size, np.float32)
-    everything = words_of(predictor.top(even, size))
+    everything = words_of(outlook(predictor, even).top(size))
     assert everything == [predictor.tokenizer.surface(token) for token in range(2, size)
                           if predictor.tokenizer.is_word(predictor.tokenizer.words[token])]  # fmt: skip
-    assert words_of(predictor.top(even, 3)) == everything[:3]
+    assert words_of(outlook(predictor, even).top(3)) == everything[:3]
 
 
 def test_a_text_of_unknown_words_still_has_a_prediction(predictor: Predictor) -> None:
@@ -156,11 +164,11 @@ def test_letters_find_what_a_scan_over_the_vocabulary_finds(
     ]
 
     def rank(token_id: int) -> tuple[bool, float, int]:
-        whole = predictor.as_typed(tokenizer.surface(token_id), prefix) == prefix
+        whole = capitalized_like(prefix, tokenizer.surface(token_id)) == prefix
         return whole, -float(distribution[token_id]), token_id
 
     best = sorted(allowed, key=rank)[:k]
-    found = predictor.top(distribution, k, punctuation=punctuation, prefix=prefix)
+    found = outlook(predictor, distribution).top(k, punctuation, prefix)
     assert [prediction.probability for prediction in found] == [float(distribution[token_id]) for token_id in best]
     expected = [tokenizer.surface(token_id) for token_id in best]
     assert [prediction.word.lower() for prediction in found] == [word.lower() for word in expected]
@@ -170,7 +178,7 @@ def test_letters_find_what_a_scan_over_the_vocabulary_finds(
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=3000), st.integers(1, 40))
 def test_the_largest_are_found_among_many(values: list[int], k: int) -> None:
-    places = _near_largest(np.asarray(values, np.float32), k)
+    places = near_largest(np.asarray(values, np.float32), k)
     kth = sorted(values, reverse=True)[min(k, len(values)) - 1]
     assert set(places.tolist()) >= {place for place, value in enumerate(values) if value >= kth}
 
@@ -179,7 +187,7 @@ def test_suggestions_have_the_capitals_of_the_letters_typed(predictor: Predictor
     even = np.full(len(predictor.tokenizer), 0.01, np.float32)
 
     def suggested(prefix: str, at_start: bool = False) -> list[str]:
-        return words_of(predictor.top(even, 100, at_start, prefix=prefix))
+        return words_of(outlook(predictor, even, at_start).top(100, prefix=prefix))
 
     assert "that" in suggested("th")
     assert "That" in suggested("Th")
@@ -212,22 +220,22 @@ def with_rare(predictor: Predictor, words: list[str]) -> Predictor:
 def test_a_word_typed_in_full_comes_last(predictor: Predictor) -> None:
     predictor = with_rare(predictor, ["theatre", "Theodora"])
     even = np.full(len(predictor.tokenizer), 0.01, np.float32)
-    assert words_of(predictor.top(even, 1, prefix="th")) == ["the"]
-    assert words_of(predictor.top(even, 9, prefix="the")) == ["theatre", "Theodora", "the"]
-    assert words_of(predictor.top(even, 2, prefix="the")) == ["theatre", "Theodora"]
-    assert words_of(predictor.top(even, 1, prefix="theatre")) == ["theatre"]
+    assert words_of(outlook(predictor, even).top(1, prefix="th")) == ["the"]
+    assert words_of(outlook(predictor, even).top(9, prefix="the")) == ["theatre", "Theodora", "the"]
+    assert words_of(outlook(predictor, even).top(2, prefix="the")) == ["theatre", "Theodora"]
+    assert words_of(outlook(predictor, even).top(1, prefix="theatre")) == ["theatre"]
 
 
 def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(predictor: Predictor) -> None:
     rare = with_rare(predictor, ["Zanzibar", "Zebra", "lizard", "Zoo"])
     even = np.full(len(rare.tokenizer), 1 / len(rare.tokenizer), np.float32)
-    assert words_of(rare.top(even, 9, prefix="z")) == ["Zanzibar", "Zebra", "Zoo"]
-    assert words_of(rare.top(even, 2, prefix="Z")) == ["Zanzibar", "Zebra"]
-    assert words_of(rare.top(even, 9, prefix="zo")) == ["Zoo"]
-    assert rare.top(even, 1, prefix="z")[0].probability == pytest.approx(even[0] / 2 / 4)
-    assert words_of(rare.top(even, 10_000)) == words_of(predictor.top(even, 10_000))
+    assert words_of(outlook(rare, even).top(9, prefix="z")) == ["Zanzibar", "Zebra", "Zoo"]
+    assert words_of(outlook(rare, even).top(2, prefix="Z")) == ["Zanzibar", "Zebra"]
+    assert words_of(outlook(rare, even).top(9, prefix="zo")) == ["Zoo"]
+    assert outlook(rare, even).top(1, prefix="z")[0].probability == pytest.approx(even[0] / 2 / 4)
+    assert words_of(outlook(rare, even).top(10_000)) == words_of(outlook(predictor, even).top(10_000))
     # One that was met in the session too is as likely as both together, and is there once.
     met = np.concatenate([even, np.float32([0.25])])
-    first, second, *_ = rare.top(met, 9, prefix="z", new_words=[NewWord("zoo", "Zoo")])
+    first, second, *_ = outlook(rare, met, new=[NewWord("zoo", "Zoo")]).top(9, prefix="z")
     assert (first.word, second.word) == ("Zoo", "Zanzibar")
     assert first.probability == pytest.approx(0.25 + even[0] / 2 / 4)
