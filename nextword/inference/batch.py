@@ -65,10 +65,10 @@ def predict_batch(
 
     Args:
         engine: The model.
-        texts: Any number of texts.
+        texts: Any number of them.
         config: What is asked.
-        batch_size: How many are read side by side.
-        max_scores: How many of their probabilities are held at once, but at least those of one text.
+        batch_size: How many texts are read side by side.
+        max_scores: How many probabilities are held at once, those of one text at least.
     """
     for begin in range(0, len(texts), batch_size):
         yield from _batch(engine, texts[begin : begin + batch_size], config, max_scores)

@@ -24,7 +24,7 @@ Letters in shapes: T words, B texts side by side, H a layer's hidden size, E emb
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -50,6 +50,11 @@ class LSTMState(NamedTuple):
     def rows(self, which: Any) -> LSTMState:
         """The states of some of the texts side by side, by whatever numpy takes for an index; None: of the one text."""
         return LSTMState(*(tuple(layer[which] for layer in kind) for kind in self))
+
+    def put(self, which: Any, states: LSTMState) -> None:
+        """Write `states` in the place of `rows(which)`."""
+        for ours, theirs in zip((*self.hidden, *self.cell), (*states.hidden, *states.cell), strict=True):
+            ours[which] = theirs
 
 
 def sigmoid(x: Array) -> Array:
@@ -187,12 +192,12 @@ class RecurrentLayer:
         for projection in self.project(inputs):
             steps.append(self.step(projection, hidden, cell))
             hidden, cell, _ = steps[-1]
-        empty = np.empty((0, self.hidden_size), np.float32)
-        gates = {
-            name: np.stack([step.gates[place] for step in steps]) if steps else empty
-            for place, name in enumerate(self._gates)
-        }
-        return Trace(gates, *(np.stack([step[kind] for step in steps]) if steps else empty for kind in (0, 1)))
+
+        def stacked(values: Iterable[Array]) -> Array:
+            return np.array(list(values), np.float32).reshape(-1, self.hidden_size)
+
+        gates = {name: stacked(step.gates[place] for step in steps) for place, name in enumerate(self._gates)}
+        return Trace(gates, stacked(step.hidden for step in steps), stacked(step.cell for step in steps))
 
 
 class LSTMNetwork:
@@ -295,9 +300,7 @@ class LSTMNetwork:
             reading = np.flatnonzero(lengths > step)
             if len(reading) == 1:  # the longest text goes on alone: `read` needs a third of the time
                 longest = int(reading[0])
-                _, alone = self.read(texts[longest][step:], now.rows(beginning[longest]))
-                for all_texts, one in zip((*after.hidden, *after.cell), (*alone.hidden, *alone.cell), strict=True):
-                    all_texts[longest] = one
+                after.put(longest, self.read(texts[longest][step:], now.rows(beginning[longest]))[1])
                 break
             pairs = beginning[reading] * len(words) + places[begins[reading] + step]
             different, beginning[reading] = np.unique(pairs, return_inverse=True)
@@ -305,9 +308,7 @@ class LSTMNetwork:
             now = self._step(projected[word], now.rows(before))
             ended = np.flatnonzero(lengths == step + 1)
             if len(ended):
-                reached = now.rows(beginning[ended])
-                for all_texts, some in zip((*after.hidden, *after.cell), (*reached.hidden, *reached.cell), strict=True):
-                    all_texts[ended] = some
+                after.put(ended, now.rows(beginning[ended]))
         return after
 
     def logits(self, hidden: Array) -> Array:
@@ -330,7 +331,7 @@ def softmax(logits: Array) -> Array:
 
 
 def log_softmax(logits: Array) -> NDArray[np.float64]:
-    """Scores (..., V) to natural logarithms of probabilities, in double precision: what is told are differences."""
+    """Scores (..., V) to natural logarithms of probabilities, in double precision."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -338,13 +339,9 @@ def log_softmax(logits: Array) -> NDArray[np.float64]:
 
 
 def at_temperature(distribution: Array, temperature: float) -> Array:
-    """Probabilities p sharpened (temperature below 1) or flattened (above 1): p^(1/temperature), summing to one again.
+    """Probabilities p, (..., V), sharpened (below 1) or flattened (above 1): p^(1/temperature), summing to one again.
 
-    Of a model's own distribution that is the softmax of its logits divided by the temperature.
-
-    Args:
-        distribution: (..., V); where the temperature is 1 it is returned as it is.
-        temperature: Above 0.
+    It is the softmax of the logits divided by the temperature; at 1 it is `distribution` itself.
     """
     if temperature == 1:
         return distribution

@@ -125,14 +125,8 @@ class Outlook:
 
         A phrase has `words` words, or fewer where its sentence ends: with a full stop or another mark, which it then
         shows, or with the paragraph; that the sentence ends there is part of its probability. Between words there may
-        be a mark, which does not count as a word. The unknown word is in none, nor are words outside the vocabulary.
-
-        Args:
-            words: How many words a phrase may have.
-            k: How many phrases.
-            punctuation: Whether a phrase may begin with a mark.
-            prefix: The letters typed of the first word.
-            temperature: Of all distributions; see `at_temperature`.
+        be a mark, which does not count as a word. No word is outside the vocabulary. The other arguments are those of
+        `top`: `punctuation` and `prefix` are for the first word, `temperature` is for all.
 
         Raises:
             ValueError: The outlook has no state to go on from.

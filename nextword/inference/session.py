@@ -156,8 +156,6 @@ class Session:
         """How many tokens were read since the beginning or the last reset, `<eos>` not counted."""
         return self._snapshot.words_seen
 
-    # -- reading -------------------------------------------------------------------------------------------------
-
     def feed(self, text: str, chunk_words: int = MAX_CHUNK_WORDS) -> list[str]:
         """Read `text` on from where the session is.
 
@@ -194,8 +192,6 @@ class Session:
         contexts = np.concatenate([snapshot.state.hidden[-1][None], outputs[:-1]])
         return after.remember(chunk, contexts, self.engine.tokenizer)
 
-    # -- what comes next -----------------------------------------------------------------------------------------
-
     def outlook(self) -> Outlook:
         """What is expected next: by the model, and by what the session has learned."""
         if self._outlook is None or self._outlook[0] is not self._snapshot:
@@ -218,8 +214,6 @@ class Session:
         The letters of `prefix` are not read: the state stays as it is.
         """
         return self.outlook().top(k, punctuation, prefix)
-
-    # -- going back ----------------------------------------------------------------------------------------------
 
     def undo(self) -> bool:
         """Go back to before the last `feed`, `forget` or `reset`; False if there is nothing to take back."""
@@ -266,8 +260,6 @@ class Session:
                 if all(np.allclose(*pair, atol=1e-4) for pair in zip(reached.hidden, now.state.hidden, strict=True)):
                     return earlier.state, since
         return None
-
-    # -- what was learned ----------------------------------------------------------------------------------------
 
     def learned(self) -> list[LearnedWord]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
