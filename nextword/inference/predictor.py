@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from nextword.errors import UsageError
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState, softmax
-from nextword.storage.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from nextword.storage.checkpoint import Checkpoint, load_checkpoint
+from nextword.storage.locations import find_checkpoint
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, capitalized
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """The door to the disk: files written whole or not at all, and one run at a time that writes them.
 
-Every durable write goes through the few system calls of `Disk`, so that tests can make each of them fail. Knows files
-and nothing of what is in them.
+Every durable write goes through the few system calls of `Disk`, so that tests can make each of them fail.
 """
 
 from __future__ import annotations
