@@ -158,7 +158,10 @@ def shared_lock(path: Path) -> Iterator[None]:
 
 
 def _locked(lock: Path, path: Path) -> int:
-    """The lock file's descriptor, once the lock is this process's."""
+    """The lock file's descriptor, once the lock is this process's.
+
+    Written out, since filelock takes over, and before its version 4 empties, whatever has the lock's name.
+    """
     while True:
         # O_NONBLOCK: a pipe of that name must not make the run wait.
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)

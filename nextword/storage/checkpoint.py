@@ -34,7 +34,7 @@ CHECKPOINT = FileKind(
     damaged="Take another copy of it, or train it again: nextword train",
     unwritable="Choose another folder with --out, or make room.",
 )
-_MAX_STORY = 100_000  # bytes of a header that are not words
+_RESERVED_HEADER = 100_000  # bytes of a header kept free for all that is not words
 _MAX_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
 
 
@@ -108,7 +108,7 @@ def read_tokenizer(metadata: dict[str, str], words: int) -> WordTokenizer:
 def check_words(tokenizer: WordTokenizer) -> None:
     """Raise `UsageError` if a checkpoint with such words could not be read again: its header would be too long."""
     length = sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in tokenizer.to_json())
-    if length > MAX_HEADER - _MAX_STORY:
+    if length > MAX_HEADER - _RESERVED_HEADER:
         reason = f"the {len(tokenizer):,} words are too long to keep them in a checkpoint: {length:,} bytes"
         raise UsageError(reason, "Take fewer: --vocab-size N")
 

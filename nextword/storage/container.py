@@ -30,8 +30,8 @@ from nextword.storage.atomic import write_atomically
 from nextword.storage.strict import strict_json
 
 MAX_HEADER = 1 << 24  # bytes; a word takes some 20, and as much again where its form is kept
-MAX_AXES = 8
-MAX_REASON_LENGTH = 300  # characters of an error message that may come from the file
+_MAX_AXES = 8  # of a tensor
+_MAX_REASON_LENGTH = 300  # characters of an error message that may come from the file
 _NO_DIGEST = "0" * 64
 _DAMAGE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, NextwordError)
 _STORED: dict[str, Any] = {
@@ -93,7 +93,7 @@ def read_container(path: Path, file_format: str, kind: FileKind) -> tuple[dict[s
                 raise ValueError("metadata is not text")
         if (found := metadata.get("format", "")) != file_format:
             raise CheckpointError(
-                f"{path} has the format {found[:MAX_REASON_LENGTH]!r}; this version reads {file_format!r}",
+                f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {file_format!r}",
                 "Upgrade nextword: pip install --upgrade nextword",
             )
         size -= 8 + len(encoded)
@@ -117,7 +117,7 @@ def refusing_damage(path: Path, kind: FileKind, verdict: str = "is not a whole")
         yield
     except _DAMAGE as error:
         reason = str(error)
-        shown = reason if len(reason) <= MAX_REASON_LENGTH else reason[:MAX_REASON_LENGTH] + "..."
+        shown = reason if len(reason) <= _MAX_REASON_LENGTH else reason[:_MAX_REASON_LENGTH] + "..."
         _refuse(path, f"{verdict} {kind.name} ({shown})", kind, error)
     except MemoryError as error:
         raise OutOfMemoryError(f"reading {path} takes more memory than there is") from error
@@ -210,7 +210,7 @@ def _layout(header: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int
         if entry.keys() != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in _STORED:
             raise ValueError(f"{name} is of type {entry.get('dtype')}")
         dtype, shape, (begin, end) = np.dtype(_STORED[entry["dtype"]]), entry["shape"], entry["data_offsets"]
-        right = len(shape) <= MAX_AXES and all(type(n) is int and 0 <= n <= size for n in (*shape, begin, end))
+        right = len(shape) <= _MAX_AXES and all(type(n) is int and 0 <= n <= size for n in (*shape, begin, end))
         if not right or end - begin != math.prod(shape) * dtype.itemsize or begin % dtype.itemsize:
             raise ValueError(f"{name} cannot have this shape at this place")
         layout[name] = dtype, tuple(shape), begin

@@ -8,7 +8,6 @@ import math
 import os
 import pickle
 import random
-import string
 import subprocess
 import sys
 import zipfile
@@ -516,15 +515,11 @@ def _filled(make: Callable[[Header], tuple[Header, bytes]]) -> Callable[[Header]
         header, body = make(header)
         header["__metadata__"]["filling"] = _SMILE
         length = len(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())
+        assert length < MAX_HEADER
         header["__metadata__"]["filling"] += "x" * (MAX_HEADER - length)
         return header, body
 
     return fill
-
-
-def _short(number: int) -> str:
-    """A word of four letters, another for every number below seven million."""
-    return "".join(string.ascii_letters[number // 52**place % 52] for place in range(4))
 
 
 def _objects(header: Header) -> tuple[Header, bytes]:
@@ -555,10 +550,10 @@ LARGE: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
         lambda t, v: v.update(surface_forms={word: word.upper() for word in vocab(t)}, rare=["two words"]),
     ),
     "as many words as may be, and a rare one that is none": _filled(
-        _words(900_000, lambda t, v: v.update(rare=["two words"]), _short)
+        _words(850_000, lambda t, v: v.update(rare=["two words"]), "{:x}".format)
     ),
     "as many names as may be": _filled(
-        lambda header: ({**header, "more": {_short(number): 1.5 for number in range(MAX_PARTS - 1_000)}}, b"")
+        lambda header: ({**header, "more": dict.fromkeys(map("{:x}".format, range(MAX_PARTS - 1_000)), 1.5)}, b"")
     ),
     "as many objects as may be": _filled(_objects),
 }
