@@ -42,7 +42,8 @@ def evaluate(
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
     text; the memory goes on from each to the next.
     """
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
@@ -71,7 +72,8 @@ def score(
     """
     if not paths and sys.stdin.isatty():
         raise UsageError("there is no text to score", "Name one: nextword score story.txt")
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with named_texts(paths or [Path("-")], encoding, quiet) as texts:
@@ -105,7 +107,8 @@ def memory(
     """
     config = MemoryConfig(**settings)
     from nextword.inference.lstm import LSTMNetwork
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
     from nextword.terminal import memory as memory_screen
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
@@ -137,6 +140,7 @@ def info(
     json: JsonOption = False,
 ) -> None:
     """Say what a checkpoint is: sizes, vocabulary, corpus, training, perplexity."""
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
 
     console.show_checkpoint(load_checkpoint(find_checkpoint(checkpoint)), as_json=json)

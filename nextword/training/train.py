@@ -43,7 +43,8 @@ from nextword.model.language_model import LayerState, LSTMLanguageModel
 from nextword.model.loss import WordSampler
 from nextword.signals import DeferredSignals
 from nextword.storage.atomic import exclusive_lock
-from nextword.storage.checkpoint import SUFFIX, Checkpoint, check_words, load_checkpoint, save_checkpoint
+from nextword.storage.checkpoint import Checkpoint, check_words, load_checkpoint, save_checkpoint
+from nextword.storage.locations import SUFFIX
 from nextword.text.corpus import Corpus, read_corpus, split_corpus
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
@@ -273,7 +274,7 @@ class _Run:
             plan = self.plan = self._chosen(replace(plan, config=config))
             config = plan.config
         self.config = config
-        check_words(data.tokenizer, plan.model_config)
+        check_words(data.tokenizer)
         torch.manual_seed(config.seed)
         keep_freed_memory()
         self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))

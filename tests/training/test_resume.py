@@ -26,7 +26,8 @@ from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import CheckpointError, CorpusError, Interrupted, StorageError, UsageError
 from nextword.model.language_model import LSTMLanguageModel
 from nextword.storage import atomic as storage
-from nextword.storage.checkpoint import load_checkpoint, read_container, write_container
+from nextword.storage.checkpoint import CHECKPOINT, load_checkpoint
+from nextword.storage.container import read_container, write_container
 from nextword.training import train as trainer
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
 from nextword.training.resume import FORMAT, capture, load_resume_point, restore, resume_path
@@ -438,12 +439,12 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             train(None, None, settings, resume=True)
     path.write_bytes(content)
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}):
-        write_container(path, tensors, metadata | bad)
+        write_container(path, tensors, metadata | bad, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             load_resume_point(path)
-    write_container(path, {**tensors, "model.more": np.zeros(1, np.float32)}, metadata)
+    write_container(path, {**tensors, "model.more": np.zeros(1, np.float32)}, metadata, CHECKPOINT)
     with pytest.raises(CheckpointError, match="more"):
         load_resume_point(path)
 
@@ -482,14 +483,14 @@ HOSTILE: dict[str, Change] = {
 def test_a_resume_file_made_to_harm_is_refused(tiny_corpus: Path, settings: TrainConfig) -> None:
     run_and_stop(tiny_corpus, settings, 3)
     path = Path(settings.out) / "model.resume.safetensors"
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     for name, change in HOSTILE.items():
         changed, facts = dict(tensors), json.loads(metadata["facts"])
         change(changed, facts)
-        write_container(path, changed, metadata | {"facts": json.dumps(facts)})
+        write_container(path, changed, metadata | {"facts": json.dumps(facts)}, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             pytest.fail(f"{name}: {load_resume_point(path)}")
-    write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata)
+    write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata, CHECKPOINT)
     with pytest.raises(CheckpointError, match="cannot be restored"):
         train(None, None, settings, resume=True)
 

@@ -449,12 +449,13 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
 
 
 def test_words_that_no_checkpoint_could_hold_are_refused_before_training(
-    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
 ) -> None:
-    events: list[Event] = []
-    monkeypatch.setattr("nextword.storage.checkpoint._SPARE_HEADER", 0)
+    corpus, events = tmp_path / "long words.txt", list[Event]()
+    long = "\U0001d41a" * 980  # a letter of four bytes
+    corpus.write_text("\n\n".join(f"{long}{number} {long}{number}" for number in range(4_500)), encoding="utf-8")
     with pytest.raises(UsageError, match="words are too long to keep them") as caught:
-        train(tiny_corpus, replace(tiny_model, embedding_dim=1), settings, on_event=events.append)
+        train(corpus, replace(tiny_model, embedding_dim=1), settings, on_event=events.append)
     assert "--vocab-size" in caught.value.hint
     assert not any(isinstance(event, Step) for event in events)
     assert not list(Path(settings.out).glob("*"))
