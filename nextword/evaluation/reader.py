@@ -1,0 +1,232 @@
+"""A text through the network: what a metric makes of each of its tokens, each predicted and counted exactly once.
+
+The text is read as streams side by side (`model/streams.py`) with the state carried from its start to its end, and its
+figures come chunk by chunk in the order of the text. Or passages of it are read, each as a fresh session would read it
+that knows nothing of what came before.
+
+Letters in shapes: T steps, B streams or passages side by side, H hidden size of the last layer, V words in the
+vocabulary, N tokens of the text, n some of them, K figures of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.streams import MIN_STREAM, WARM_UP, Progress, ProgressCounter, count_streams, cut_into_streams
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
+
+Metric = Callable[[Tensor, Tensor], Tensor]  # (n, V) logits or (n, H) hidden states, (n,) targets -> (n, K) figures
+Figures = NDArray[np.float64]  # (n, K)
+Places = NDArray[np.int64]  # (n,) indices into the text
+
+
+@dataclass(frozen=True)
+class ReadingLimits:
+    """How much is read and held at one time: time and memory depend on it, the figures practically do not.
+
+    Attributes:
+        warm_up: Words read before a stream that does not begin the text.
+        min_stream: Words of a stream, at least.
+        max_streams: Streams side by side.
+        max_passages: Passages side by side.
+        stream_window: Words, of all streams together, that the network reads in one call.
+        passage_window: Words, of all passages together, that the network reads in one call.
+        chunk: Tokens, about, whose figures are held.
+        hidden_chunk: The same, where the figures are the hidden states themselves.
+        logits: Words times vocabulary; of 64 words in any case.
+        distributions: Words whose distributions are adapted at one time.
+    """
+
+    warm_up: int = WARM_UP
+    min_stream: int = MIN_STREAM
+    max_streams: int = 32
+    max_passages: int = 256
+    stream_window: int = 2048
+    passage_window: int = 8192
+    chunk: int = 2**17
+    hidden_chunk: int = 2**14
+    logits: int = 2**22
+    distributions: int = 128
+
+
+LIMITS = ReadingLimits()
+
+
+class TextReader:
+    """Reads one text with one model, whose training or evaluation mode is left as it was.
+
+    Args:
+        model: Any, on any device.
+        ids: (N,) the text, one token or more; those beyond the vocabulary are targets as they are, read as `<unk>`.
+        metric: Called with what the last layer gives at some places, in no particular order, and the targets there.
+        limits: How much is read at one time.
+        advance: Called with the number of tokens read since the last call.
+    """
+
+    def __init__(
+        self,
+        model: LSTMLanguageModel,
+        ids: NDArray[np.int32],
+        metric: Metric,
+        limits: ReadingLimits,
+        advance: Callable[[int], None],
+    ) -> None:
+        self._model, self._ids, self._metric, self._limits, self._advance = model, ids, metric, limits, advance
+        self._device = model.output.bias.device
+
+    def stream(self) -> Iterator[Figures]:
+        """Predict every token, the state carried from start to end.
+
+        Yields:
+            (n, K) figures of the next n tokens, in the order of the text, until all N are done.
+        """
+        limits, count = self._limits, len(self._ids)
+        chunks = -(-count // limits.chunk)
+        streams = count_streams(count // chunks, limits.max_streams, limits.min_stream)
+        # A multiple of the streams: then only the last chunk has a stream that ends before the others do.
+        length = -(-count // (chunks * streams)) * streams
+        state = self._model.initial_state(1)
+        for begin in range(0, count, length):
+            figures, state = self._read_chunk(begin, min(begin + length, count), streams, state)
+            yield figures
+
+    def passages(self, starts: Places, lengths: Places, last_only: bool = False) -> Iterator[tuple[Places, Figures]]:
+        """Predict passages of the text, each as a fresh session would.
+
+        Args:
+            starts: Where each begins.
+            lengths: How many tokens it has; one or more.
+            last_only: Whether only the last token of each is wanted.
+
+        Yields:
+            Places in the text, in no particular order, and their figures.
+        """
+        order = np.argsort(lengths, kind="stable")  # those side by side are of about the same length
+        for first in range(0, len(order), self._limits.max_passages):
+            batch = order[first : first + self._limits.max_passages]
+            window = max(1, self._limits.passage_window // len(batch))
+            with _inference(self._model):
+                places, figures, _ = self._read_batch(starts[batch], lengths[batch], None, window, last_only)
+            yield places, figures
+
+    def _read_chunk(
+        self, begin: int, end: int, streams: int, state: list[LayerState]
+    ) -> tuple[Figures, list[LayerState]]:
+        """Read the text from `begin` to `end`, in its order, as B streams.
+
+        Args:
+            begin: Where the chunk begins.
+            end: Where it ends.
+            streams: B.
+            state: Of one stream, before the first word of the chunk is read.
+
+        Returns:
+            (end - begin, K) figures; the state of one stream at the end of the chunk, if all streams are equally long.
+        """
+        starts, length = cut_into_streams(end - begin, streams)
+        starts += begin
+        window = max(1, self._limits.stream_window // streams)
+        with _inference(self._model):
+            if streams > 1:
+                warm = self._model.initial_state(streams - 1)
+                for steps in _windows(-self._limits.warm_up, 0, window):
+                    _, warm = self._forward(starts[1:] + steps, warm)
+                state = [
+                    (torch.cat([first[0], others[0]], 1), torch.cat([first[1], others[1]], 1))
+                    for first, others in zip(state, warm, strict=True)
+                ]
+            places, figures, state = self._read_batch(starts, np.minimum(length, end - starts), state, window)
+        return figures[np.argsort(places)], [(hidden[:, -1:], cell[:, -1:]) for hidden, cell in state]
+
+    def _read_batch(
+        self, starts: Places, lengths: Places, state: list[LayerState] | None, window: int, last_only: bool = False
+    ) -> tuple[Places, Figures, list[LayerState]]:
+        """Read passages of the text side by side.
+
+        Args:
+            starts: (B,) where each begins.
+            lengths: (B,) how many tokens it has.
+            state: Before the first of them is read; None: that of a fresh session.
+            window: T, at most.
+            last_only: Whether only the last token of each is counted.
+
+        Returns:
+            (n,) places counted, (n, K) figures of them, and the state after the longest passage.
+        """
+        places, figures = [], []
+        for steps in _windows(0, int(lengths.max()), window):
+            here = starts + steps
+            hidden, state = self._forward(here, state)
+            counted = steps == lengths - 1 if last_only else steps < lengths  # (T, B)
+            if counted.any():
+                places.append(here[counted])
+                targets = torch.from_numpy(self._ids[places[-1]].astype(np.int64)).to(self._device)
+                found = self._metric(hidden[torch.from_numpy(counted).to(self._device)], targets)
+                figures.append(found.cpu().double().numpy())
+            self._advance(int(np.count_nonzero(steps < lengths)))
+        assert state is not None
+        return np.concatenate(places), np.concatenate(figures), state
+
+    def _forward(self, places: Places, state: list[LayerState] | None) -> tuple[Tensor, list[LayerState]]:
+        """What the last layer gives for the tokens at `places`, (T, B), from those before them, and the state then."""
+        before = np.where(places > 0, self._ids[np.minimum(places, len(self._ids)) - 1], END_ID).astype(np.int64)
+        if state is None:
+            before[0] = END_ID  # which a fresh session has read before all else
+        inputs = known_ids(torch.from_numpy(before), len(self._model.output.bias)).to(self._device)
+        result: tuple[Tensor, list[LayerState]] = self._model(inputs, state)
+        return result
+
+
+def stream_metrics(
+    model: LSTMLanguageModel,
+    ids: NDArray[np.int32],
+    metric: Metric,
+    on_progress: Progress | None = None,
+    limits: ReadingLimits = LIMITS,
+) -> Iterator[Figures]:
+    """`TextReader.stream` with a metric of logits."""
+    counter = ProgressCounter(len(ids), on_progress)
+    return TextReader(model, ids, chunked(model, metric, limits), limits, counter.add).stream()
+
+
+def chunked(model: LSTMLanguageModel, metric: Metric, limits: ReadingLimits) -> Metric:
+    """A metric of hidden states from one of logits, which exist for a few places at a time."""
+    weight, bias = model.output.weight, model.output.bias
+    length = max(64, limits.logits // len(bias))
+
+    def of_hidden(hidden: Tensor, targets: Tensor) -> Tensor:
+        chunks = zip(torch.split(hidden, length), torch.split(targets, length), strict=True)
+        return torch.cat([metric(torch.addmm(bias, states, weight.t()), words) for states, words in chunks])
+
+    return of_hidden
+
+
+def known_ids(words: Tensor, vocabulary_size: int) -> Tensor:
+    """Ids with `<unk>` for every word outside the vocabulary."""
+    return words.masked_fill(words >= vocabulary_size, UNKNOWN_ID)
+
+
+def _windows(begin: int, end: int, length: int) -> Iterator[NDArray[np.int64]]:
+    """The steps from `begin` to before `end`, (T, 1), at most `length` at a time."""
+    for first in range(begin, end, length):
+        yield np.arange(first, min(first + length, end))[:, None]
+
+
+@contextmanager
+def _inference(model: LSTMLanguageModel) -> Iterator[None]:
+    """Without dropout and gradients."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)
