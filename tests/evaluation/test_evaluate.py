@@ -1,4 +1,4 @@
-"""Perplexity: over every token, from the first to the last, however the text is cut into windows and parts."""
+"""Perplexity: over every token, from the first to the last; accuracy, keystrokes, surprisals: as counted by hand."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from support.models import SMALL_LIMITS, random_ids, random_model
 from torch.nn import functional
 
 from nextword.config import AdaptConfig, ModelConfig
-from nextword.errors import CorpusError, UsageError
-from nextword.evaluation import evaluate as evaluation_room
-from nextword.evaluation.evaluate import evaluate, load_model, measured, perplexity, score, surprisal
+from nextword.errors import CorpusError
+from nextword.evaluation.evaluate import evaluate, perplexity, score
+from nextword.evaluation.evaluation_text import encode, surprisal
 from nextword.evaluation.keystrokes import keys_needed, keys_used
+from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import LSTMLanguageModel, load_model
 from nextword.storage.checkpoint import load_checkpoint
-from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import END, END_ID, UNKNOWN_ID, WordTokenizer
 
 VOCABULARY = 11
@@ -30,28 +30,27 @@ VOCABULARY = 11
 
 @pytest.fixture(scope="module")
 def model() -> LSTMLanguageModel:
-    torch.manual_seed(0)
-    made = LSTMLanguageModel(ModelConfig(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.uniform_(-0.8, 0.8)
-    return made
+    return random_model(ModelConfig(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY)
 
 
 def some_ids(count: int) -> np.ndarray:
-    return np.random.default_rng(count).integers(0, VOCABULARY, count).astype(np.int32)
+    return random_ids(count, VOCABULARY)
 
 
-def plain_perplexity(model: LSTMLanguageModel, ids: np.ndarray) -> float:
-    """One word after the other, with the probabilities written out."""
+def plain_distributions(model: LSTMLanguageModel, ids: np.ndarray) -> np.ndarray:
+    """(N, V) probabilities, one word after the other."""
     model.eval()
-    surprise, state, before = 0.0, None, END_ID
+    rows, state, before = [], None, END_ID
     with torch.no_grad():
         for token in ids.tolist():
             shown, state = model(torch.tensor([[before]]), state)
-            surprise -= math.log(torch.softmax(model.output(shown[0, 0]).double(), 0)[token])
+            rows.append(torch.softmax(model.output(shown[0, 0]).double(), 0).numpy())
             before = token
-    return math.exp(surprise / len(ids))
+    return np.stack(rows)
+
+
+def plain_perplexity(model: LSTMLanguageModel, ids: np.ndarray) -> float:
+    return math.exp(-np.log(plain_distributions(model, ids)[np.arange(len(ids)), ids]).mean())
 
 
 @pytest.mark.parametrize("count", [1, 2, 50, 2500])
@@ -61,52 +60,10 @@ def test_perplexity_counts_every_token_from_the_first_on(model: LSTMLanguageMode
 
 
 @pytest.mark.parametrize("window", [1, 7, 100, 10_000])
-def test_perplexity_does_not_depend_on_the_window(
-    model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch, window: int
-) -> None:
+def test_perplexity_does_not_depend_on_the_window(model: LSTMLanguageModel, window: int) -> None:
     ids = some_ids(130)
-    expected = plain_perplexity(model, ids)
-    monkeypatch.setattr(evaluation_room, "_WINDOW", window)
-    assert perplexity(model, ids) == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short texts are read as long ones are: in parts side by side, stretch after stretch, a few scores at a time."""
-    monkeypatch.setattr(evaluation_room, "_WARM_UP", 60)
-    monkeypatch.setattr(evaluation_room, "_MIN_PART", 70)
-    monkeypatch.setattr(evaluation_room, "_STRETCH", 500)
-    monkeypatch.setattr(evaluation_room, "_MAX_STREAMS", 5)
-    monkeypatch.setattr(evaluation_room, "_WINDOW", 64)
-    monkeypatch.setattr(evaluation_room, "_SCORES", 1)
-
-
-@pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize("count", [1, 139, 140, 349, 351, 500, 501, 1000, 1777])
-def test_parts_side_by_side_give_every_token_the_surprisal_that_one_stream_gives_it(
-    model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch, count: int
-) -> None:
-    ids = some_ids(count)
-    progress: list[tuple[int, int]] = []
-    predict_batch = np.concatenate(list(measured(model, ids, surprisal, lambda *done: progress.append(done))))
-    assert predict_batch.shape == (count, 1)
-    assert progress[-1] == (count, count)
-    assert progress == sorted(set(progress))
-    monkeypatch.setattr(evaluation_room, "_MAX_STREAMS", 1)
-    monkeypatch.setattr(evaluation_room, "_STRETCH", 10_000)
-    one_stream = np.concatenate(list(measured(model, ids, surprisal)))
-    np.testing.assert_allclose(predict_batch, one_stream, atol=2e-4)
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_a_long_text_is_read_in_parts_and_a_short_one_in_one(model: LSTMLanguageModel) -> None:
-    widths: list[int] = []
-    hook = model.register_forward_pre_hook(lambda module, arguments: widths.append(arguments[0].shape[1]))
-    perplexity(model, some_ids(139))
-    assert set(widths) == {1}
-    perplexity(model, some_ids(450))
-    assert set(widths) == {1, 4, 5}
-    hook.remove()
+    limits = ReadingLimits(stream_window=window)
+    assert perplexity(model, ids, limits) == pytest.approx(plain_perplexity(model, ids), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 200])
@@ -116,21 +73,6 @@ def test_surprisal_is_cross_entropy(count: int) -> None:
     targets = torch.randint(VOCABULARY, (count,), generator=generator)
     expected = functional.cross_entropy(scores, targets, reduction="none")
     torch.testing.assert_close(surprisal(scores, targets), expected[:, None])
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_no_more_scores_exist_at_once_than_are_allowed(
-    model: LSTMLanguageModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evaluation_room, "_WINDOW", 1000)
-    heights: list[int] = []
-
-    def measure(scores: Tensor, targets: Tensor) -> Tensor:
-        heights.append(len(scores))
-        return surprisal(scores, targets)
-
-    assert len(np.concatenate(list(measured(model, some_ids(900), measure)))) == 900
-    assert max(heights) == 64
 
 
 def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(model: LSTMLanguageModel) -> None:
@@ -172,26 +114,10 @@ def tokenizer() -> WordTokenizer:
     return made
 
 
-def all_ids(tokenizer: WordTokenizer, texts: list[str]) -> np.ndarray:
-    return TokenFile(tokenizer.encode_documents(texts)).ids
-
-
-def plain_distributions(model: LSTMLanguageModel, ids: np.ndarray) -> np.ndarray:
-    """(N, V) probabilities, one word after the other."""
-    model.eval()
-    rows, state, before = [], None, END_ID
-    with torch.no_grad():
-        for token in ids.tolist():
-            shown, state = model(torch.tensor([[before]]), state)
-            rows.append(torch.softmax(model.output(shown[0, 0]).double(), 0).numpy())
-            before = token
-    return np.stack(rows)
-
-
 def test_a_score_is_surprisal_rank_and_entropy_of_every_token_where_it_stands(
     model: LSTMLanguageModel, tokenizer: WordTokenizer
 ) -> None:
-    ids = all_ids(tokenizer, TEXTS)
+    ids = encode(tokenizer, TEXTS)
     distributions = plain_distributions(model, ids)
     scores = list(score(model, tokenizer, TEXTS))
     assert [(s.line, s.position, s.word) for s in scores][:9] == [
@@ -213,20 +139,19 @@ def test_a_score_is_surprisal_rank_and_entropy_of_every_token_where_it_stands(
         assert item.entropy == pytest.approx(-(row * np.log2(row)).sum(), rel=1e-4)
 
 
-@pytest.mark.usefixtures("small_parts")
 def test_evaluation_and_score_and_perplexity_agree_however_long_the_text(
     model: LSTMLanguageModel, tokenizer: WordTokenizer
 ) -> None:
     texts = TEXTS * 40
     progress: list[tuple[int, int]] = []
-    evaluation = evaluate(model, tokenizer, texts, lambda *done: progress.append(done))
-    scores = list(score(model, tokenizer, texts))
+    evaluation = evaluate(model, tokenizer, texts, lambda *done: progress.append(done), limits=SMALL_LIMITS)
+    scores = list(score(model, tokenizer, texts, limits=SMALL_LIMITS))
     surprisals = np.asarray([item.surprisal for item in scores])
     ranks = np.asarray([item.rank for item in scores])
     assert evaluation.tokens == len(scores) == progress[-1][0] > 1000
     assert evaluation.bits_per_word == pytest.approx(surprisals.mean(), rel=1e-6)
     assert evaluation.perplexity == pytest.approx(math.exp(surprisals.mean() * math.log(2)), rel=1e-6)
-    assert evaluation.perplexity == pytest.approx(perplexity(model, all_ids(tokenizer, texts)), rel=1e-6)
+    assert evaluation.perplexity == pytest.approx(perplexity(model, encode(tokenizer, texts), SMALL_LIMITS), rel=1e-6)
     for k, share in ((1, evaluation.top1), (3, evaluation.top3), (5, evaluation.top5), (10, evaluation.top10)):
         assert share == pytest.approx((ranks <= k).mean())
     assert evaluation.unknown_rate == pytest.approx(1 / 26)
@@ -289,7 +214,7 @@ def test_equally_likely_words_rank_in_order_of_their_ids(model: LSTMLanguageMode
         for parameter in ignorant.parameters():
             parameter.zero_()
     scores = list(score(ignorant, tokenizer, TEXTS))
-    assert [item.rank - 1 for item in scores] == all_ids(tokenizer, TEXTS).tolist()
+    assert [item.rank - 1 for item in scores] == encode(tokenizer, TEXTS).tolist()
     assert {round(item.entropy, 4) for item in scores} == {round(math.log2(VOCABULARY), 4)}
 
 
@@ -305,28 +230,6 @@ def test_the_model_of_a_checkpoint_expects_what_the_predictor_expects(tiny_check
         assert 2**-item.surprisal == pytest.approx(distribution[token], rel=1e-3)
         distribution = predictor.distribution(predictor.read([token], session.state))
         session.feed(predictor.tokenizer.words[token])
-
-
-def test_an_untied_model_loads_too(tmp_path: Path) -> None:
-    from nextword.storage.checkpoint import Checkpoint
-
-    torch.manual_seed(1)
-    config = ModelConfig(embedding_dim=4, hidden_size=6, tied=False)
-    tokenizer = WordTokenizer.train([" ".join(WORDS)], min_count=1)
-    made = LSTMLanguageModel(config, len(tokenizer)).eval()
-    tensors = {name: values.numpy() for name, values in made.state_dict().items()}
-    loaded = load_model(Checkpoint(config, tokenizer, tensors, {}), "cpu")
-    assert perplexity(loaded, some_ids(30)) == pytest.approx(perplexity(made, some_ids(30)))
-
-
-@pytest.mark.parametrize("device", ["tpu", "cuda"])
-def test_a_device_that_is_not_there_is_a_usage_error(
-    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, device: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError) as caught:
-        load_model(load_checkpoint(tiny_checkpoint), device)
-    assert "--device" in caught.value.hint
 
 
 def test_no_text_is_a_corpus_error(model: LSTMLanguageModel, tokenizer: WordTokenizer) -> None:
@@ -370,15 +273,14 @@ def test_adapting_is_what_a_session_does_that_is_typed_word_by_word(tiny_checkpo
     assert evaluation.keystroke_savings > evaluate(model, tokenizer, [NEW_WORDS]).keystroke_savings
 
 
-def test_adapting_goes_on_from_stretch_to_stretch(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adapting_goes_on_from_chunk_to_chunk(tiny_checkpoint: Path) -> None:
     loaded = load_checkpoint(tiny_checkpoint)
-    model = load_model(loaded, "cpu")
-    whole = evaluate(model, loaded.tokenizer, [NEW_WORDS * 3], adapt=AdaptConfig(window=30))
-    monkeypatch.setattr(evaluation_room, "_ADAPTING_STRETCH", 25)
-    monkeypatch.setattr(evaluation_room, "_ADAPTING_BLOCK", 7)
-    pieces = evaluate(model, loaded.tokenizer, [NEW_WORDS * 3], adapt=AdaptConfig(window=30))
-    assert pieces.perplexity == pytest.approx(whole.perplexity, rel=1e-5)
-    assert pieces.keystroke_savings == whole.keystroke_savings
+    model, texts, adapt = load_model(loaded, "cpu"), [NEW_WORDS * 3], AdaptConfig(window=30)
+    whole = evaluate(model, loaded.tokenizer, texts, adapt=adapt)
+    limits = ReadingLimits(hidden_chunk=25, distributions=7)
+    in_chunks = evaluate(model, loaded.tokenizer, texts, adapt=adapt, limits=limits)
+    assert in_chunks.perplexity == pytest.approx(whole.perplexity, rel=1e-5)
+    assert in_chunks.keystroke_savings == whole.keystroke_savings
 
 
 def test_a_word_too_rare_for_the_vocabulary_is_found_by_its_letters(tiny_checkpoint: Path) -> None:

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from nextword.cli.main import app
 from nextword.config import ModelConfig
 from nextword.errors import CorpusError
-from nextword.evaluation import gradient_flow as gradient_room
 from nextword.evaluation.gradient_flow import Gradient, GradientFlow, gradient_flow, gradient_norms
 from nextword.model.language_model import LSTMLanguageModel
 from nextword.terminal.memory import show_gradients
@@ -100,13 +99,12 @@ def test_one_pass_finds_what_a_differentiation_for_every_distance_finds(cell: st
                 assert norms[row, kind, column] == pytest.approx(float(torch.cat(found, 2).norm()), rel=1e-4, abs=1e-9)
 
 
-def test_places_side_by_side_are_a_matter_of_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_side_by_side_are_a_matter_of_speed() -> None:
     torch.manual_seed(1)
     model = LSTMLanguageModel(ModelConfig(embedding_dim=6, hidden_size=7), 5).eval()
     expected = gradient_flow(model, IDS, places=10)
-    monkeypatch.setattr(gradient_room, "_SIDE_BY_SIDE", 3)
     heard: list[tuple[int, int]] = []
-    flow = gradient_flow(model, IDS, 10, lambda *done: heard.append(done))
+    flow = gradient_flow(model, IDS, 10, lambda *done: heard.append(done), batch_size=3)
     assert heard[-1][0] == heard[-1][1]
     assert len(heard) == 4
     for some, others in zip(flow.gradients, expected.gradients, strict=True):

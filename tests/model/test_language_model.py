@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +11,10 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from nextword.config import ModelConfig
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.errors import UsageError
+from nextword.model.language_model import LSTMLanguageModel, load_model
+from nextword.storage.checkpoint import Checkpoint, load_checkpoint
+from nextword.text.tokenizer import WordTokenizer
 
 NO_DROPOUT = {f"dropout_{where}": 0.0 for where in ("words", "input", "hidden", "output", "recurrent")}
 
@@ -146,16 +151,40 @@ def test_recurrent_dropout_leaves_the_weights_themselves_alone_and_trains_them()
     assert 0.2 < (gradient == 0).float().mean() < 0.8
 
 
-def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn() -> None:
     torch.manual_seed(2)
     network = LSTMLanguageModel(ModelConfig(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
     window = torch.randint(30, (9, 4))
     gradients = []
     for least in (1, 10**6):  # by hand, and by nn.LSTM
-        monkeypatch.setattr("nextword.model.language_model._FUSED_FROM", least)
+        network.fused_from = least
         torch.manual_seed(3)  # of the dropout masks
         loss, _ = network.loss(window[:-1], window[1:], None, torch.bfloat16)
         gradients.append(torch.autograd.grad(loss, network.layers[0].get_parameter("weight_hh_l0"))[0])
     by_hand, by_torch = gradients
     assert not torch.equal(by_hand, by_torch)  # two ways, indeed
     assert torch.nn.functional.cosine_similarity(by_hand.flatten(), by_torch.flatten(), dim=0) > 0.99
+
+
+# -- from a checkpoint -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_checkpoints_model_is_the_one_that_was_saved(tied: bool) -> None:
+    tokenizer = WordTokenizer.train(["the cat sat"], min_count=1)
+    saved = make(len(tokenizer), tied=tied).eval()
+    tensors = {name: values.detach().numpy() for name, values in saved.named_parameters()}
+    loaded = load_model(Checkpoint(saved.config, tokenizer, tensors, {}), "cpu")
+    assert not loaded.training
+    words = torch.tensor([[0, 1], [3, 2], [4, 4]])
+    torch.testing.assert_close(loaded.output(loaded(words)[0]), saved.output(saved(words)[0]), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda"])
+def test_a_device_that_is_not_there_is_a_usage_error(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError) as caught:
+        load_model(load_checkpoint(tiny_checkpoint), device)
+    assert "--device" in caught.value.hint
