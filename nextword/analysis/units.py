@@ -38,9 +38,9 @@ FEATURES = (
     "words of the paragraph so far",
 )
 MAX_CHARACTERS = 8_000_000  # of a text; more would take many minutes
-_MIN_WORDS = 20
-_MAX_STREAMS = 64
-_MIN_VARIANCE = 1e-9
+_MIN_WORDS = 20  # With fewer, anything correlates with anything.
+_MAX_STREAMS = 64  # streams read side by side
+_MIN_VARIANCE = 1e-9  # What varies less is taken for constant.
 
 
 @dataclass(frozen=True)

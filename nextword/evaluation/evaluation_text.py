@@ -35,7 +35,7 @@ from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
 
 Probability = TypeVar("Probability", float, Tensor)
 
-_MIN_PROBABILITY = 1e-38  # of a word that has come; about the smallest 32-bit float
+_MIN_PROBABILITY = 1e-38  # about the smallest 32-bit float
 
 
 @dataclass(frozen=True)

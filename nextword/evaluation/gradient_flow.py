@@ -27,8 +27,8 @@ from nextword.model.language_model import LSTMLanguageModel
 from nextword.model.streams import Progress, ProgressCounter
 from nextword.text.tokenizer import END_ID
 
-PLACES = 500  # words whose losses are differentiated, unless another number is asked for
-BATCH_SIZE = 50  # of them side by side
+PLACES = 500  # words looked at, unless another number is asked for
+BATCH_SIZE = 50  # words whose losses are differentiated side by side
 _CONTEXT = 200  # words read before the most distant state, where the text has them
 
 

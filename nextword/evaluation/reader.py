@@ -113,9 +113,10 @@ class TextReader:
         for first in range(0, len(order), self._limits.max_passages):
             batch = order[first : first + self._limits.max_passages]
             window = max(1, self._limits.passage_window // len(batch))
+            state = self._model.initial_state(len(batch))
             with _inference(self._model):
-                places, figures, _ = self._read_batch(starts[batch], lengths[batch], None, window, last_only)
-            yield places, figures
+                found = self._read_batch(starts[batch], lengths[batch], starts[batch], state, window, last_only)
+            yield found[:2]
 
     def _read_chunk(
         self, begin: int, end: int, streams: int, state: list[LayerState]
@@ -138,23 +139,30 @@ class TextReader:
             if streams > 1:
                 warm = self._model.initial_state(streams - 1)
                 for steps in _windows(-self._limits.warm_up, 0, window):
-                    _, warm = self._forward(starts[1:] + steps, warm)
+                    _, warm = self._forward(starts[1:] + steps, 0, warm)
                 state = [
                     (torch.cat([first[0], others[0]], 1), torch.cat([first[1], others[1]], 1))
                     for first, others in zip(state, warm, strict=True)
                 ]
-            places, figures, state = self._read_batch(starts, np.minimum(length, end - starts), state, window)
+            places, figures, state = self._read_batch(starts, np.minimum(length, end - starts), 0, state, window)
         return figures[np.argsort(places)], [(hidden[:, -1:], cell[:, -1:]) for hidden, cell in state]
 
     def _read_batch(
-        self, starts: Places, lengths: Places, state: list[LayerState] | None, window: int, last_only: bool = False
+        self,
+        starts: Places,
+        lengths: Places,
+        begins: Places | int,
+        state: list[LayerState],
+        window: int,
+        last_only: bool = False,
     ) -> tuple[Places, Figures, list[LayerState]]:
         """Read passages of the text side by side.
 
         Args:
             starts: (B,) where each begins.
             lengths: (B,) how many tokens it has.
-            state: Before the first of them is read; None: that of a fresh session.
+            begins: As in `_forward`.
+            state: Of B streams, before the first of them is read.
             window: T, at most.
             last_only: Whether only the last token of each is counted.
 
@@ -164,7 +172,7 @@ class TextReader:
         places, figures = [], []
         for steps in _windows(0, int(lengths.max()), window):
             here = starts + steps
-            hidden, state = self._forward(here, state)
+            hidden, state = self._forward(here, begins, state)
             counted = steps == lengths - 1 if last_only else steps < lengths  # (T, B)
             if counted.any():
                 places.append(here[counted])
@@ -172,16 +180,24 @@ class TextReader:
                 found = self._metric(hidden[torch.from_numpy(counted).to(self._device)], targets)
                 figures.append(found.cpu().double().numpy())
             self._advance(int(np.count_nonzero(steps < lengths)))
-        assert state is not None
         return np.concatenate(places), np.concatenate(figures), state
 
-    def _forward(self, places: Places, state: list[LayerState] | None) -> tuple[Tensor, list[LayerState]]:
-        """What the last layer gives for the tokens at `places`, (T, B), from those before them, and the state then."""
-        before = np.where(places > 0, self._ids[np.minimum(places, len(self._ids)) - 1], END_ID).astype(np.int64)
-        if state is None:
-            before[0] = END_ID  # which a fresh session has read before all else
-        inputs = known_ids(torch.from_numpy(before), len(self._model.output.bias)).to(self._device)
-        result: tuple[Tensor, list[LayerState]] = self._model(inputs, state)
+    def _forward(
+        self, places: Places, begins: Places | int, state: list[LayerState]
+    ) -> tuple[Tensor, list[LayerState]]:
+        """The last layer's hidden states before the tokens at some places, and the state of all layers then.
+
+        Args:
+            places: (T, B), beyond the text's end, too.
+            begins: Where the text begins for each stream; for the token there, `<eos>` is read, as in a fresh session.
+            state: Before the first of them is read.
+
+        Returns:
+            (T, B, H) hidden states, and the state to go on with.
+        """
+        before = self._ids[np.minimum(places, len(self._ids)) - 1].astype(np.int64)
+        tokens = torch.from_numpy(np.where(places > begins, before, END_ID)).to(self._device)
+        result: tuple[Tensor, list[LayerState]] = self._model(known_ids(tokens, self._model.output.out_features), state)
         return result
 
 

@@ -43,8 +43,8 @@ def plain_distributions(model: LSTMLanguageModel, ids: np.ndarray) -> np.ndarray
     rows, state, before = [], None, END_ID
     with torch.no_grad():
         for token in ids.tolist():
-            shown, state = model(torch.tensor([[before]]), state)
-            rows.append(torch.softmax(model.output(shown[0, 0]).double(), 0).numpy())
+            hidden, state = model(torch.tensor([[before]]), state)
+            rows.append(torch.softmax(model.output(hidden[0, 0]).double(), 0).numpy())
             before = token
     return np.stack(rows)
 

@@ -38,11 +38,11 @@ def a_model(tokenizer: WordTokenizer, cell: str) -> LSTMLanguageModel:
     return random_model(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer))
 
 
-def bits(model: LSTMLanguageModel, read: list[int], came: int) -> float:
+def bits(model: LSTMLanguageModel, read: list[int], target: int) -> float:
     """Surprisal of a word after a fresh session has read some others."""
     with torch.no_grad():
-        shown, _ = model(torch.tensor([[END_ID], *([token] for token in read)]))
-        return -float(torch.log_softmax(model.output(shown[-1, 0]).double(), 0)[came]) / math.log(2)
+        hidden, _ = model(torch.tensor([[END_ID], *([token] for token in read)]))
+        return -float(torch.log_softmax(model.output(hidden[-1, 0]).double(), 0)[target]) / math.log(2)
 
 
 @pytest.mark.parametrize("cell", CELLS)

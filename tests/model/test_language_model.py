@@ -71,8 +71,8 @@ def test_a_stream_does_not_see_the_streams_beside_it() -> None:
 def test_the_loss_is_the_cross_entropy_of_the_output_layer(tied: bool) -> None:
     model, words = make(tied=tied), some_words(7)
     loss, _ = model.loss(words[:-1], words[1:], None)
-    shown, _ = model(words[:-1])
-    expected = functional.cross_entropy(model.output(shown).flatten(0, 1), words[1:].flatten())
+    hidden, _ = model(words[:-1])
+    expected = functional.cross_entropy(model.output(hidden).flatten(0, 1), words[1:].flatten())
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
     for name, parameter in model.named_parameters():
         got, wanted = (torch.autograd.grad(value, parameter, retain_graph=True)[0] for value in (loss, expected))
@@ -126,10 +126,10 @@ def test_what_is_kept_is_scaled_so_that_the_mean_stays() -> None:
 def test_a_dropped_word_is_dropped_wherever_it_stands() -> None:
     model = make(dropout_words=0.5, num_layers=1)
     every_word_twice = torch.arange(40).repeat_interleave(2)[None]  # one step, the same word in neighboring streams
-    shown = model(every_word_twice)[0][0]
-    torch.testing.assert_close(shown[::2], shown[1::2])
+    hidden = model(every_word_twice)[0][0]
+    torch.testing.assert_close(hidden[::2], hidden[1::2])
     # All dropped words look alike: only the biases speak. The others differ from each other.
-    alike = (shown[::2, None] - shown[None, ::2]).abs().amax(2) < 1e-6
+    alike = (hidden[::2, None] - hidden[None, ::2]).abs().amax(2) < 1e-6
     assert 10 < alike.sum(1).max() < 30
 
 
