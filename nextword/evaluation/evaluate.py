@@ -23,7 +23,7 @@ from nextword.config import AdaptConfig
 from nextword.evaluation.evaluation_text import encode, keys_without_help, rank, read_text, surprisal, written
 from nextword.evaluation.keystrokes import keys_used
 from nextword.evaluation.reader import LIMITS, Figures, ReadingLimits, stream_metrics
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.model.streams import Progress, ProgressCounter
 from nextword.text.encoder import Text
 from nextword.text.tokenizer import WordTokenizer
@@ -69,7 +69,7 @@ class Score(NamedTuple):
 
 
 def evaluate(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
     texts: Iterable[Text],
     on_progress: Progress | None = None,
@@ -160,7 +160,7 @@ class Metrics:
         return 1 - self._used / self._needed
 
 
-def perplexity(model: LSTMLanguageModel, ids: NDArray[np.int32], limits: ReadingLimits = LIMITS) -> float:
+def perplexity(model: RecurrentLanguageModel, ids: NDArray[np.int32], limits: ReadingLimits = LIMITS) -> float:
     """exp of the mean cross-entropy of `ids`, in 32-bit arithmetic.
 
     The model starts as a fresh session does, having read one `<eos>`, so the first token is predicted and counted
@@ -180,7 +180,7 @@ def _perplexity(nats: float, tokens: int) -> float:
 
 
 def score(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
     texts: Iterable[Text],
     on_progress: Progress | None = None,

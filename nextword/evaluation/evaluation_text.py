@@ -28,7 +28,7 @@ from nextword.evaluation.reader import Figures, ReadingLimits, TextReader, chunk
 from nextword.inference.cache import cosine_similarity, interpolate, quantize_keys
 from nextword.inference.predictor import RARE_SHARE
 from nextword.inference.session import new_word
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.encoder import Text
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
@@ -51,7 +51,7 @@ class EvaluationText:
         keyboard: For V + U words.
     """
 
-    model: LSTMLanguageModel
+    model: RecurrentLanguageModel
     ids: NDArray[np.int32]
     words: NDArray[np.int32]
     rare: int
@@ -137,7 +137,7 @@ def _rare_share(unknown: Probability, count: int) -> Probability:
 
 
 def read_text(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], adapting: bool = False
+    model: RecurrentLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], adapting: bool = False
 ) -> EvaluationText:
     """The documents `texts`, one after the other, ready to be measured.
 

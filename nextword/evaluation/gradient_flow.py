@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from nextword.errors import CorpusError
 from nextword.evaluation.memory_length import DISTANCES, spread_evenly
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.model.streams import Progress, ProgressCounter
 from nextword.text.tokenizer import END_ID
 
@@ -59,7 +59,7 @@ class GradientFlow:
 
 
 def gradient_flow(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     ids: NDArray[np.int32],
     places: int = PLACES,
     on_progress: Progress | None = None,
@@ -107,7 +107,7 @@ def gradient_flow(
 
 
 def gradient_norms(
-    model: LSTMLanguageModel, window: NDArray[np.int64], distances: Sequence[int]
+    model: RecurrentLanguageModel, window: NDArray[np.int64], distances: Sequence[int]
 ) -> NDArray[np.float64]:
     """Norms of the gradients of the losses of B words with respect to earlier states.
 

@@ -25,7 +25,7 @@ from nextword.evaluation.evaluate import Metrics
 from nextword.evaluation.evaluation_text import keys_without_help, read_text
 from nextword.evaluation.reader import LIMITS, Figures, Places, ReadingLimits, TextReader
 from nextword.inference.lstm import LSTMNetwork, LSTMState
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.model.streams import Progress, ProgressCounter
 from nextword.text.encoder import Text
 from nextword.text.sentences import sentence_starts
@@ -119,7 +119,7 @@ class HalfLife:
 
 
 def memory_worth(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
     texts: Iterable[Text],
     places: int = PLACES,

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.model.streams import MIN_STREAM, WARM_UP, Progress, ProgressCounter, count_streams, cut_into_streams
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
@@ -73,7 +73,7 @@ class TextReader:
 
     def __init__(
         self,
-        model: LSTMLanguageModel,
+        model: RecurrentLanguageModel,
         ids: NDArray[np.int32],
         metric: Metric,
         limits: ReadingLimits,
@@ -202,7 +202,7 @@ class TextReader:
 
 
 def stream_metrics(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     ids: NDArray[np.int32],
     metric: Metric,
     on_progress: Progress | None = None,
@@ -213,7 +213,7 @@ def stream_metrics(
     return TextReader(model, ids, chunked(model, metric, limits), limits, counter.add).stream()
 
 
-def chunked(model: LSTMLanguageModel, metric: Metric, limits: ReadingLimits) -> Metric:
+def chunked(model: RecurrentLanguageModel, metric: Metric, limits: ReadingLimits) -> Metric:
     """A metric of hidden states from one of logits, which exist for a few places at a time."""
     weight, bias = model.output.weight, model.output.bias
     length = max(64, limits.logits // len(bias))
@@ -237,7 +237,7 @@ def _windows(begin: int, end: int, length: int) -> Iterator[NDArray[np.int64]]:
 
 
 @contextmanager
-def _inference(model: LSTMLanguageModel) -> Iterator[None]:
+def _inference(model: RecurrentLanguageModel) -> Iterator[None]:
     """Without dropout and gradients."""
     training = model.training
     model.eval()

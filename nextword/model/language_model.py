@@ -27,7 +27,7 @@ _CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn
 _WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of one nn.LSTM layer
 
 
-class LSTMLanguageModel(nn.Module):
+class RecurrentLanguageModel(nn.Module):
     """Predicts each next word of B streams of text from all that came before in that stream.
 
     What remembers is an LSTM, or, to compare with, a GRU or a plain recurrent net.
@@ -146,7 +146,7 @@ class LSTMLanguageModel(nn.Module):
         return vectors * (mask / (1 - chance)).to(vectors.dtype)
 
 
-def load_model(checkpoint: Checkpoint, device: str = "auto") -> LSTMLanguageModel:
+def load_model(checkpoint: Checkpoint, device: str = "auto") -> RecurrentLanguageModel:
     """The network of a checkpoint in torch, in evaluation mode.
 
     Args:
@@ -157,7 +157,7 @@ def load_model(checkpoint: Checkpoint, device: str = "auto") -> LSTMLanguageMode
         UsageError: There is no such device.
     """
     where = find_device(device)
-    model = LSTMLanguageModel(checkpoint.config, len(checkpoint.tokenizer))
+    model = RecurrentLanguageModel(checkpoint.config, len(checkpoint.tokenizer))
     tensors = {name: torch.from_numpy(values) for name, values in checkpoint.tensors.items()}
     if checkpoint.config.tied:
         tensors["output.weight"] = tensors["embedding.weight"]

@@ -21,7 +21,7 @@ from nextword.evaluation.evaluation_text import encode, surprisal
 from nextword.evaluation.keystrokes import keys_needed, keys_used
 from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel, load_model
+from nextword.model.language_model import RecurrentLanguageModel, load_model
 from nextword.storage.checkpoint import load_checkpoint
 from nextword.text.tokenizer import END, END_ID, UNKNOWN_ID, WordTokenizer
 
@@ -29,7 +29,7 @@ VOCABULARY = 11
 
 
 @pytest.fixture(scope="module")
-def model() -> LSTMLanguageModel:
+def model() -> RecurrentLanguageModel:
     return random_model(ModelConfig(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY)
 
 
@@ -37,7 +37,7 @@ def some_ids(count: int) -> np.ndarray:
     return random_ids(count, VOCABULARY)
 
 
-def plain_distributions(model: LSTMLanguageModel, ids: np.ndarray) -> np.ndarray:
+def plain_distributions(model: RecurrentLanguageModel, ids: np.ndarray) -> np.ndarray:
     """(N, V) probabilities, one word after the other."""
     model.eval()
     rows, state, before = [], None, END_ID
@@ -49,18 +49,18 @@ def plain_distributions(model: LSTMLanguageModel, ids: np.ndarray) -> np.ndarray
     return np.stack(rows)
 
 
-def plain_perplexity(model: LSTMLanguageModel, ids: np.ndarray) -> float:
+def plain_perplexity(model: RecurrentLanguageModel, ids: np.ndarray) -> float:
     return math.exp(-np.log(plain_distributions(model, ids)[np.arange(len(ids)), ids]).mean())
 
 
 @pytest.mark.parametrize("count", [1, 2, 50, 2500])
-def test_perplexity_counts_every_token_from_the_first_on(model: LSTMLanguageModel, count: int) -> None:
+def test_perplexity_counts_every_token_from_the_first_on(model: RecurrentLanguageModel, count: int) -> None:
     ids = some_ids(count)
     assert perplexity(model, ids) == pytest.approx(plain_perplexity(model, ids), rel=1e-4)
 
 
 @pytest.mark.parametrize("window", [1, 7, 100, 10_000])
-def test_perplexity_does_not_depend_on_the_window(model: LSTMLanguageModel, window: int) -> None:
+def test_perplexity_does_not_depend_on_the_window(model: RecurrentLanguageModel, window: int) -> None:
     ids = some_ids(130)
     limits = ReadingLimits(stream_window=window)
     assert perplexity(model, ids, limits) == pytest.approx(plain_perplexity(model, ids), rel=1e-4)
@@ -75,8 +75,8 @@ def test_surprisal_is_cross_entropy(count: int) -> None:
     torch.testing.assert_close(surprisal(scores, targets), expected[:, None])
 
 
-def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(model: LSTMLanguageModel) -> None:
-    ignorant = LSTMLanguageModel(model.config, VOCABULARY)
+def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(model: RecurrentLanguageModel) -> None:
+    ignorant = RecurrentLanguageModel(model.config, VOCABULARY)
     with torch.no_grad():
         for parameter in ignorant.parameters():
             parameter.zero_()
@@ -84,7 +84,9 @@ def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(m
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_mode_of_the_model_is_left_as_it_was_and_dropout_is_off(model: LSTMLanguageModel, training: bool) -> None:
+def test_the_mode_of_the_model_is_left_as_it_was_and_dropout_is_off(
+    model: RecurrentLanguageModel, training: bool
+) -> None:
     ids = some_ids(60)
     model.train(training)
     assert perplexity(model, ids) == perplexity(model, ids)
@@ -92,8 +94,8 @@ def test_the_mode_of_the_model_is_left_as_it_was_and_dropout_is_off(model: LSTML
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_hopeless_model_gives_a_large_number_and_no_error(model: LSTMLanguageModel) -> None:
-    hopeless = LSTMLanguageModel(model.config, VOCABULARY)
+def test_a_hopeless_model_gives_a_large_number_and_no_error(model: RecurrentLanguageModel) -> None:
+    hopeless = RecurrentLanguageModel(model.config, VOCABULARY)
     with torch.no_grad():
         hopeless.output.bias.copy_(torch.tensor([1e6] + [0.0] * (VOCABULARY - 1)))
     value = perplexity(hopeless, np.full(20, 5, np.int32))
@@ -115,7 +117,7 @@ def tokenizer() -> WordTokenizer:
 
 
 def test_a_score_is_surprisal_rank_and_entropy_of_every_token_where_it_stands(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer
+    model: RecurrentLanguageModel, tokenizer: WordTokenizer
 ) -> None:
     ids = encode(tokenizer, TEXTS)
     distributions = plain_distributions(model, ids)
@@ -140,7 +142,7 @@ def test_a_score_is_surprisal_rank_and_entropy_of_every_token_where_it_stands(
 
 
 def test_evaluation_and_score_and_perplexity_agree_however_long_the_text(
-    model: LSTMLanguageModel, tokenizer: WordTokenizer
+    model: RecurrentLanguageModel, tokenizer: WordTokenizer
 ) -> None:
     texts = TEXTS * 40
     progress: list[tuple[int, int]] = []
@@ -158,9 +160,9 @@ def test_evaluation_and_score_and_perplexity_agree_however_long_the_text(
     assert evaluation.tokens_per_second == pytest.approx(evaluation.tokens / evaluation.seconds)
 
 
-def always(config: ModelConfig, order: list[int]) -> LSTMLanguageModel:
+def always(config: ModelConfig, order: list[int]) -> RecurrentLanguageModel:
     """A model to which, everywhere, ids earlier in `order` are likelier, by a bit each."""
-    made = LSTMLanguageModel(config, len(order))
+    made = RecurrentLanguageModel(config, len(order))
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.zero_()
@@ -169,7 +171,7 @@ def always(config: ModelConfig, order: list[int]) -> LSTMLanguageModel:
 
 
 def test_known_suggestions_save_the_keys_that_a_finger_counts(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
 ) -> None:
     likeliest_first = [".", "the", "cat", "sat", "then", "them", "there", ",", "!"]
     tokenizer = WordTokenizer.train([" ".join(likeliest_first)], min_count=1)
@@ -208,8 +210,10 @@ def test_savings_are_those_of_someone_who_types_the_file(words: list[str], lines
     assert evaluation.keystroke_savings == pytest.approx(1 - keys / len(text))
 
 
-def test_equally_likely_words_rank_in_order_of_their_ids(model: LSTMLanguageModel, tokenizer: WordTokenizer) -> None:
-    ignorant = LSTMLanguageModel(model.config, VOCABULARY)
+def test_equally_likely_words_rank_in_order_of_their_ids(
+    model: RecurrentLanguageModel, tokenizer: WordTokenizer
+) -> None:
+    ignorant = RecurrentLanguageModel(model.config, VOCABULARY)
     with torch.no_grad():
         for parameter in ignorant.parameters():
             parameter.zero_()
@@ -232,7 +236,7 @@ def test_the_model_of_a_checkpoint_expects_what_the_predictor_expects(tiny_check
         session.feed(predictor.tokenizer.words[token])
 
 
-def test_no_text_is_a_corpus_error(model: LSTMLanguageModel, tokenizer: WordTokenizer) -> None:
+def test_no_text_is_a_corpus_error(model: RecurrentLanguageModel, tokenizer: WordTokenizer) -> None:
     with pytest.raises(CorpusError):
         evaluate(model, tokenizer, ["\n \n"])
     with pytest.raises(CorpusError):

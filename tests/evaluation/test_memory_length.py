@@ -24,7 +24,7 @@ from nextword.evaluation.memory_length import Compared, Worth, effective_memory,
 from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.lstm import LSTMNetwork
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.terminal import memory as memory_screen
 from nextword.terminal import output as console
 from nextword.text.tokenizer import END_ID, WordTokenizer
@@ -34,11 +34,11 @@ TEXT = 'Anna lives in Paris. "Where is the cat?" asked Peter.\n\nMr. McDonald sa
 SENTENCES = [0, 5, 16]  # where they begin: Anna, " (with what is asked), Mr
 
 
-def a_model(tokenizer: WordTokenizer, cell: str) -> LSTMLanguageModel:
+def a_model(tokenizer: WordTokenizer, cell: str) -> RecurrentLanguageModel:
     return random_model(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer))
 
 
-def bits(model: LSTMLanguageModel, read: list[int], target: int) -> float:
+def bits(model: RecurrentLanguageModel, read: list[int], target: int) -> float:
     """Surprisal of a word after a fresh session has read some others."""
     with torch.no_grad():
         hidden, _ = model(torch.tensor([[END_ID], *([token] for token in read)]))
@@ -140,7 +140,7 @@ def test_the_effective_memory_is_where_perplexity_comes_within_one_percent_for_g
 
 @pytest.mark.parametrize(("cell", "gate", "at"), [("lstm", "forget", 1), ("gru", "update", 1)])
 def test_the_half_life_is_that_of_the_gate(cell: str, gate: str, at: int) -> None:
-    model = LSTMLanguageModel(ModelConfig(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
+    model = RecurrentLanguageModel(ModelConfig(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
     kept = np.array([0.5, 0.25, 0.9, 0.999])
     with torch.no_grad():
         for parameter in model.parameters():

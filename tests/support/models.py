@@ -8,7 +8,7 @@ import torch
 from nextword.config import ModelConfig
 from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint
 from nextword.text.tokenizer import WordTokenizer
 
@@ -28,10 +28,10 @@ def random_predictor(cell: str, vocabulary: str = TEXT) -> Predictor:
     return Predictor(Checkpoint(config, tokenizer, tensors, {}))
 
 
-def random_model(config: ModelConfig, vocabulary_size: int) -> LSTMLanguageModel:
+def random_model(config: ModelConfig, vocabulary_size: int) -> RecurrentLanguageModel:
     """A network in evaluation mode whose weights are drawn evenly from -0.8 to 0.8."""
     torch.manual_seed(0)
-    model = LSTMLanguageModel(config, vocabulary_size).eval()
+    model = RecurrentLanguageModel(config, vocabulary_size).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.8, 0.8)
