@@ -23,7 +23,7 @@ from nextword.analysis.explain import Unit
 from nextword.errors import CorpusError
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState
 from nextword.inference.predictor import Predictor
-from nextword.model.streams import WARM_UP, Progress, ProgressCounter, count_streams, cut_into_streams
+from nextword.model.streams import WARM_UP, Progress, count_streams, counting, cut_into_streams
 from nextword.text.encoder import SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.token_file import TokenFile
@@ -129,20 +129,18 @@ def find_trackers(
     units = [Unit(layer, number) for layer, size in enumerate(sizes, 1) for number in range(1, size + 1)]
     halves = [_Sums(len(FEATURES), len(units)) for _ in range(2)]
     half = len(ids) // 2
-    counter = ProgressCounter(len(ids), on_progress)
+    advance = counting(len(ids), on_progress)
     for places, memory in _memories(predictor.network, predictor.initial_state, ids):
         for sums, which in zip(halves, (places < half, places >= half), strict=True):
             sums.add(features[places[which]].astype(np.float64), memory[which].astype(np.float64))
-        counter.add(len(places))
+        advance(len(places))
     chosen, checked = (sums.correlations() for sums in halves)
     varies = (np.ptp(features[:half], axis=0) > 0) & (np.ptp(features[half:], axis=0) > 0)
-    trackers = []
-    for row, (feature, column) in enumerate(zip(FEATURES, np.abs(chosen).argmax(axis=1).tolist(), strict=True)):
-        if varies[row]:
-            first, second = (round(float(found[row, column]), 6) for found in (chosen, checked))
-            trackers.append(Tracker(feature, units[column], first, second))
-        else:
-            trackers.append(Tracker(feature, None, 0.0, 0.0))
+    trackers = [Tracker(feature, None, 0.0, 0.0) for feature in FEATURES]
+    for row in np.flatnonzero(varies).tolist():
+        best = int(np.abs(chosen[row]).argmax())
+        first, second = (round(float(found[row, best]), 6) for found in (chosen, checked))
+        trackers[row] = Tracker(FEATURES[row], units[best], first, second)
     return Search(len(ids), half, len(units), trackers)
 
 

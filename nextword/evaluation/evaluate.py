@@ -24,7 +24,7 @@ from nextword.evaluation.evaluation_text import encode, keys_without_help, rank,
 from nextword.evaluation.keystrokes import keys_used
 from nextword.evaluation.reader import LIMITS, Figures, ReadingLimits, stream_metrics
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.model.streams import Progress, ProgressCounter
+from nextword.model.streams import Progress, counting
 from nextword.text.encoder import Text
 from nextword.text.tokenizer import WordTokenizer
 
@@ -93,7 +93,7 @@ def evaluate(
     """
     began = time.perf_counter()
     text = read_text(model, tokenizer, texts, adapt is not None)
-    advance = ProgressCounter(len(text.ids), on_progress).add
+    advance = counting(len(text.ids), on_progress)
     chunks = text.adapting(adapt, limits, advance) if adapt else text.reader(limits, advance).stream()
     keys = keys_without_help(tokenizer, texts)
     metrics = Metrics()
@@ -102,13 +102,7 @@ def evaluate(
     seconds = time.perf_counter() - began
     return Evaluation(
         tokens=metrics.tokens,
-        perplexity=metrics.perplexity,
-        bits_per_word=metrics.bits_per_word,
-        top1=metrics.top(1),
-        top3=metrics.top(3),
-        top5=metrics.top(5),
-        top10=metrics.top(10),
-        keystroke_savings=metrics.keystroke_savings,
+        **metrics.figures(),
         unknown_rate=text.unknown_rate,
         seconds=seconds,
         tokens_per_second=metrics.tokens / seconds,
@@ -143,21 +137,14 @@ class Metrics:
         self._needed += int(keys.sum())
         self._used += int(keys_used(keys, letters).sum())
 
-    @property
-    def perplexity(self) -> float:
-        return _perplexity(self._nats, self.tokens)
-
-    @property
-    def bits_per_word(self) -> float:
-        return self._nats / self.tokens / math.log(2)
-
-    def top(self, k: int) -> float:
-        """Share of the tokens that were among the k likeliest of the vocabulary; k is 1, 3, 5 or 10."""
-        return self._hits[k] / self.tokens
-
-    @property
-    def keystroke_savings(self) -> float:
-        return 1 - self._used / self._needed
+    def figures(self) -> dict[str, float]:
+        """Those by the names of the fields."""
+        return {
+            "perplexity": _perplexity(self._nats, self.tokens),
+            "bits_per_word": self._nats / self.tokens / math.log(2),
+            **{f"top{k}": hits / self.tokens for k, hits in self._hits.items()},
+            "keystroke_savings": 1 - self._used / self._needed,
+        }
 
 
 def perplexity(model: RecurrentLanguageModel, ids: NDArray[np.int32], limits: ReadingLimits = LIMITS) -> float:

@@ -139,13 +139,7 @@ def _rare_share(unknown: Probability, count: int) -> Probability:
 def read_text(
     model: RecurrentLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], adapting: bool = False
 ) -> EvaluationText:
-    """The documents `texts`, one after the other, ready to be measured.
-
-    Args:
-        model: Any model, on any device.
-        tokenizer: Its words.
-        texts: The documents, as strings or in passages (iterated over several times).
-        adapting: Whether the model learns from the text while it reads it.
+    """The documents `texts`, one after the other, ready to be measured; arguments as those of `evaluate`.
 
     Raises:
         CorpusError: There is no token in them.

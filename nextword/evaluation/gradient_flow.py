@@ -24,7 +24,7 @@ from torch.nn import functional
 from nextword.errors import CorpusError
 from nextword.evaluation.memory_length import DISTANCES, spread_evenly
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.model.streams import Progress, ProgressCounter
+from nextword.model.streams import Progress, counting
 from nextword.text.tokenizer import END_ID
 
 PLACES = 500  # words looked at, unless another number is asked for
@@ -92,13 +92,13 @@ def gradient_flow(
     context = min(_CONTEXT, (count - 1 - longest) // 2)
     steps = np.arange(-longest - context, 1)[:, None]
     chosen = spread_evenly(context + longest, count, places)
-    counter = ProgressCounter(len(chosen) * (len(steps) + 1), on_progress)
+    advance = counting(len(chosen) * (len(steps) + 1), on_progress)
     sums = np.zeros((len(distances), 2))
     for begin in range(0, len(chosen), batch_size):
         batch = chosen[begin : begin + batch_size]
         window = np.concatenate([np.full((1, len(batch)), END_ID), ids[batch + steps]])  # (T, B)
         sums += gradient_norms(model, window.astype(np.int64), distances).sum(2)
-        counter.add(window.size)
+        advance(window.size)
     columns = [*(sums / len(chosen)).T, *(sums / np.where(sums[0] > 0, sums[0], np.nan)).T]
     if model.config.cell != "lstm":
         columns[1::2] = [np.full(len(distances), np.nan)] * 2

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from nextword.evaluation.evaluation_text import keys_without_help, read_text
 from nextword.evaluation.reader import LIMITS, Figures, Places, ReadingLimits, TextReader
 from nextword.inference.lstm import LSTMNetwork, LSTMState
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.model.streams import Progress, ProgressCounter
+from nextword.model.streams import Progress, counting
 from nextword.text.encoder import Text
 from nextword.text.sentences import sentence_starts
 from nextword.text.tokenizer import END_ID, WordTokenizer
@@ -150,7 +150,7 @@ def memory_worth(
     # Where a limit of so many words takes something away:
     far = {distance: chosen[chosen > distance] for distance in DISTANCES if distance < count - 1}
     total = 2 * count + sum((distance + 1) * len(some) for distance, some in far.items())
-    reader = text.reader(limits, ProgressCounter(total, on_progress).add)
+    reader = text.reader(limits, counting(total, on_progress))
 
     chunks = list(reader.stream())
     carried, keys_there = np.concatenate(chunks), keys[chosen]
@@ -209,7 +209,8 @@ def _worth(chunks: list[Figures], keys: NDArray[np.int64]) -> Worth:
     metrics = Metrics()
     for figures in chunks:
         metrics.add(figures, keys[metrics.tokens : metrics.tokens + len(figures)])
-    return Worth(metrics.perplexity, metrics.bits_per_word, metrics.top(1), metrics.top(3), metrics.keystroke_savings)
+    found = metrics.figures()
+    return Worth(**{field.name: found[field.name] for field in fields(Worth)})
 
 
 def _compare(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
-from nextword.model.streams import MIN_STREAM, WARM_UP, Progress, ProgressCounter, count_streams, cut_into_streams
+from nextword.model.streams import MIN_STREAM, WARM_UP, Progress, count_streams, counting, cut_into_streams
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 Metric = Callable[[Tensor, Tensor], Tensor]  # (n, V) logits or (n, H) hidden states, (n,) targets -> (n, K) figures
@@ -30,40 +30,28 @@ Places = NDArray[np.int64]  # (n,) indices into the text
 
 @dataclass(frozen=True)
 class ReadingLimits:
-    """How much is read and held at one time: time and memory depend on it, the figures practically do not.
+    """How much is read and held at one time: time and memory depend on it, the figures practically do not."""
 
-    Attributes:
-        warm_up: Words read before a stream that does not begin the text.
-        min_stream: Words of a stream, at least.
-        max_streams: Streams side by side.
-        max_passages: Passages side by side.
-        stream_window: Words, of all streams together, that the network reads in one call.
-        passage_window: Words, of all passages together, that the network reads in one call.
-        chunk: Tokens, about, whose figures are held.
-        hidden_chunk: The same, where the figures are the hidden states themselves.
-        logits: Words times vocabulary; of 64 words in any case.
-        distributions: Words whose distributions are adapted at one time.
-    """
-
-    warm_up: int = WARM_UP
-    min_stream: int = MIN_STREAM
-    max_streams: int = 32
-    max_passages: int = 256
-    stream_window: int = 2048
-    passage_window: int = 8192
-    chunk: int = 2**17
-    hidden_chunk: int = 2**14
-    logits: int = 2**22
-    distributions: int = 128
+    warm_up: int = WARM_UP  # words read before a stream that does not begin the text
+    min_stream: int = MIN_STREAM  # words
+    max_streams: int = 32  # streams side by side
+    max_passages: int = 256  # passages side by side
+    stream_window: int = 2048  # words, of all streams together, that one call of the network reads
+    passage_window: int = 8192  # words, of all passages together, that one call of the network reads
+    chunk: int = 2**17  # tokens, about, whose figures are held
+    hidden_chunk: int = 2**14  # tokens, about, whose hidden states are held
+    logits: int = 2**22  # words times vocabulary; of 64 words in any case
+    distributions: int = 128  # words whose distributions are adapted at one time
 
 
 LIMITS = ReadingLimits()
 
 
+@dataclass(frozen=True)
 class TextReader:
     """Reads one text with one model, whose training or evaluation mode is left as it was.
 
-    Args:
+    Attributes:
         model: Any, on any device.
         ids: (N,) the text, one token or more; those beyond the vocabulary are targets as they are, read as `<unk>`.
         metric: Called with what the last layer gives at some places, in no particular order, and the targets there.
@@ -71,16 +59,11 @@ class TextReader:
         advance: Called with the number of tokens read since the last call.
     """
 
-    def __init__(
-        self,
-        model: RecurrentLanguageModel,
-        ids: NDArray[np.int32],
-        metric: Metric,
-        limits: ReadingLimits,
-        advance: Callable[[int], None],
-    ) -> None:
-        self._model, self._ids, self._metric, self._limits, self._advance = model, ids, metric, limits, advance
-        self._device = model.output.bias.device
+    model: RecurrentLanguageModel
+    ids: NDArray[np.int32]
+    metric: Metric
+    limits: ReadingLimits
+    advance: Callable[[int], None]
 
     def stream(self) -> Iterator[Figures]:
         """Predict every token, the state carried from start to end.
@@ -88,12 +71,12 @@ class TextReader:
         Yields:
             (n, K) figures of the next n tokens, in the order of the text, until all N are done.
         """
-        limits, count = self._limits, len(self._ids)
+        limits, count = self.limits, len(self.ids)
         chunks = -(-count // limits.chunk)
         streams = count_streams(count // chunks, limits.max_streams, limits.min_stream)
         # A multiple of the streams: then only the last chunk has a stream that ends before the others do.
         length = -(-count // (chunks * streams)) * streams
-        state = self._model.initial_state(1)
+        state = self.model.initial_state(1)
         for begin in range(0, count, length):
             figures, state = self._read_chunk(begin, min(begin + length, count), streams, state)
             yield figures
@@ -110,42 +93,34 @@ class TextReader:
             Places in the text, in no particular order, and their figures.
         """
         order = np.argsort(lengths, kind="stable")  # those side by side are of about the same length
-        for first in range(0, len(order), self._limits.max_passages):
-            batch = order[first : first + self._limits.max_passages]
-            window = max(1, self._limits.passage_window // len(batch))
-            state = self._model.initial_state(len(batch))
-            with _inference(self._model):
+        for first in range(0, len(order), self.limits.max_passages):
+            batch = order[first : first + self.limits.max_passages]
+            window = max(1, self.limits.passage_window // len(batch))
+            state = self.model.initial_state(len(batch))
+            with _inference(self.model):
                 found = self._read_batch(starts[batch], lengths[batch], starts[batch], state, window, last_only)
             yield found[:2]
 
     def _read_chunk(
         self, begin: int, end: int, streams: int, state: list[LayerState]
     ) -> tuple[Figures, list[LayerState]]:
-        """Read the text from `begin` to `end`, in its order, as B streams.
-
-        Args:
-            begin: Where the chunk begins.
-            end: Where it ends.
-            streams: B.
-            state: Of one stream, before the first word of the chunk is read.
+        """Read the text from `begin` to `end`, in its order, as B streams; `state` is that of one, before its start.
 
         Returns:
-            (end - begin, K) figures; the state of one stream at the end of the chunk, if all streams are equally long.
+            (end - begin, K) figures; the state of one stream at the end, if all streams are equally long.
         """
         starts, length = cut_into_streams(end - begin, streams)
         starts += begin
-        window = max(1, self._limits.stream_window // streams)
-        with _inference(self._model):
+        window = max(1, self.limits.stream_window // streams)
+        with _inference(self.model):
             if streams > 1:
-                warm = self._model.initial_state(streams - 1)
-                for steps in _windows(-self._limits.warm_up, 0, window):
+                warm = self.model.initial_state(streams - 1)
+                for steps in _windows(-self.limits.warm_up, 0, window):
                     _, warm = self._forward(starts[1:] + steps, 0, warm)
-                state = [
-                    (torch.cat([first[0], others[0]], 1), torch.cat([first[1], others[1]], 1))
-                    for first, others in zip(state, warm, strict=True)
-                ]
+                pairs = zip(state, warm, strict=True)
+                state = [(torch.cat([h, others[0]], 1), torch.cat([c, others[1]], 1)) for (h, c), others in pairs]
             places, figures, state = self._read_batch(starts, np.minimum(length, end - starts), 0, state, window)
-        return figures[np.argsort(places)], [(hidden[:, -1:], cell[:, -1:]) for hidden, cell in state]
+        return figures[np.argsort(places)], [(h[:, -1:], c[:, -1:]) for h, c in state]
 
     def _read_batch(
         self,
@@ -156,19 +131,12 @@ class TextReader:
         window: int,
         last_only: bool = False,
     ) -> tuple[Places, Figures, list[LayerState]]:
-        """Read passages of the text side by side.
-
-        Args:
-            starts: (B,) where each begins.
-            lengths: (B,) how many tokens it has.
-            begins: As in `_forward`.
-            state: Of B streams, before the first of them is read.
-            window: T, at most.
-            last_only: Whether only the last token of each is counted.
+        """Read B passages of the text side by side, T words at a time, at most `window`.
 
         Returns:
-            (n,) places counted, (n, K) figures of them, and the state after the longest passage.
+            (n,) places, all or the last of each passage, (n, K) figures, and the state after the longest passage.
         """
+        device = self.model.output.bias.device
         places, figures = [], []
         for steps in _windows(0, int(lengths.max()), window):
             here = starts + steps
@@ -176,28 +144,22 @@ class TextReader:
             counted = steps == lengths - 1 if last_only else steps < lengths  # (T, B)
             if counted.any():
                 places.append(here[counted])
-                targets = torch.from_numpy(self._ids[places[-1]].astype(np.int64)).to(self._device)
-                found = self._metric(hidden[torch.from_numpy(counted).to(self._device)], targets)
+                targets = torch.from_numpy(self.ids[places[-1]].astype(np.int64)).to(device)
+                found = self.metric(hidden[torch.from_numpy(counted).to(device)], targets)
                 figures.append(found.cpu().double().numpy())
-            self._advance(int(np.count_nonzero(steps < lengths)))
+            self.advance(int(np.count_nonzero(steps < lengths)))
         return np.concatenate(places), np.concatenate(figures), state
 
     def _forward(
         self, places: Places, begins: Places | int, state: list[LayerState]
     ) -> tuple[Tensor, list[LayerState]]:
-        """The last layer's hidden states before the tokens at some places, and the state of all layers then.
+        """(T, B, H) hidden states before the tokens at `places`, (T, B), from `state` on, and the state to go on with.
 
-        Args:
-            places: (T, B), beyond the text's end, too.
-            begins: Where the text begins for each stream; for the token there, `<eos>` is read, as in a fresh session.
-            state: Before the first of them is read.
-
-        Returns:
-            (T, B, H) hidden states, and the state to go on with.
+        Where a stream begins, at `begins`, it reads `<eos>`, as a fresh session does. Places may lie beyond the end.
         """
-        before = self._ids[np.minimum(places, len(self._ids)) - 1].astype(np.int64)
-        tokens = torch.from_numpy(np.where(places > begins, before, END_ID)).to(self._device)
-        result: tuple[Tensor, list[LayerState]] = self._model(known_ids(tokens, self._model.output.out_features), state)
+        before = self.ids[np.minimum(places, len(self.ids)) - 1].astype(np.int64)
+        tokens = torch.from_numpy(np.where(places > begins, before, END_ID)).to(self.model.output.bias.device)
+        result: tuple[Tensor, list[LayerState]] = self.model(known_ids(tokens, self.model.output.out_features), state)
         return result
 
 
@@ -209,8 +171,7 @@ def stream_metrics(
     limits: ReadingLimits = LIMITS,
 ) -> Iterator[Figures]:
     """`TextReader.stream` with a metric of logits."""
-    counter = ProgressCounter(len(ids), on_progress)
-    return TextReader(model, ids, chunked(model, metric, limits), limits, counter.add).stream()
+    return TextReader(model, ids, chunked(model, metric, limits), limits, counting(len(ids), on_progress)).stream()
 
 
 def chunked(model: RecurrentLanguageModel, metric: Metric, limits: ReadingLimits) -> Metric:

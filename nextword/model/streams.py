@@ -30,18 +30,14 @@ def cut_into_streams(tokens: int, streams: int) -> tuple[NDArray[np.int64], int]
     return np.arange(streams, dtype=np.int64) * length, length
 
 
-class ProgressCounter:
-    """Adds up the tokens read and tells whoever wants to know.
+def counting(total: int, on_progress: Progress | None) -> Callable[[int], None]:
+    """What adds up the tokens read, of `total`, each time it is called with some more, and passes that on."""
+    done = 0
 
-    Args:
-        total: How many there are.
-        on_progress: Told after every addition; None: nobody is.
-    """
+    def advance(tokens: int) -> None:
+        nonlocal done
+        done += tokens
+        if on_progress:
+            on_progress(done, total)
 
-    def __init__(self, total: int, on_progress: Progress | None) -> None:
-        self._done, self._total, self._on_progress = 0, total, on_progress
-
-    def add(self, tokens: int) -> None:
-        self._done += tokens
-        if self._on_progress:
-            self._on_progress(self._done, self._total)
+    return advance
