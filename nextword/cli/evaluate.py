@@ -49,7 +49,7 @@ def evaluate(
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import evaluate as run
-        from nextword.evaluation.evaluate import load_model
+        from nextword.model.language_model import load_model
 
         with console.progress(shown=not quiet) as on_progress:
             adaptation = AdaptConfig() if adapt else None
@@ -78,8 +78,8 @@ def score(
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with named_texts(paths or [Path("-")], encoding, quiet) as texts:
         check_folder()
-        from nextword.evaluation.evaluate import load_model
         from nextword.evaluation.evaluate import score as run
+        from nextword.model.language_model import load_model
 
         with console.progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
             console.print_scores(run(load_model(loaded, device), loaded.tokenizer, texts, on_progress), as_json=json)
@@ -115,7 +115,8 @@ def memory(
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation import gradient_flow, memory_length
-        from nextword.evaluation.evaluate import encode, load_model
+        from nextword.evaluation.evaluation_text import encode
+        from nextword.model.language_model import load_model
 
         model, tokenizer = load_model(loaded, device), loaded.tokenizer
         ids = encode(tokenizer, texts)

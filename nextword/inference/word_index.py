@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
-RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
+_RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
 _LAST_CHARACTER = "\U0010ffff"
 
 Probability = TypeVar("Probability", float, NDArray[Any])
@@ -25,7 +25,7 @@ def rare_probability(unknown: Probability, count: int) -> Probability:
         unknown: The probability of `<unk>`: a number, or an array of any shape.
         count: How many rare words there are.
     """
-    return RARE_SHARE * unknown / max(1, count)
+    return _RARE_SHARE * unknown / max(1, count)
 
 
 class NewWord(NamedTuple):

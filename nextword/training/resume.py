@@ -29,7 +29,7 @@ from torch import Tensor
 
 from nextword.config import ModelConfig, TrainConfig, contradictions
 from nextword.errors import CheckpointError, UsageError
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.storage.checkpoint import (
     CHECKPOINT,
     Checkpoint,
@@ -241,7 +241,7 @@ def reached(point: ResumePoint, path: Path, corpus_digest: str) -> float:
 
 
 def capture(
-    model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, state: list[LayerState] | None
+    model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, state: list[LayerState] | None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Tensors and facts from which `restore` makes the same network, optimizer, state and random generators."""
     shapes = model.config.parameter_shapes(model.embedding.num_embeddings)
@@ -266,7 +266,7 @@ def capture(
 
 
 def restore(
-    point: ResumePoint, model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
+    point: ResumePoint, model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> list[LayerState] | None:
     """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state.
 
@@ -283,7 +283,7 @@ def restore(
 
 
 def _restore(
-    point: ResumePoint, model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
+    point: ResumePoint, model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> list[LayerState] | None:
     tensors, facts = point.tensors, point.facts
     parameters = {name.removeprefix("model."): _tensor(values) for name, values in tensors.items()}

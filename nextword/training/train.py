@@ -39,7 +39,7 @@ from nextword.errors import (
 from nextword.evaluation.evaluate import perplexity
 from nextword.inference.predictor import Predictor
 from nextword.model.device import find_device, format_name, keep_freed_memory, product_format, product_speed
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.model.loss import WordSampler
 from nextword.signals import DeferredSignals
 from nextword.storage.atomic import exclusive_lock
@@ -277,7 +277,7 @@ class _Run:
         check_words(data.tokenizer)
         torch.manual_seed(config.seed)
         keep_freed_memory()
-        self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
+        self.model = RecurrentLanguageModel(plan.model_config, len(data.tokenizer))
         self.started_from = point.facts["started_from"] if point else plan.source and plan.source.digest
         if plan.source is not None:
             take_over(self.model, plan.source.tensors, data.training.ids)

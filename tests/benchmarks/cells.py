@@ -28,8 +28,9 @@ from nextword import Predictor
 from nextword.analysis.influence import why_likeliest
 from nextword.config import ModelConfig, TrainConfig, WhyConfig
 from nextword.evaluation import gradient_flow
-from nextword.evaluation.evaluate import encode, load_model
+from nextword.evaluation.evaluation_text import encode
 from nextword.evaluation.memory_length import memory_worth
+from nextword.model.language_model import load_model
 from nextword.text.corpus import held_out_text
 from nextword.training.train import train
 

@@ -24,7 +24,7 @@ from support.stop_points import KINDS, Stopper, drawn, drawn_case, stopped_and_r
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import CheckpointError, CorpusError, Interrupted, StorageError, UsageError
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import CHECKPOINT, load_checkpoint
 from nextword.storage.container import read_container, write_container
@@ -180,7 +180,7 @@ def test_a_checkpoint_lost_while_the_run_lay_still_is_written_anew(tiny_corpus: 
 def test_an_optimizers_moments_and_every_random_draw_are_restored(
     make: Callable[[Any], torch.optim.Optimizer], tiny_corpus: Path, settings: TrainConfig
 ) -> None:
-    def learn(model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, state: Any, steps: int) -> Any:
+    def learn(model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, state: Any, steps: int) -> Any:
         for _ in range(steps):
             ids = torch.randint(0, 20, (6, 3))
             loss, state = model.loss(ids[:-1], ids[1:], state)
@@ -190,7 +190,7 @@ def test_an_optimizers_moments_and_every_random_draw_are_restored(
         return state
 
     torch.manual_seed(3)
-    model = LSTMLanguageModel(DROPPING, 20)
+    model = RecurrentLanguageModel(DROPPING, 20)
     optimizer = make(model.parameters())
     state = learn(model, optimizer, None, 4)
     run_and_stop(tiny_corpus, settings, 1)
@@ -199,7 +199,7 @@ def test_an_optimizers_moments_and_every_random_draw_are_restored(
     learn(model, optimizer, state, 4)
 
     torch.manual_seed(4)
-    other = LSTMLanguageModel(DROPPING, 20)
+    other = RecurrentLanguageModel(DROPPING, 20)
     second = make(other.parameters())
     carried = restore(
         replace(point, tensors=tensors, facts=json.loads(json.dumps(facts))), other, second, torch.device("cpu")

@@ -32,7 +32,7 @@ from nextword.errors import (
     UsageError,
 )
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import load_checkpoint
 from nextword.text.corpus import read_corpus, split_corpus
@@ -209,9 +209,9 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
     reading: float,
 ) -> None:
     now = 1000.0
-    honest, prepare = LSTMLanguageModel.loss, trainer._prepare
+    honest, prepare = RecurrentLanguageModel.loss, trainer._prepare
 
-    def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
+    def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
         nonlocal now
         now += pace if model.training else 0.2
         return honest(model, *arguments)
@@ -222,7 +222,7 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
         return prepare(*arguments)
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
-    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     monkeypatch.setattr(trainer, "_prepare", slowly)
     events: list[Event] = []
     train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
@@ -549,9 +549,9 @@ def test_a_disk_that_is_full_ends_the_run_and_leaves_the_checkpoint_that_was_the
 
 def spoilt(after: int, value: float) -> Callable[..., Any]:
     """A loss that is fine for `after` steps and then times `value`."""
-    honest, calls = LSTMLanguageModel.loss, itertools.count(1)
+    honest, calls = RecurrentLanguageModel.loss, itertools.count(1)
 
-    def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
+    def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
         result, state = honest(model, *arguments)
         return (result * value if model.training and next(calls) > after else result), state
 
@@ -568,7 +568,7 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_file_from_before(
 ) -> None:
     path = train(tiny_corpus, tiny_model, settings)
     before = path.read_bytes()
-    monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(1, value))
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", spoilt(1, value))
     events: list[Event] = []
     moved: list[object] = []
     monkeypatch.setattr(trainer.ClippedSGD, "step", moved.append)
@@ -586,7 +586,7 @@ def test_after_a_good_epoch_a_diverged_run_keeps_that_epochs_model(
     events: list[Event] = []
     config = replace(settings, max_steps=None, epochs=3, batch_size=40, bptt=40)
     epoch = window_count(load_checkpoint(train(tiny_corpus, tiny_model, config)).training["training_tokens"], 40, 40)
-    monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(epoch + 1, math.nan))
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", spoilt(epoch + 1, math.nan))
     with pytest.raises(DivergedError, match=r"model\.safetensors"):
         train(tiny_corpus, tiny_model, replace(config, force=True), on_event=events.append)
     kept = load_checkpoint(Path(settings.out) / "model.safetensors")
@@ -626,7 +626,7 @@ def test_too_little_memory_is_said_with_what_helps_and_the_file_from_before_is_l
     def loss(*arguments: Any) -> Any:
         raise cause
 
-    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     with pytest.raises(OutOfMemoryError) as caught:
         train(tiny_corpus, tiny_model, replace(settings, force=True))
     assert (caught.value.exit_code, "--batch-size 2" in caught.value.hint) == (8, True)
@@ -651,7 +651,7 @@ def test_a_bug_is_not_dressed_up_as_a_users_error(
     def loss(*arguments: Any) -> Any:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         train(tiny_corpus, tiny_model, settings)
 
