@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,13 +26,11 @@ from nextword.evaluation.keystrokes import Keyboard, keys_needed
 from nextword.evaluation.reader import Figures, ReadingLimits, TextReader, chunked, known_ids
 from nextword.inference.cache import cosine_similarity, interpolate, quantize_keys
 from nextword.inference.session import new_word
-from nextword.inference.word_index import rare_probability
+from nextword.inference.word_index import rare_share
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.encoder import Text
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
-
-Probability = TypeVar("Probability", float, Tensor)
 
 _MIN_PROBABILITY = 1e-38  # about the smallest 32-bit float
 
@@ -75,7 +72,7 @@ class EvaluationText:
             words: (n,) targets, as in `words`.
         """
         tokens = known_ids(words, logits.shape[1])
-        share = math.log(rare_probability(1.0, self.extra))
+        share = math.log(rare_share(self.extra))
         extra = (logits[:, UNKNOWN_ID, None] + share).expand(-1, self.extra)
         typed = self.keyboard.letters_typed(likelier(torch.cat([logits, extra], 1), words), words)
         return torch.cat([surprisal(logits, tokens), rank(logits, tokens), typed[:, None]], 1)
@@ -115,8 +112,8 @@ class EvaluationText:
         expected = torch.cat([logits.softmax(1), logits.new_zeros(len(logits), self.extra)], 1)
         if self.rare:
             unknown, size = expected[:, UNKNOWN_ID, None], logits.shape[1]
-            expected[:, size : size + self.rare] = rare_probability(unknown, self.rare)
-            unknown -= rare_probability(unknown, 1)
+            expected[:, size : size + self.rare] = unknown * rare_share(self.rare)
+            unknown -= unknown * rare_share(1)
         return expected
 
     def _figures(self, expected: Tensor, targets: NDArray[np.int32]) -> Figures:
