@@ -17,9 +17,7 @@ _LAST_CHARACTER = "\U0010ffff"
 
 
 def rare_share(count: int) -> float:
-    """The share of `<unk>`'s probability that each of `count` words too rare for the vocabulary has: equal parts of half.
-
-    Of the other half come words that nobody has seen.
+    """The share of `<unk>`'s probability that each of `count` words too rare for the vocabulary has: half in equal parts.
     """
     return _RARE_SHARE / max(1, count)
 
