@@ -17,8 +17,7 @@ _LAST_CHARACTER = "\U0010ffff"
 
 
 def rare_share(count: int) -> float:
-    """The share of `<unk>`'s probability that each of `count` words too rare for the vocabulary has: half in equal parts.
-    """
+    """What each of `count` words too rare for the vocabulary has of `<unk>`'s probability: an equal part of half."""
     return _RARE_SHARE / max(1, count)
 
 
