@@ -22,7 +22,7 @@ from nextword.config import ExplainConfig
 from nextword.errors import CorpusError, UsageError
 from nextword.inference.lstm import Array, LSTMState, Trace, softmax
 from nextword.inference.predictor import Prediction, Predictor
-from nextword.text.encoder import SPACES, SURROGATE
+from nextword.text.pipeline import SPACES, SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
 

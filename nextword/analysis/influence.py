@@ -25,8 +25,9 @@ from nextword.config import WhyConfig
 from nextword.errors import UsageError
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import Predictor
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition, sentence_starts
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, Detokenizer, Encoded
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, Encoded
 
 if TYPE_CHECKING:
     from nextword.inference.session import Session

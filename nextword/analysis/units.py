@@ -22,7 +22,7 @@ from nextword.analysis.explain import Unit
 from nextword.errors import CorpusError
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState
 from nextword.inference.predictor import Predictor
-from nextword.text.encoder import SURROGATE
+from nextword.text.pipeline import SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from nextword.config import GenerateConfig
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import Prediction, Predictor, at_temperature
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 _MAX_TOKENS = 20  # for every word asked for: a text of nothing but marks ends, too
 _WIDTH = 32  # beginnings of phrases followed at least

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from nextword.errors import UsageError
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState, softmax
 from nextword.storage.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, capitalized
+from nextword.text.casing import capitalized
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 if TYPE_CHECKING:
     from nextword.config import AdaptConfig

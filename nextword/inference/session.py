@@ -16,7 +16,7 @@ from nextword.config import AdaptConfig
 from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, interpolate, quantize_keys
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import NewWord, Prediction, Predictor
-from nextword.text.encoder import SURROGATE
+from nextword.text.pipeline import SURROGATE
 from nextword.text.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 
 MAX_TAIL_LENGTH = 2_000  # characters of the text kept
@@ -123,7 +123,7 @@ class Session:
         now = self._snapshot
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-MAX_TAIL_LENGTH:]))
-        for portion in encoded.portions(_PORTION):
+        for portion in encoded.chunks(_PORTION):
             after = self._after(after, portion)
         self._push_undo(now)
         self._snapshot = after

@@ -44,7 +44,9 @@ from nextword.model.loss import WordSampler
 from nextword.signals import DeferredSignals
 from nextword.storage.atomic import exclusive_lock
 from nextword.storage.checkpoint import SUFFIX, Checkpoint, check_words, load_checkpoint, save_checkpoint
-from nextword.text.corpus import Corpus, read_corpus, split_corpus
+from nextword.text.corpus import Corpus, read_corpus
+from nextword.text.detokenizer import detokenize
+from nextword.text.held_out import split_corpus
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
 from nextword.training.batches import Window, batchify, window_count, windows
@@ -647,6 +649,6 @@ def _previews(predictor: Predictor, ids: NDArray[np.int32]) -> list[Preview]:
     chosen = long_enough[:: max(1, len(long_enough) // _PREVIEWS)][:_PREVIEWS]
     previews = []
     for begin in chosen:
-        context = predictor.tokenizer.detokenize(int(token) for token in text[begin : begin + _PREVIEW_WORDS])
+        context = detokenize(predictor.tokenizer, text[begin : begin + _PREVIEW_WORDS].tolist())
         previews.append(Preview(context, predictor.predict(context, k=3)))
     return previews

@@ -35,7 +35,8 @@ from nextword.inference.predictor import Predictor
 from nextword.model.language_model import LSTMLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import load_checkpoint
-from nextword.text.corpus import read_corpus, split_corpus
+from nextword.text.corpus import read_corpus
+from nextword.text.held_out import split_corpus
 from nextword.text.tokenizer import WordTokenizer
 from nextword.text.vocabulary import FormCounts
 from nextword.training import train as trainer
