@@ -212,24 +212,20 @@ def _copied(path: Path, encoding: str, copy: TextFile, on_progress: Callable[[in
     position = 0
     begin, end, blank = 0, -1, True  # of the body; the end is -1 where no line end came after the last word
     with _opened(path) as file:
-        try:
-            for text in _texts(path, file, encoding, on_progress, chunk_size):
-                words_end = len(text.rstrip())
-                if blank:
-                    words_begin = len(text) - len(text.lstrip())
-                    if line_end := text.rfind("\n", 0, words_begin) + 1:
-                        begin = position + line_end
-                if words_end:
-                    blank, end = False, -1
-                if end < 0 and (last := text.find("\n", words_end)) >= 0:
-                    end = position + last
-                content = _utf8(text)
-                digest.update(content)
-                copy.append(content)
-                position += len(text)
-        except CorpusError:
-            copy.truncate(start)
-            raise
+        for text in _texts(path, file, encoding, on_progress, chunk_size):
+            words_end = len(text.rstrip())
+            if blank:
+                words_begin = len(text) - len(text.lstrip())
+                if line_end := text.rfind("\n", 0, words_begin) + 1:
+                    begin = position + line_end
+            if words_end:
+                blank, end = False, -1
+            if end < 0 and (last := text.find("\n", words_end)) >= 0:
+                end = position + last
+            content = _utf8(text)
+            digest.update(content)
+            copy.append(content)
+            position += len(text)
     body = (0, 0) if blank else (begin, position if end < 0 else end)
     return Document(path, Passage(copy, start, copy.size, position), digest.hexdigest(), body)
 

@@ -69,11 +69,6 @@ class TextFile:
                 rest = rest[self._file.write(rest) :]
         self.size += len(content)
 
-    def truncate(self, size: int) -> None:
-        """Take back what was appended after the first `size` bytes."""
-        self._file.truncate(size)
-        self.size = size
-
     def chunks(self, begin: int, end: int) -> Iterator[str]:
         """The text from byte `begin` to `end`, which both stand between characters."""
         while begin < end:

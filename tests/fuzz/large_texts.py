@@ -76,7 +76,7 @@ def learned(paths: Sequence[Path], megabytes: int, forms: int = 0) -> list[dict[
         megabytes: Of address space, beside what the program has before it reads.
         forms: How many different words it counts at once; 0 for as many as ever.
     """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     arguments = [sys.executable, __file__, "--learn", str(megabytes), str(forms), *map(str, paths)]
     done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
