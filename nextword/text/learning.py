@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +31,8 @@ def learn_words(
     counted.
     """
     counts = FormCounts(vocab_size, max_forms)
-
-    def number(token: str, written: str) -> int:
-        return counts.number(token, token if cased else folded(written))
-
     with spool() as file:
-        encoder = Encoder(Pipeline(scheme, cased), number)
-        for numbers in encoder.encode(texts):
-            write_ids(file, [numbers])
-            if counts.count(numbers):
-                encoder.forget()
-        del encoder
+        _count(texts, Pipeline(scheme, cased), cased, counts, file)
         words, rare = counts.vocabulary(vocab_size, min_count, MAX_RARE_WORDS)
         rare = [word for word in rare if is_learnable(word)]
         resolve = counts.resolver([*words, *rare])
@@ -62,3 +54,12 @@ def learn_words(
     surface_forms = forms.most_frequent(counts) if forms else {}
     rare_forms = [surface_forms.pop(word, word) for word in rare]
     return Vocabulary(words, scheme, cased, surface_forms, rare_forms), token_file, counts.missed
+
+
+def _count(texts: Iterable[Text], pipeline: Pipeline, cased: bool, counts: FormCounts, file: IO[bytes]) -> None:
+    """Count the words of `texts` and write the number of each to `file`."""
+    encoder = Encoder(pipeline, lambda token, written: counts.number(token, token if cased else folded(written)))
+    for numbers in encoder.encode(texts):
+        write_ids(file, [numbers])
+        if counts.count(numbers):
+            encoder.forget()
