@@ -23,7 +23,7 @@ from nextword.errors import CorpusError, UsageError
 from nextword.inference.lstm import Array, LSTMState, Trace, log_softmax, softmax
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.predictor import Predictor
-from nextword.text.encoder import SPACES, SURROGATE
+from nextword.text.pipeline import SPACES, SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
 

@@ -24,8 +24,9 @@ from nextword.errors import UsageError
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import MAX_HELD_SCORES, Array, LSTMState, log_softmax
 from nextword.inference.outlook import Outlook
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition, sentence_starts
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, Detokenizer, Encoded
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, Encoded
 
 if TYPE_CHECKING:
     from nextword.inference.session import Session

@@ -24,7 +24,7 @@ from nextword.errors import CorpusError
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState
 from nextword.inference.predictor import Predictor
 from nextword.model.streams import WARM_UP, Progress, count_streams, counting, cut_into_streams
-from nextword.text.encoder import SURROGATE
+from nextword.text.pipeline import SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer

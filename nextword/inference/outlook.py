@@ -14,8 +14,10 @@ from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, at_temperature
 from nextword.inference.word_index import NewWord, rare_share
+from nextword.text.casing import capitalized
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer, capitalized
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 _MAX_CHUNK_SIZE = 64  # values of which `near_largest` takes the maximum
 

@@ -45,7 +45,9 @@ from nextword.signals import DeferredSignals
 from nextword.storage.atomic import exclusive_lock
 from nextword.storage.checkpoint import Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.storage.locations import SUFFIX
-from nextword.text.corpus import Corpus, read_corpus, split_corpus
+from nextword.text.corpus import Corpus, read_corpus
+from nextword.text.detokenizer import detokenize
+from nextword.text.held_out import split_corpus
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
 from nextword.training.batches import Window, batchify, window_count, windows
@@ -55,14 +57,7 @@ from nextword.training.initialization import initialize, keep_topics, take_over
 from nextword.training.optimizer import ClippedSGD
 from nextword.training.plan import Plan, begun, changed, resumed, started_from
 from nextword.training.recipe import Budget, choose, sample_size
-from nextword.training.resume import (
-    ResumePoint,
-    capture,
-    reached,
-    restore,
-    resume_path,
-    save_resume_point,
-)
+from nextword.training.resume import ResumePoint, capture, reached, restore, resume_path, save_resume_point
 from nextword.training.schedule import Schedule, Validations
 
 Paths = str | Path | Sequence[str | Path]
@@ -648,6 +643,6 @@ def _previews(predictor: Predictor, ids: NDArray[np.int32]) -> list[Preview]:
     chosen = long_enough[:: max(1, len(long_enough) // _PREVIEWS)][:_PREVIEWS]
     previews = []
     for begin in chosen:
-        context = predictor.tokenizer.detokenize(int(token) for token in text[begin : begin + _PREVIEW_WORDS])
+        context = detokenize(predictor.tokenizer, text[begin : begin + _PREVIEW_WORDS].tolist())
         previews.append(Preview(context, predictor.predict(context, k=3)))
     return previews

@@ -31,7 +31,7 @@ from nextword.evaluation import gradient_flow
 from nextword.evaluation.evaluation_text import encode
 from nextword.evaluation.memory_length import memory_worth
 from nextword.model.language_model import load_model
-from nextword.text.corpus import held_out_text
+from nextword.text.held_out import held_out_text
 from nextword.training.train import train
 
 # Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.

@@ -16,13 +16,7 @@ import pytest
 
 from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, StorageError, UsageError
-from nextword.storage.checkpoint import (
-    FORMAT,
-    Checkpoint,
-    check_words,
-    load_checkpoint,
-    save_checkpoint,
-)
+from nextword.storage.checkpoint import FORMAT, Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.storage.container import MAX_HEADER
 from nextword.storage.locations import SUFFIX, find_checkpoint
 from nextword.storage.strict import strict_json

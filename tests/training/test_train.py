@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from support.cli import RunCLI
+from support.limits import files_limited_to
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import (
@@ -35,9 +37,9 @@ from nextword.inference.predictor import Predictor
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import load_checkpoint
-from nextword.text.corpus import read_corpus, split_corpus
+from nextword.text.corpus import read_corpus
+from nextword.text.held_out import split_corpus
 from nextword.text.tokenizer import WordTokenizer
-from nextword.text.vocabulary import FormCounts
 from nextword.training import train as trainer
 from nextword.training.batches import window_count
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
@@ -318,7 +320,8 @@ def test_files_passed_over_are_noted(
 def test_words_forgotten_while_counting_are_noted(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextword.text.tokenizer.FormCounts", lambda size: FormCounts(size, limit=20))
+    learn = partial(WordTokenizer.train_and_encode, max_forms=20)
+    monkeypatch.setattr(WordTokenizer, "train_and_encode", learn)
     events: list[Event] = []
     train(tiny_corpus, tiny_model, replace(settings, vocab_size=10), on_event=events.append)
     prepared = of_type(Prepared, events)[0]
@@ -326,14 +329,8 @@ def test_words_forgotten_while_counting_are_noted(
     assert prepared.vocabulary_size == 10
 
 
-def test_a_full_temporary_folder_is_named(
-    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*arguments: Any) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("nextword.text.tokenizer.write_ids", full)
-    with pytest.raises(StorageError, match="No space left") as caught:
+def test_a_full_temporary_folder_is_named(tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
+    with files_limited_to(1_000), pytest.raises(StorageError, match="File too large") as caught:
         train(tiny_corpus, tiny_model, settings)
     assert tempfile.gettempdir() in caught.value.message
     assert "TMPDIR" in caught.value.hint
