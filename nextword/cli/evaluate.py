@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +24,14 @@ from nextword.cli.options import (
 )
 from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
 from nextword.errors import UsageError
-from nextword.terminal import output as console
+from nextword.terminal import output, results
+from nextword.terminal.training import progress
+
+if TYPE_CHECKING:
+    from nextword.storage.checkpoint import Checkpoint
+    from nextword.text.encoder import Text
+
+_MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
 
 def evaluate(
@@ -47,13 +55,16 @@ def evaluate(
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
-        from nextword.evaluation.evaluate import evaluate as run
+        from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.evaluation.evaluate import load_model
 
-        with console.progress(shown=not quiet) as on_progress:
+        with progress(shown=not quiet) as on_progress:
             adaptation = AdaptConfig() if adapt else None
-            evaluation = run(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
-    console.show_evaluation(asdict(evaluation), as_json=json)
+            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
+    if json:
+        output.print_json(asdict(evaluation))
+    else:
+        results.show_evaluation(evaluation)
 
 
 def score(
@@ -77,10 +88,15 @@ def score(
     with named_texts(paths or [Path("-")], encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import load_model
-        from nextword.evaluation.evaluate import score as run
+        from nextword.evaluation.evaluate import score as score_tokens
 
-        with console.progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
-            console.print_scores(run(load_model(loaded, device), loaded.tokenizer, texts, on_progress), as_json=json)
+        with progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
+            scores = score_tokens(load_model(loaded, device), loaded.tokenizer, texts, on_progress)
+            if json:
+                for one in scores:
+                    output.print_json(one._asdict())
+            else:
+                results.show_scores(scores)
 
 
 @config_options(MemoryConfig)
@@ -104,34 +120,57 @@ def memory(
     part of the text that ships with nextword which training holds out.
     """
     config = MemoryConfig(**settings)
-    from nextword.inference.lstm import LSTMNetwork
     from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-    from nextword.terminal import memory as memory_screen
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
-        from nextword.evaluation import gradient_flow, memory_length
-        from nextword.evaluation.evaluate import encode, load_model
+        measure = _measure_gradients if gradients else _measure_worth
+        measure(loaded, texts, config.places, device, json, quiet)
 
-        model, tokenizer = load_model(loaded, device), loaded.tokenizer
-        ids = encode(tokenizer, texts)
-        with console.progress(shown=not quiet) as on_progress:
-            if gradients:
-                flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)
-            else:
-                most = config.places or memory_length.PLACES
-                worth = memory_length.memory_worth(model, tokenizer, texts, most, on_progress)
-                lives = memory_length.half_lives(LSTMNetwork(loaded.tensors), ids)
-    if gradients:
-        memory_screen.show_gradients(flow, as_json=json)
+
+def _measure_worth(
+    checkpoint: Checkpoint, texts: Sequence[Text], places: int | None, device: str, json: bool, quiet: bool
+) -> None:
+    """Show what the memory is worth on some texts."""
+    from nextword.evaluation.evaluate import encode, load_model
+    from nextword.evaluation.memory_length import PLACES, half_lives, memory_worth
+    from nextword.inference.lstm import LSTMNetwork
+    from nextword.terminal.memory import show_worth, worth_record
+
+    model, tokenizer = load_model(checkpoint, device), checkpoint.tokenizer
+    ids = encode(tokenizer, texts)
+    with progress(shown=not quiet) as on_progress:
+        worth = memory_worth(model, tokenizer, texts, places or PLACES, on_progress)
+        lives = half_lives(LSTMNetwork(checkpoint.tensors), ids)
+    if json:
+        output.print_json(worth_record(worth, lives))
+        return
+    show_worth(worth, lives)
+    if worth.unknown_rate >= _MANY_UNKNOWN:
+        output.note("much of this text is unknown to the model, so it says little about the memory")
+
+
+def _measure_gradients(
+    checkpoint: Checkpoint, texts: Sequence[Text], places: int | None, device: str, json: bool, quiet: bool
+) -> None:
+    """Show how far back the gradient reaches in some texts."""
+    from nextword.evaluation.evaluate import encode, load_model
+    from nextword.evaluation.gradient_flow import PLACES, gradient_flow
+    from nextword.terminal.memory import show_gradients
+
+    model, ids = load_model(checkpoint, device), encode(checkpoint.tokenizer, texts)
+    with progress(shown=not quiet) as on_progress:
+        flow = gradient_flow(model, ids, places or PLACES, on_progress)
+    if json:
+        output.print_json(asdict(flow))
     else:
-        memory_screen.show_worth(worth, lives, as_json=json)
+        show_gradients(flow)
 
 
 def info(
     checkpoint: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Argument(help="Checkpoint to look at; unset: the one that predict would take.", show_default=False),
     ] = None,
     json: JsonOption = False,
@@ -139,4 +178,8 @@ def info(
     """Say what a checkpoint is: sizes, vocabulary, corpus, training, perplexity."""
     from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
 
-    console.show_checkpoint(load_checkpoint(find_checkpoint(checkpoint)), as_json=json)
+    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    if json:
+        output.print_json(results.checkpoint_record(loaded))
+    else:
+        results.show_checkpoint(loaded)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nextword.cli.options import CheckpointOption, JsonOption, QuietOption, config_options
 from nextword.config import ExplainConfig, WhyConfig
 from nextword.errors import UsageError
-from nextword.terminal import output as console
+from nextword.terminal import output, results
+from nextword.terminal.stdin import text_or_stdin
+from nextword.terminal.training import progress
 
 if TYPE_CHECKING:
     from nextword.analysis.explain import Explanation
@@ -21,23 +23,23 @@ if TYPE_CHECKING:
 @config_options(ExplainConfig)
 def explain(
     text: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(help="The text; '-', or none with a pipe: stdin.", show_default=False),
     ] = None,
     *,
     unit: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="LAYER:UNIT", help="Follow one unit, both counted from 1: 2:17.", show_default=False),
     ] = None,
     find: Annotated[
         bool, typer.Option("--find", help="Find the units that follow something plain, such as quotation marks.")
     ] = False,
     html: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Draw it on a page, in this file.", show_default=False),
     ] = None,
     svg: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Draw it as a picture, in this file.", show_default=False),
     ] = None,
     checkpoint: CheckpointOption = None,
@@ -58,15 +60,15 @@ def explain(
     from nextword.inference.predictor import Predictor
 
     predictor = Predictor.load(checkpoint)
-    text = console.whole_input() if text is None or text == "-" else text
+    text = text_or_stdin(text)
     if find:
         _find_trackers(predictor, text, json, quiet)
         return
-    from nextword.analysis.explain import explain as run
+    from nextword.analysis.explain import explain as explain_text
     from nextword.storage.atomic import write_atomically
     from nextword.terminal import heatmap
 
-    explanation = run(predictor, text, config)
+    explanation = explain_text(predictor, text, config)
     chosen = None if unit is None else explanation.unit(unit)
     if not quiet:
         _remark(explanation)
@@ -75,7 +77,7 @@ def explain(
     for path, draw in files.items():
         write_atomically(path, draw(drawing).encode(), f"Name another file: --{draw.__name__} PATH")
     if json:
-        print(console.json_line({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)}))
+        output.print_json({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)})
     elif not files:
         heatmap.show(drawing)
 
@@ -83,9 +85,8 @@ def explain(
 def _remark(explanation: Explanation) -> None:
     """Say what is left out of a drawing, and which words the model does not know."""
     if explanation.cut:
-        console.note(f"only the first {len(explanation.words):,} words are shown; --words N shows more")
-    if explanation.unknown:
-        console.note(f"not in the vocabulary: {', '.join(explanation.unknown)}")
+        output.note(f"only the first {len(explanation.words):,} words are shown; --words N shows more")
+    output.note_unknown_words(explanation.unknown)
 
 
 def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> None:
@@ -93,12 +94,15 @@ def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> 
     from nextword.analysis.units import MAX_CHARACTERS, find_trackers
 
     if len(text) > MAX_CHARACTERS and not quiet:
-        console.note(f"only the first {MAX_CHARACTERS:,} characters are read")
-    with console.progress(shown=not quiet) as on_progress:
+        output.note(f"only the first {MAX_CHARACTERS:,} characters are read")
+    with progress(shown=not quiet) as on_progress:
         found = find_trackers(predictor, text, on_progress)
-    console.show_trackers(found, as_json=json)
+    if json:
+        output.print_json(results.trackers_record(found))
+    else:
+        results.show_trackers(found)
     if not quiet:
-        console.note(
+        output.note(
             f"correlations over {found.words:,} words and marks; each unit is the best of {found.units:,} on the first "
             "half, which flatters it; the second half does not"
         )
@@ -122,18 +126,17 @@ def why(
     from nextword.analysis.influence import why_likeliest
     from nextword.inference.batch import end_of
     from nextword.inference.predictor import Predictor
-    from nextword.terminal import influence as influence_view
+    from nextword.terminal.influence import influences_record, show_influences
 
     predictor = Predictor.load(checkpoint)
-    text = console.whole_input() if text == "-" else text
+    text = text_or_stdin(text)
     end = end_of(text, predictor.tokenizer)
     parts, influences, unknown = why_likeliest(predictor, end, config)
     if json:
         path = predictor.checkpoint.path
-        influence_view.print_influences_json(text, config.by, parts, influences, unknown, path)
+        output.print_json(influences_record(text, config.by, parts, influences, unknown, path))
         return
     if not quiet:
-        console.note_end_read(len(text), len(end))
-    if unknown and not quiet:
-        console.note(f"not in the vocabulary: {', '.join(unknown)}")
-    influence_view.show_influences(parts, influences)
+        output.note_end_read(len(text), len(end))
+        output.note_unknown_words(unknown)
+    show_influences(parts, influences)
