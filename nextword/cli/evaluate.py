@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,20 +17,17 @@ from nextword.cli.options import (
     PathsArgument,
     QuietOption,
     check_folder,
+    chosen_checkpoint,
     config_options,
     named_texts,
     texts_to_measure,
 )
 from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
 from nextword.errors import UsageError
+from nextword.inference.lstm import LSTMNetwork
 from nextword.terminal import output, results
+from nextword.terminal.memory import show_gradients, show_worth
 from nextword.terminal.training import progress
-
-if TYPE_CHECKING:
-    from nextword.storage.checkpoint import Checkpoint
-    from nextword.text.encoder import Text
-
-_MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
 
 def evaluate(
@@ -50,9 +46,7 @@ def evaluate(
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
     text; the memory goes on from each to the next.
     """
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import evaluate as evaluate_model
@@ -82,9 +76,7 @@ def score(
     """
     if not paths and sys.stdin.isatty():
         raise UsageError("there is no text to score", "Name one: nextword score story.txt")
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     with named_texts(paths or [Path("-")], encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import load_model
@@ -120,52 +112,28 @@ def memory(
     part of the text that ships with nextword which training holds out.
     """
     config = MemoryConfig(**settings)
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
-        measure = _measure_gradients if gradients else _measure_worth
-        measure(loaded, texts, config.places, device, json, quiet)
+        from nextword.evaluation import gradient_flow, memory_length
+        from nextword.evaluation.evaluate import encode, load_model
 
-
-def _measure_worth(
-    checkpoint: Checkpoint, texts: Sequence[Text], places: int | None, device: str, json: bool, quiet: bool
-) -> None:
-    """Show what the memory is worth on some texts."""
-    from nextword.evaluation.evaluate import encode, load_model
-    from nextword.evaluation.memory_length import PLACES, half_lives, memory_worth
-    from nextword.inference.lstm import LSTMNetwork
-    from nextword.terminal.memory import show_worth, worth_record
-
-    model, tokenizer = load_model(checkpoint, device), checkpoint.tokenizer
-    ids = encode(tokenizer, texts)
-    with progress(shown=not quiet) as on_progress:
-        worth = memory_worth(model, tokenizer, texts, places or PLACES, on_progress)
-        lives = half_lives(LSTMNetwork(checkpoint.tensors), ids)
-    if json:
-        output.print_json(worth_record(worth, lives))
-        return
-    show_worth(worth, lives)
-    if worth.unknown_rate >= _MANY_UNKNOWN:
-        output.note("much of this text is unknown to the model, so it says little about the memory")
-
-
-def _measure_gradients(
-    checkpoint: Checkpoint, texts: Sequence[Text], places: int | None, device: str, json: bool, quiet: bool
-) -> None:
-    """Show how far back the gradient reaches in some texts."""
-    from nextword.evaluation.evaluate import encode, load_model
-    from nextword.evaluation.gradient_flow import PLACES, gradient_flow
-    from nextword.terminal.memory import show_gradients
-
-    model, ids = load_model(checkpoint, device), encode(checkpoint.tokenizer, texts)
-    with progress(shown=not quiet) as on_progress:
-        flow = gradient_flow(model, ids, places or PLACES, on_progress)
-    if json:
+        model, ids = load_model(loaded, device), encode(loaded.tokenizer, texts)
+        with progress(shown=not quiet) as on_progress:
+            if gradients:
+                flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)
+            else:
+                places = config.places or memory_length.PLACES
+                worth = memory_length.memory_worth(model, loaded.tokenizer, texts, places, on_progress)
+                lives = memory_length.half_lives(LSTMNetwork(loaded.tensors), ids)
+    if gradients and json:
         output.print_json(asdict(flow))
-    else:
+    elif gradients:
         show_gradients(flow)
+    elif json:
+        output.print_json({**asdict(worth), "half_lives": [asdict(life) for life in lives]})
+    else:
+        show_worth(worth, lives)
 
 
 def info(
@@ -176,9 +144,7 @@ def info(
     json: JsonOption = False,
 ) -> None:
     """Say what a checkpoint is: sizes, vocabulary, corpus, training, perplexity."""
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     if json:
         output.print_json(results.checkpoint_record(loaded))
     else:

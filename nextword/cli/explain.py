@@ -11,20 +11,21 @@ import typer
 from nextword.cli.options import CheckpointOption, JsonOption, QuietOption, config_options
 from nextword.config import ExplainConfig, WhyConfig
 from nextword.errors import UsageError
+from nextword.inference.batch import end_of
+from nextword.inference.predictor import Predictor
 from nextword.terminal import output, results
 from nextword.terminal.stdin import text_or_stdin
 from nextword.terminal.training import progress
 
 if TYPE_CHECKING:
     from nextword.analysis.explain import Explanation
-    from nextword.inference.predictor import Predictor
+    from nextword.terminal.heatmap import HeatMap
 
 
 @config_options(ExplainConfig)
 def explain(
     text: Annotated[
-        str | None,
-        typer.Argument(help="The text; '-', or none with a pipe: stdin.", show_default=False),
+        str | None, typer.Argument(help="The text; '-', or none with a pipe: stdin.", show_default=False)
     ] = None,
     *,
     unit: Annotated[
@@ -34,14 +35,8 @@ def explain(
     find: Annotated[
         bool, typer.Option("--find", help="Find the units that follow something plain, such as quotation marks.")
     ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(help="Draw it on a page, in this file.", show_default=False),
-    ] = None,
-    svg: Annotated[
-        Path | None,
-        typer.Option(help="Draw it as a picture, in this file.", show_default=False),
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Draw it on a page, in this file.", show_default=False)] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw it as a picture, in this file.", show_default=False)] = None,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -57,15 +52,12 @@ def explain(
         raise UsageError("--find looks at all units and draws none", "Leave --unit, --html and --svg out")
     if text is None and sys.stdin.isatty():
         raise UsageError("there is no text to explain", "Give one: nextword explain 'She speaks fluent French.'")
-    from nextword.inference.predictor import Predictor
-
     predictor = Predictor.load(checkpoint)
     text = text_or_stdin(text)
     if find:
         _find_trackers(predictor, text, json, quiet)
         return
     from nextword.analysis.explain import explain as explain_text
-    from nextword.storage.atomic import write_atomically
     from nextword.terminal import heatmap
 
     explanation = explain_text(predictor, text, config)
@@ -73,13 +65,21 @@ def explain(
     if not quiet:
         _remark(explanation)
     drawing = heatmap.of_layers(explanation, config.units) if chosen is None else heatmap.of_unit(explanation, chosen)
-    files = {path: draw for path, draw in ((html, heatmap.html), (svg, heatmap.svg)) if path}
-    for path, draw in files.items():
-        write_atomically(path, draw(drawing).encode(), f"Name another file: --{draw.__name__} PATH")
+    _write(drawing, html, svg)
     if json:
         output.print_json({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)})
-    elif not files:
+    elif not (html or svg):
         heatmap.show(drawing)
+
+
+def _write(drawing: HeatMap, html: Path | None, svg: Path | None) -> None:
+    """Write a drawing to the files that are named for it: a page, a picture."""
+    from nextword.storage.atomic import write_atomically
+    from nextword.terminal import heatmap
+
+    for option, path, draw in (("--html", html, heatmap.html), ("--svg", svg, heatmap.svg)):
+        if path:
+            write_atomically(path, draw(drawing).encode(), f"Name another file: {option} PATH")
 
 
 def _remark(explanation: Explanation) -> None:
@@ -124,8 +124,6 @@ def why(
     """
     config = WhyConfig(**settings)
     from nextword.analysis.influence import why_likeliest
-    from nextword.inference.batch import end_of
-    from nextword.inference.predictor import Predictor
     from nextword.terminal.influence import influences_record, show_influences
 
     predictor = Predictor.load(checkpoint)
@@ -133,8 +131,8 @@ def why(
     end = end_of(text, predictor.tokenizer)
     parts, influences, unknown = why_likeliest(predictor, end, config)
     if json:
-        path = predictor.checkpoint.path
-        output.print_json(influences_record(text, config.by, parts, influences, unknown, path))
+        record = {"text": text, "by": config.by, **influences_record(parts, influences), "unknown": unknown}
+        output.print_json({**record, "checkpoint": str(predictor.checkpoint.path)})
         return
     if not quiet:
         output.note_end_read(len(text), len(end))

@@ -19,9 +19,7 @@ def repl(
     session: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="Go on with the session NAME, or begin it; saved with every line.",
-            show_default=False,
+            metavar="NAME", help="Go on with the session NAME, or begin it; saved with every line.", show_default=False
         ),
     ] = None,
     no_adapt: NoAdaptOption = False,

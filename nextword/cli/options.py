@@ -89,6 +89,13 @@ def is_first_process() -> bool:
     return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
 
 
+def chosen_checkpoint(path: Path | None) -> Checkpoint:
+    """The checkpoint at `path`; without one, that which the environment or the folder offers."""
+    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+
+    return load_checkpoint(find_checkpoint(path))
+
+
 @contextmanager
 def texts_to_measure(
     paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool

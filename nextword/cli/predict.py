@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from nextword.cli.options import CheckpointOption, JsonOption, NoAdaptOption, QuietOption, config_options
 from nextword.config import AdaptConfig, GenerateConfig, PredictConfig
 from nextword.errors import UsageError
+from nextword.inference.batch import Answer, end_of, in_session, predict_batch
+from nextword.inference.generation import Sampler
+from nextword.inference.predictor import Predictor
 from nextword.terminal import output, results
 from nextword.terminal.stdin import text_or_stdin, waiting_lines
-
-if TYPE_CHECKING:
-    from nextword.inference.batch import Answer
-    from nextword.inference.predictor import Predictor
 
 
 @config_options(PredictConfig)
@@ -47,14 +46,14 @@ def predict(
     piped = text == "-" or (text is None and not sys.stdin.isatty())
     if text is None and not piped:
         raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
-    from nextword.inference.predictor import Predictor
-
     predictor = Predictor.load(checkpoint)
-    with _answering(predictor, config, session, no_adapt) as answer_all:
+    with _answering(predictor, config, session, no_adapt) as answers_to:
         for lines in waiting_lines(sys.stdin.buffer) if piped else [[text or ""]]:
-            for answer in answer_all(lines):
+            for answer in answers_to(lines):
                 if not quiet:
-                    _remark(len(answer.text), answer.read, [] if json else answer.unknown)
+                    output.note_end_read(len(answer.text), answer.read)
+                if not (quiet or json):
+                    output.note_unknown_words(answer.unknown)
                 if json:
                     output.print_json(results.predictions_record(answer, predictor.checkpoint.path))
                 elif piped:
@@ -69,8 +68,6 @@ def _answering(
     predictor: Predictor, config: PredictConfig, session: str | None, no_adapt: bool
 ) -> Iterator[Callable[[list[str]], Iterable[Answer]]]:
     """How lines are answered: each on its own, or one after the other in a session, which is kept in the end."""
-    from nextword.inference.batch import in_session, predict_batch
-
     if session is None:
         yield lambda lines: predict_batch(predictor, lines, config)
         return
@@ -78,12 +75,6 @@ def _answering(
 
     with SessionStore().kept(session, predictor, None if no_adapt else AdaptConfig()) as kept:
         yield lambda lines: (in_session(kept, line, config) for line in lines)
-
-
-def _remark(characters: int, read: int, unknown: list[str]) -> None:
-    """Say what was left out of a text, and which of its words the model does not know."""
-    output.note_end_read(characters, read)
-    output.note_unknown_words(unknown)
 
 
 @config_options(GenerateConfig)
@@ -100,16 +91,14 @@ def generate(
     Of a very long text only the end is read, 2,048 words and marks, and a note says so.
     """
     config = GenerateConfig(**settings)
-    from nextword.inference.batch import end_of
-    from nextword.inference.generation import Sampler
-    from nextword.inference.predictor import Predictor
-
     predictor = Predictor.load(checkpoint)
     text = text_or_stdin(text)
     end = end_of(text, predictor.tokenizer)
     sampler = Sampler(predictor, end, config)
     if not quiet:
-        _remark(len(text), len(end), [] if json else sampler.unknown)
+        output.note_end_read(len(text), len(end))
+    if not (quiet or json):
+        output.note_unknown_words(sampler.unknown)
     if json:
         output.print_json(results.continuation_record(text, sampler, predictor.checkpoint.path))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from nextword.analysis.influence import Influence, Part
@@ -60,15 +59,8 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_PART_LENGTH else text[:_MAX_PART_LENGTH] + "..."
 
 
-def influences_record(
-    text: str,
-    by: str,
-    parts: Sequence[Part],
-    influences: Sequence[Influence],
-    unknown: Sequence[str],
-    checkpoint: Path,
-) -> dict[str, Any]:
-    """All of it, for JSON."""
+def influences_record(parts: Sequence[Part], influences: Sequence[Influence]) -> dict[str, Any]:
+    """What each suggestion owes to every part, for JSON."""
     suggestions = [
         {
             "word": influence.word,
@@ -78,11 +70,4 @@ def influences_record(
         }
         for influence in influences
     ]
-    return {
-        "text": text,
-        "by": by,
-        "parts": [part._asdict() for part in parts],
-        "suggestions": suggestions,
-        "unknown": list(unknown),
-        "checkpoint": str(checkpoint),
-    }
+    return {"parts": [part._asdict() for part in parts], "suggestions": suggestions}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nextword.terminal import output, results
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from nextword.evaluation.memory_length import Compared, HalfLife, MemoryWorth, Worth
 
 _DECADES = 8  # powers of ten on the logarithmic scale of a gradient's bar
+_MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 _FIGURES = ("perplexity", "top 1", "top 3", "keys saved")
 
 
@@ -35,18 +35,15 @@ def show_worth(memory: MemoryWorth, lives: Sequence[HalfLife]) -> None:
     ]
     output.print_table([("remembered", *_FIGURES, "bits more", ""), *compared], align_right=True)
     print(f"\nEffective memory: {_effective(memory)}.\n")
-    if not lives:
+    if lives:
+        print(f"Half-life of what the units of a layer hold, in words, from the {lives[0].gate} gate:")
+        headings = ("units", "a quarter below", "half", "three quarters", "nine tenths", "longest")
+        half_lives = [(f"layer {life.layer}", *map(_digits, life.quantiles)) for life in lives]
+        output.print_table([headings, *half_lives], align_right=True)
+    else:
         print("Half-life: a plain net has no gate that keeps anything, and so none.")
-        return
-    print(f"Half-life of what the units of a layer hold, in words, from the {lives[0].gate} gate:")
-    headings = ("units", "a quarter below", "half", "three quarters", "nine tenths", "longest")
-    half_lives = [(f"layer {life.layer}", *map(_digits, life.quantiles)) for life in lives]
-    output.print_table([headings, *half_lives], align_right=True)
-
-
-def worth_record(memory: MemoryWorth, lives: Sequence[HalfLife]) -> dict[str, Any]:
-    """The same for JSON: the fields of `MemoryWorth`, and under `half_lives` those of each `HalfLife`."""
-    return {**asdict(memory), "half_lives": [asdict(life) for life in lives]}
+    if memory.unknown_rate >= _MANY_UNKNOWN:
+        output.note("much of this text is unknown to the model, so it says little about the memory")
 
 
 def _figures(worth: Worth) -> tuple[str, str, str, str]:
