@@ -26,7 +26,6 @@ from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
 from nextword.errors import UsageError
 from nextword.inference.lstm import LSTMNetwork
 from nextword.terminal import output, results
-from nextword.terminal.memory import show_gradients, show_worth
 from nextword.terminal.training import progress
 
 
@@ -117,6 +116,7 @@ def memory(
         check_folder()
         from nextword.evaluation import gradient_flow, memory_length
         from nextword.evaluation.evaluate import encode, load_model
+        from nextword.terminal.memory import show_gradients, show_worth
 
         model, ids = load_model(loaded, device), encode(loaded.tokenizer, texts)
         with progress(shown=not quiet) as on_progress:
