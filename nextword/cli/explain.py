@@ -18,8 +18,7 @@ from nextword.terminal.stdin import text_or_stdin
 from nextword.terminal.training import progress
 
 if TYPE_CHECKING:
-    from nextword.analysis.explain import Explanation
-    from nextword.terminal.heatmap import HeatMap
+    from nextword.analysis.explain import Explanation, Unit
 
 
 @config_options(ExplainConfig)
@@ -58,28 +57,29 @@ def explain(
         _find_trackers(predictor, text, json, quiet)
         return
     from nextword.analysis.explain import explain as explain_text
-    from nextword.terminal import heatmap
 
     explanation = explain_text(predictor, text, config)
     chosen = None if unit is None else explanation.unit(unit)
     if not quiet:
         _remark(explanation)
-    drawing = heatmap.of_layers(explanation, config.units) if chosen is None else heatmap.of_unit(explanation, chosen)
-    _write(drawing, html, svg)
+    _draw(explanation, chosen, config.units, html, svg, on_stdout=not (json or html or svg))
     if json:
         output.print_json({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)})
-    elif not (html or svg):
-        heatmap.show(drawing)
 
 
-def _write(drawing: HeatMap, html: Path | None, svg: Path | None) -> None:
-    """Write a drawing to the files that are named for it: a page, a picture."""
+def _draw(
+    explanation: Explanation, unit: Unit | None, units: int, html: Path | None, svg: Path | None, on_stdout: bool
+) -> None:
+    """Draw `unit`, or all layers and as many as `units`: in files, as a page and as a picture, or on stdout."""
     from nextword.storage.atomic import write_atomically
     from nextword.terminal import heatmap
 
+    drawing = heatmap.of_layers(explanation, units) if unit is None else heatmap.of_unit(explanation, unit)
     for option, path, draw in (("--html", html, heatmap.html), ("--svg", svg, heatmap.svg)):
         if path:
             write_atomically(path, draw(drawing).encode(), f"Name another file: {option} PATH")
+    if on_stdout:
+        heatmap.show(drawing)
 
 
 def _remark(explanation: Explanation) -> None:
