@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -17,13 +17,16 @@ from nextword.cli.options import (
     PathsArgument,
     QuietOption,
     check_folder,
+    chosen_checkpoint,
     config_options,
     named_texts,
     texts_to_measure,
 )
 from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
 from nextword.errors import UsageError
-from nextword.terminal import output as console
+from nextword.inference.lstm import LSTMNetwork
+from nextword.terminal import output, results
+from nextword.terminal.training import progress
 
 
 def evaluate(
@@ -42,19 +45,19 @@ def evaluate(
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
     text; the memory goes on from each to the next.
     """
-    from nextword.storage.checkpoint import load_checkpoint
-    from nextword.storage.locations import find_checkpoint
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
-        from nextword.evaluation.evaluate import evaluate as run
+        from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.model.language_model import load_model
 
-        with console.progress(shown=not quiet) as on_progress:
+        with progress(shown=not quiet) as on_progress:
             adaptation = AdaptConfig() if adapt else None
-            evaluation = run(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
-    console.show_evaluation(asdict(evaluation), as_json=json)
+            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
+    if json:
+        output.print_json(asdict(evaluation))
+    else:
+        results.show_evaluation(evaluation)
 
 
 def score(
@@ -72,17 +75,19 @@ def score(
     """
     if not paths and sys.stdin.isatty():
         raise UsageError("there is no text to score", "Name one: nextword score story.txt")
-    from nextword.storage.checkpoint import load_checkpoint
-    from nextword.storage.locations import find_checkpoint
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     with named_texts(paths or [Path("-")], encoding, quiet) as texts:
         check_folder()
-        from nextword.evaluation.evaluate import score as run
+        from nextword.evaluation.evaluate import score as score_tokens
         from nextword.model.language_model import load_model
 
-        with console.progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
-            console.print_scores(run(load_model(loaded, device), loaded.tokenizer, texts, on_progress), as_json=json)
+        with progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
+            scores = score_tokens(load_model(loaded, device), loaded.tokenizer, texts, on_progress)
+            if json:
+                for one in scores:
+                    output.print_json(one._asdict())
+            else:
+                results.show_scores(scores)
 
 
 @config_options(MemoryConfig)
@@ -106,42 +111,42 @@ def memory(
     part of the text that ships with nextword which training holds out.
     """
     config = MemoryConfig(**settings)
-    from nextword.inference.lstm import LSTMNetwork
-    from nextword.storage.checkpoint import load_checkpoint
-    from nextword.storage.locations import find_checkpoint
-    from nextword.terminal import memory as memory_screen
-
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    loaded = chosen_checkpoint(checkpoint)
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation import gradient_flow, memory_length
         from nextword.evaluation.evaluation_text import encode
         from nextword.model.language_model import load_model
+        from nextword.terminal.memory import show_gradients, show_worth
 
-        model, tokenizer = load_model(loaded, device), loaded.tokenizer
-        ids = encode(tokenizer, texts)
-        with console.progress(shown=not quiet) as on_progress:
+        model, ids = load_model(loaded, device), encode(loaded.tokenizer, texts)
+        with progress(shown=not quiet) as on_progress:
             if gradients:
                 flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)
             else:
-                most = config.places or memory_length.PLACES
-                worth = memory_length.memory_worth(model, tokenizer, texts, most, on_progress)
+                places = config.places or memory_length.PLACES
+                worth = memory_length.memory_worth(model, loaded.tokenizer, texts, places, on_progress)
                 lives = memory_length.half_lives(LSTMNetwork(loaded.tensors), ids)
-    if gradients:
-        memory_screen.show_gradients(flow, as_json=json)
+    if gradients and json:
+        output.print_json(asdict(flow))
+    elif gradients:
+        show_gradients(flow)
+    elif json:
+        output.print_json({**asdict(worth), "half_lives": [asdict(life) for life in lives]})
     else:
-        memory_screen.show_worth(worth, lives, as_json=json)
+        show_worth(worth, lives)
 
 
 def info(
     checkpoint: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Argument(help="Checkpoint to look at; unset: the one that predict would take.", show_default=False),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say what a checkpoint is: sizes, vocabulary, corpus, training, perplexity."""
-    from nextword.storage.checkpoint import load_checkpoint
-    from nextword.storage.locations import find_checkpoint
-
-    console.show_checkpoint(load_checkpoint(find_checkpoint(checkpoint)), as_json=json)
+    loaded = chosen_checkpoint(checkpoint)
+    if json:
+        output.print_json(results.checkpoint_record(loaded))
+    else:
+        results.show_checkpoint(loaded)

@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nextword.cli.options import CheckpointOption, JsonOption, QuietOption, config_options
 from nextword.config import ExplainConfig, WhyConfig
 from nextword.errors import UsageError
-from nextword.terminal import output as console
+from nextword.inference.batch import end_of
+from nextword.inference.predictor import Predictor
+from nextword.terminal import output, results
+from nextword.terminal.stdin import text_or_stdin
+from nextword.terminal.training import progress
 
 if TYPE_CHECKING:
-    from nextword.analysis.explain import Explanation
-    from nextword.inference.predictor import Predictor
+    from nextword.analysis.explain import Explanation, Unit
 
 
 @config_options(ExplainConfig)
 def explain(
     text: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Argument(help="The text; '-', or none with a pipe: stdin.", show_default=False),
+        str | None, typer.Argument(help="The text; '-', or none with a pipe: stdin.", show_default=False)
     ] = None,
     *,
     unit: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="LAYER:UNIT", help="Follow one unit, both counted from 1: 2:17.", show_default=False),
     ] = None,
     find: Annotated[
         bool, typer.Option("--find", help="Find the units that follow something plain, such as quotation marks.")
     ] = False,
-    html: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Draw it on a page, in this file.", show_default=False),
-    ] = None,
-    svg: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Draw it as a picture, in this file.", show_default=False),
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Draw it on a page, in this file.", show_default=False)] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw it as a picture, in this file.", show_default=False)] = None,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -55,37 +51,42 @@ def explain(
         raise UsageError("--find looks at all units and draws none", "Leave --unit, --html and --svg out")
     if text is None and sys.stdin.isatty():
         raise UsageError("there is no text to explain", "Give one: nextword explain 'She speaks fluent French.'")
-    from nextword.inference.predictor import Predictor
-
     predictor = Predictor.load(checkpoint)
-    text = console.whole_input() if text is None or text == "-" else text
+    text = text_or_stdin(text)
     if find:
         _find_trackers(predictor, text, json, quiet)
         return
-    from nextword.analysis.explain import explain as run
-    from nextword.storage.atomic import write_atomically
-    from nextword.terminal import heatmap
+    from nextword.analysis.explain import explain as explain_text
 
-    explanation = run(predictor, text, config)
+    explanation = explain_text(predictor, text, config)
     chosen = None if unit is None else explanation.unit(unit)
     if not quiet:
         _remark(explanation)
-    drawing = heatmap.of_layers(explanation, config.units) if chosen is None else heatmap.of_unit(explanation, chosen)
-    files = {path: draw for path, draw in ((html, heatmap.html), (svg, heatmap.svg)) if path}
-    for path, draw in files.items():
-        write_atomically(path, draw(drawing).encode(), f"Name another file: --{draw.__name__} PATH")
+    _draw(explanation, chosen, config.units, html, svg, on_stdout=not (json or html or svg))
     if json:
-        print(console.json_line({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)}))
-    elif not files:
+        output.print_json({**explanation.record(chosen), "checkpoint": str(predictor.checkpoint.path)})
+
+
+def _draw(
+    explanation: Explanation, unit: Unit | None, units: int, html: Path | None, svg: Path | None, on_stdout: bool
+) -> None:
+    """Draw `unit`, or all layers and as many as `units`: in files, as a page and as a picture, or on stdout."""
+    from nextword.storage.atomic import write_atomically
+    from nextword.terminal import heatmap
+
+    drawing = heatmap.of_layers(explanation, units) if unit is None else heatmap.of_unit(explanation, unit)
+    for option, path, draw in (("--html", html, heatmap.html), ("--svg", svg, heatmap.svg)):
+        if path:
+            write_atomically(path, draw(drawing).encode(), f"Name another file: {option} PATH")
+    if on_stdout:
         heatmap.show(drawing)
 
 
 def _remark(explanation: Explanation) -> None:
     """Say what is left out of a drawing, and which words the model does not know."""
     if explanation.cut:
-        console.note(f"only the first {len(explanation.words):,} words are shown; --words N shows more")
-    if explanation.unknown:
-        console.note(f"not in the vocabulary: {', '.join(explanation.unknown)}")
+        output.note(f"only the first {len(explanation.words):,} words are shown; --words N shows more")
+    output.note_unknown_words(explanation.unknown)
 
 
 def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> None:
@@ -93,12 +94,15 @@ def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> 
     from nextword.analysis.units import MAX_CHARACTERS, find_trackers
 
     if len(text) > MAX_CHARACTERS and not quiet:
-        console.note(f"only the first {MAX_CHARACTERS:,} characters are read")
-    with console.progress(shown=not quiet) as on_progress:
+        output.note(f"only the first {MAX_CHARACTERS:,} characters are read")
+    with progress(shown=not quiet) as on_progress:
         found = find_trackers(predictor, text, on_progress)
-    console.show_trackers(found, as_json=json)
+    if json:
+        output.print_json(results.trackers_record(found))
+    else:
+        results.show_trackers(found)
     if not quiet:
-        console.note(
+        output.note(
             f"correlations over {found.words:,} words and marks; each unit is the best of {found.units:,} on the first "
             "half, which flatters it; the second half does not"
         )
@@ -120,20 +124,17 @@ def why(
     """
     config = WhyConfig(**settings)
     from nextword.analysis.influence import why_likeliest
-    from nextword.inference.batch import end_of
-    from nextword.inference.predictor import Predictor
-    from nextword.terminal import influence as influence_view
+    from nextword.terminal.influence import influences_record, show_influences
 
     predictor = Predictor.load(checkpoint)
-    text = console.whole_input() if text == "-" else text
+    text = text_or_stdin(text)
     end = end_of(text, predictor.tokenizer)
     parts, influences, unknown = why_likeliest(predictor, end, config)
     if json:
-        path = predictor.checkpoint.path
-        influence_view.print_influences_json(text, config.by, parts, influences, unknown, path)
+        record = {"text": text, "by": config.by, **influences_record(parts, influences), "unknown": unknown}
+        output.print_json({**record, "checkpoint": str(predictor.checkpoint.path)})
         return
     if not quiet:
-        console.note_end_read(len(text), len(end))
-    if unknown and not quiet:
-        console.note(f"not in the vocabulary: {', '.join(unknown)}")
-    influence_view.show_influences(parts, influences)
+        output.note_end_read(len(text), len(end))
+        output.note_unknown_words(unknown)
+    show_influences(parts, influences)

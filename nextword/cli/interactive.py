@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from nextword.cli.options import CheckpointOption, CountOption, NoAdaptOption
 from nextword.config import AdaptConfig
 from nextword.errors import StorageError, UsageError
-from nextword.terminal import output as console
+from nextword.terminal import output
 
 
 def repl(
     k: CountOption = 5,
     checkpoint: CheckpointOption = None,
     session: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
-            metavar="NAME",
-            help="Go on with the session NAME, or begin it; saved with every line.",
-            show_default=False,
+            metavar="NAME", help="Go on with the session NAME, or begin it; saved with every line.", show_default=False
         ),
     ] = None,
     no_adapt: NoAdaptOption = False,
@@ -32,13 +30,13 @@ def repl(
         raise UsageError("--private keeps nothing on disk, and --session does", "Leave one of them out")
     from nextword.inference.predictor import Predictor
     from nextword.inference.session_store import SessionStore
-    from nextword.interactive import repl as room
+    from nextword.interactive.repl import Repl, run_on_pipe
     from nextword.storage.locations import user_data_folder
 
-    live = console.is_terminal(sys.stdin) and console.is_terminal(sys.stdout)
+    live = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     store = None if private else SessionStore()
     adapt = None if no_adapt else AdaptConfig()
-    conversation = room.Repl(Predictor.load(checkpoint), k, adapt, store, session, live)
+    conversation = Repl(Predictor.load(checkpoint), k, adapt, store, session, live)
     if live:
         from nextword.interactive.prompt import converse
 
@@ -47,15 +45,15 @@ def repl(
             try:
                 history = user_data_folder() / "history"
             except StorageError as error:
-                console.note(f"no history: {error.message}. {error.hint}")
+                output.note(f"no history: {error.message}. {error.hint}")
         converse(conversation, history)
     else:
-        room.run_on_pipe(conversation)
+        run_on_pipe(conversation)
 
 
 def answer_lines(
     arguments: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(metavar="[-n INT] [-c INT] [-g] [-d DIR] [--checkpoint PATH] [--no-adapt] [-v]"),
     ] = None,
 ) -> None:
@@ -65,6 +63,6 @@ def answer_lines(
     words in a reply (10). -g: as many as possible. -d: a folder with a checkpoint (unset: $NEXTWORD_DATA_PATH). Flags
     are read as Go reads them: -n 5, -n=5, --n 5. Without a command, a nextword whose stdin is a pipe does the same.
     """
-    from nextword.interactive import editor_filter as line_filter
+    from nextword.interactive import editor_filter
 
-    raise typer.Exit(line_filter.run(arguments or []))
+    raise typer.Exit(editor_filter.run(arguments or []))

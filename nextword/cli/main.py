@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +21,8 @@ from nextword.cli.options import is_first_process
 from nextword.cli.predict import generate, predict
 from nextword.cli.train import train
 from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError
-from nextword.terminal import output as console
+from nextword.terminal import output
+from nextword.terminal.training import stopped
 
 app = typer.Typer(
     name="nextword",
@@ -31,7 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
 
 app.command(epilog="Example: nextword train diary.txt letters/ --minutes 10")(train)
 app.command(epilog="Example: nextword predict 'The weather is'")(predict)
@@ -48,6 +49,15 @@ app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")(in
 app.command(epilog="Example: nextword explain 'She speaks fluent French.'")(explain)
 app.command(epilog="Example: nextword why 'I grew up in France. I speak fluent'")(why)
 app.command(epilog="Example: nextword memory letters/ -c checkpoints/everyday.safetensors")(memory)
+
+
+# What each kind of error is to a user: message, hint and exit code.
+_FAILURES: dict[type[Exception], Callable[[Any], tuple[str, str, int]]] = {
+    NextwordError: lambda error: (error.message, error.hint, error.exit_code),
+    typer.TyperException: lambda error: (error.format_message().rstrip("."), "See: nextword --help", 2),
+    OSError: lambda error: (*output.refusal(error), StorageError.exit_code),
+    MemoryError: lambda _: ("there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code),
+}
 
 
 def _version(asked: bool) -> None:
@@ -75,21 +85,15 @@ def main() -> None:
     except Interrupted as stop:
         code = stop.exit_code
         if not stop.silent:
-            console.stopped(stop.message, stop.hint)
-    except NextwordError as error:
-        code = _fail(error, error.message, error.hint, error.exit_code)
-    except typer.TyperException as error:
-        code = _fail(error, error.format_message().rstrip("."), "See: nextword --help", 2)
+            stopped(stop.message, stop.hint)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
         code = 141
     except SystemExit as error:  # typer leaves with 1 when nobody reads the output any more
         code = 141 if isinstance(error.__context__, BrokenPipeError) else error.code
-    except OSError as error:
-        code = _fail(error, *console.refusal(error), StorageError.exit_code)
-    except MemoryError as error:
-        code = _fail(error, "there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code)
+    except tuple(_FAILURES) as error:
+        code = _fail(error)
     try:
         sys.stdout.flush()
     except OSError:
@@ -98,11 +102,12 @@ def main() -> None:
     sys.exit(code)
 
 
-def _fail(error: Exception, message: str, hint: str, code: int) -> int:
-    """Show an error, or all of it for someone who debugs."""
+def _fail(error: Exception) -> int:
+    """Show an error, or raise it for someone who debugs; its exit code."""
     if os.environ.get("NEXTWORD_DEBUG") == "1":
         raise error
+    message, hint, code = next(tell(error) for kind, tell in _FAILURES.items() if isinstance(error, kind))
     silent = getattr(error, "silent", None)
     if not (silent if silent is not None else not is_first_process()):
-        console.error(message, hint)
+        output.error(message, hint)
     return code

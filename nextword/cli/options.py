@@ -1,7 +1,4 @@
-"""What the commands have in common: their options, and how they come by the texts that are named.
-
-Knows the command line; nothing of what any command does.
-"""
+"""What the commands have in common: their options, and how they come by the texts that are named."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ import typer
 
 from nextword.config import Config, TrainConfig
 from nextword.errors import StorageError
-from nextword.terminal import output as console
+from nextword.terminal import output
 
 if TYPE_CHECKING:
     from nextword.storage.checkpoint import Checkpoint
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from nextword.text.encoder import Text
 
 CheckpointOption = Annotated[
-    Optional[Path],  # noqa: UP045 - typer evaluates this on Python 3.10, too
+    Path | None,
     typer.Option(
         "-c",
         "--checkpoint",
@@ -37,7 +34,7 @@ CheckpointOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")]
 PathsArgument = Annotated[
-    Optional[list[Path]],  # noqa: UP045
+    list[Path] | None,
     typer.Argument(metavar="[PATH]...", help="Text files and folders; '-': stdin.", show_default=False),
 ]
 EncodingOption = Annotated[str, typer.Option(help="Character encoding of the text files.")]
@@ -92,6 +89,14 @@ def is_first_process() -> bool:
     return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
 
 
+def chosen_checkpoint(path: Path | None) -> Checkpoint:
+    """The checkpoint at `path`; without one, that which the environment or the folder offers."""
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
+
+    return load_checkpoint(find_checkpoint(path))
+
+
 @contextmanager
 def texts_to_measure(
     paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool
@@ -129,5 +134,5 @@ def named_texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[
             paths = [piped if path == Path("-") else path for path in paths]
         corpus = read_corpus(paths, encoding)
         if corpus.skipped and not quiet:
-            console.note(f"Passed over: {'; '.join(corpus.skipped)}.")
+            output.note(f"Passed over: {'; '.join(corpus.skipped)}.")
         yield [document.whole for document in corpus.documents]

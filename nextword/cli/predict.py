@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from nextword.cli.options import CheckpointOption, JsonOption, NoAdaptOption, QuietOption, config_options
 from nextword.config import AdaptConfig, GenerateConfig, PredictConfig
 from nextword.errors import UsageError
-from nextword.terminal import output as console
-
-if TYPE_CHECKING:
-    from nextword.inference.predictor import Predictor
-    from nextword.inference.session import Session
+from nextword.inference.batch import Answer, end_of, in_session, predict_batch
+from nextword.inference.generation import Sampler
+from nextword.inference.predictor import Predictor
+from nextword.terminal import output, results
+from nextword.terminal.stdin import text_or_stdin, waiting_lines
 
 
 @config_options(PredictConfig)
 def predict(
     text: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Argument(
             help="What was written so far; '-', or none with a pipe: each line of stdin.", show_default=False
         ),
     ] = None,
     *,
     session: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="NAME", help="Go on from what this session has read, and keep it.", show_default=False),
     ] = None,
     no_adapt: NoAdaptOption = False,
@@ -46,38 +46,35 @@ def predict(
     piped = text == "-" or (text is None and not sys.stdin.isatty())
     if text is None and not piped:
         raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
-    from nextword.inference.batch import Answer, in_session, predict_batch
-    from nextword.inference.predictor import Predictor
-
     predictor = Predictor.load(checkpoint)
-    with ExitStack() as stack:
-        kept = stack.enter_context(_kept_session(session, predictor, no_adapt)) if session is not None else None
-        for lines in console.waiting_lines(sys.stdin.buffer) if piped else [[text or ""]]:
-            answers: Iterable[Answer]
-            if kept:
-                answers = (in_session(kept, line, config) for line in lines)
-            else:
-                answers = predict_batch(predictor, lines, config)
-            for line, predictions, unknown, read in answers:
+    with _answering(predictor, config, session, no_adapt) as answers_to:
+        for lines in waiting_lines(sys.stdin.buffer) if piped else [[text or ""]]:
+            for answer in answers_to(lines):
                 if not quiet:
-                    console.note_end_read(len(line), read)
+                    output.note_end_read(len(answer.text), answer.read)
+                if not (quiet or json):
+                    output.note_unknown_words(answer.unknown)
                 if json:
-                    console.print_predictions_json(line, predictions, unknown, predictor.checkpoint.path)
-                    continue
-                if unknown and not quiet:
-                    console.note(f"not in the vocabulary: {', '.join(unknown)}")
-                if piped:
-                    print(console.predictions_line(predictions, "\t" if config.words > 1 else " "))
+                    output.print_json(results.predictions_record(answer, predictor.checkpoint.path))
+                elif piped:
+                    print(results.predictions_line(answer.predictions, "\t" if config.words > 1 else " "))
                 else:
-                    console.show_predictions(predictions)
+                    results.show_predictions(answer.predictions)
             sys.stdout.flush()
 
 
-def _kept_session(name: str, predictor: Predictor, no_adapt: bool) -> AbstractContextManager[Session]:
-    """The session `name`, read from the disk and written back in the end."""
+@contextmanager
+def _answering(
+    predictor: Predictor, config: PredictConfig, session: str | None, no_adapt: bool
+) -> Iterator[Callable[[list[str]], Iterable[Answer]]]:
+    """How lines are answered: each on its own, or one after the other in a session, which is kept in the end."""
+    if session is None:
+        yield lambda lines: predict_batch(predictor, lines, config)
+        return
     from nextword.inference.session_store import SessionStore
 
-    return SessionStore().kept(name, predictor, None if no_adapt else AdaptConfig())
+    with SessionStore().kept(session, predictor, None if no_adapt else AdaptConfig()) as kept:
+        yield lambda lines: (in_session(kept, line, config) for line in lines)
 
 
 @config_options(GenerateConfig)
@@ -94,20 +91,15 @@ def generate(
     Of a very long text only the end is read, 2,048 words and marks, and a note says so.
     """
     config = GenerateConfig(**settings)
-    from nextword.inference.batch import end_of
-    from nextword.inference.generation import Sampler
-    from nextword.inference.predictor import Predictor
-
     predictor = Predictor.load(checkpoint)
-    if text == "-":
-        text = console.whole_input()
+    text = text_or_stdin(text)
     end = end_of(text, predictor.tokenizer)
     sampler = Sampler(predictor, end, config)
     if not quiet:
-        console.note_end_read(len(text), len(end))
-    if sampler.unknown and not quiet and not json:
-        console.note(f"not in the vocabulary: {', '.join(sampler.unknown)}")
+        output.note_end_read(len(text), len(end))
+    if not (quiet or json):
+        output.note_unknown_words(sampler.unknown)
     if json:
-        console.print_continuation_json(text, sampler, sampler.unknown, sampler.seed, predictor.checkpoint.path)
+        output.print_json(results.continuation_record(text, sampler, predictor.checkpoint.path))
     else:
-        console.print_continuation(text, sampler)
+        results.show_continuation(text, sampler)

@@ -12,7 +12,7 @@ import typer
 
 from nextword.cli.options import QuietOption, check_folder, config_options, is_first_process
 from nextword.config import ModelConfig, TrainConfig
-from nextword.terminal import output as console
+from nextword.terminal.training import TrainingView, say_next
 from nextword.training.events import Event, EventLog
 
 
@@ -52,7 +52,7 @@ def train(
     with ExitStack() as stack:
         listeners: list[Callable[[Event], None]] = []
         if not quiet:
-            listeners.append(stack.enter_context(console.TrainingView()))
+            listeners.append(stack.enter_context(TrainingView()))
         if log:
             listeners.append(stack.enter_context(EventLog(log)))
         check_folder()
@@ -73,7 +73,7 @@ def train(
             on_event=on_event,
         )
     if not quiet:
-        console.say_next(path)
+        say_next(path)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

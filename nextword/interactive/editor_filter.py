@@ -297,9 +297,9 @@ def find(flags: Flags) -> Path:
         path = find_checkpoint()
     except CheckpointError as error:
         raise CheckpointError(problem, "Make one with nextword train, and name it in $NEXTWORD_CHECKPOINT") from error
-    from nextword.terminal import output as console
+    from nextword.terminal import output
 
-    console.note(f"{problem}; {path} answers. $NEXTWORD_CHECKPOINT names another one")
+    output.note(f"{problem}; {path} answers. $NEXTWORD_CHECKPOINT names another one")
     return path
 
 
@@ -347,15 +347,15 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        from nextword.terminal import output as console
+        from nextword.terminal import output
 
-        return _fail(*console.refusal(error), StorageError.exit_code)
+        return _fail(*output.refusal(error), StorageError.exit_code)
 
 
 def _fail(message: str, hint: str, code: int) -> int:
-    from nextword.terminal import output as console
+    from nextword.terminal import output
 
-    console.error(message, hint)
+    output.error(message, hint)
     return code
 
 

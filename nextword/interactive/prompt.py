@@ -38,7 +38,7 @@ from nextword.errors import NextwordError
 from nextword.interactive.history import LineHistory
 from nextword.interactive.repl import COMMANDS, Repl
 from nextword.interactive.typing_line import TypingLine
-from nextword.terminal import output as console
+from nextword.terminal import output
 
 MAX_LINE_LENGTH = 5_000  # characters
 _READ_AT_ONCE = 8  # words, between one look at the keyboard and the next
@@ -59,7 +59,7 @@ def converse(repl: Repl, history: Path | None) -> None:
         try:
             lines = LineHistory(history)
         except NextwordError as error:
-            console.note(f"{error.message}. {error.hint}")
+            output.note(f"{error.message}. {error.hint}")
     print("Type some text: Tab takes the word suggested, /help shows what else there is.")
     prompt = LivePrompt(repl, lines)
     with _left_by_sigterm(prompt.application):
@@ -194,7 +194,7 @@ class LivePrompt:
             return [("class:number", "  reading ...")]
         shown: StyleAndTextTuples = []
         for rank, suggestion in enumerate(self._line.suggestions(self._before), start=1):
-            number, word = f"  {rank} ", console.visible(suggestion.word)
+            number, word = f"  {rank} ", output.visible(suggestion.word)
             room -= len(number) + get_cwidth(word)
             if room < 0:
                 break
@@ -256,7 +256,7 @@ class _Ghost(Processor):
         document, fragments = transformation_input.document, transformation_input.fragments
         last = transformation_input.lineno == document.line_count - 1
         if last and document.is_cursor_at_the_end and not is_done():
-            fragments = [*fragments, ("class:ghost", console.visible(self._prompt.ghost()))]
+            fragments = [*fragments, ("class:ghost", output.visible(self._prompt.ghost()))]
         return Transformation(fragments)
 
 
@@ -265,7 +265,7 @@ class _Visible(Processor):
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         return Transformation(
-            [(fragment[0], console.masked(fragment[1])) for fragment in transformation_input.fragments]
+            [(fragment[0], output.masked(fragment[1])) for fragment in transformation_input.fragments]
         )
 
 

@@ -16,7 +16,8 @@ from nextword.errors import NextwordError, UsageError
 from nextword.inference.batch import end_of
 from nextword.inference.outlook import check_count
 from nextword.inference.predictor import Predictor
-from nextword.terminal import output as console
+from nextword.terminal import output, results
+from nextword.terminal.stdin import input_lines
 
 if TYPE_CHECKING:
     from nextword.config import AdaptConfig
@@ -116,7 +117,7 @@ class Repl:
             except KeyboardInterrupt:
                 continue
             except NextwordError as error:
-                console.error(error.message, error.hint)
+                output.error(error.message, error.hint)
 
     def answer(self, line: str) -> bool:
         """Do what `line` asks for and show the outcome; False when it asks to leave.
@@ -145,9 +146,9 @@ class Repl:
             "/help": self._help,
         }
         if command not in actions:
-            console.note(f"{command} is no command; /help lists them")
+            output.note(f"{command} is no command; /help lists them")
         elif command in _QUESTIONS and not argument.strip():
-            console.note(_QUESTIONS[command])
+            output.note(_QUESTIONS[command])
         else:
             actions[command](argument.strip())
         return True
@@ -157,12 +158,12 @@ class Repl:
             self._suggest()
             return
         read = end_of(line, self._predictor.tokenizer)
-        console.note_end_read(len(line), len(read))
+        output.note_end_read(len(line), len(read))
         before = self.session.snapshot
         unknown = self.session.feed(read.rstrip())
         self._lines.append(_Line(read, before.state, before.position, self.session.state))
-        if unknown and not self._live:
-            console.note(f"not in the vocabulary: {', '.join(unknown)}")
+        if not self._live:
+            output.note_unknown_words(unknown)
         self._changed(self._suggest)
 
     def _changed(self, show: Callable[[], None]) -> None:
@@ -175,7 +176,7 @@ class Repl:
 
     def _suggest(self) -> None:
         if not self._live:
-            console.show_predictions(self.session.suggest(self.k))
+            results.show_predictions(self.session.suggest(self.k))
 
     def _show_end(self) -> None:
         """Where the text has got to: its last words, or the suggestions."""
@@ -183,9 +184,9 @@ class Repl:
             self._suggest()
         elif self.session.words_seen:
             tail = self.session.snapshot.tail
-            console.note(f"the text ends: {'... ' if len(tail) > _END_SHOWN else ''}{tail[-_END_SHOWN:]}")
+            output.note(f"the text ends: {'... ' if len(tail) > _END_SHOWN else ''}{tail[-_END_SHOWN:]}")
         else:
-            console.note("the text is empty")
+            output.note("the text is empty")
 
     # -- commands ------------------------------------------------------------------------------------------------
 
@@ -193,7 +194,7 @@ class Repl:
         if self.session.undo():
             self._changed(self._show_end)
         else:
-            console.note("there is nothing to take back")
+            output.note("there is nothing to take back")
 
     def _reset(self, argument: str) -> None:
         self.session.reset()
@@ -202,7 +203,7 @@ class Repl:
     def _save(self, name: str) -> None:
         path = self._kept().save(name, self.session)
         self._name = name
-        console.note(f"saved in {path}, and from now on with every line")
+        output.note(f"saved in {path}, and from now on with every line")
 
     def _load(self, name: str) -> None:
         self.session = self._kept().load(name, self._predictor, self._adapt)
@@ -212,9 +213,9 @@ class Repl:
     def _sessions(self, argument: str) -> None:
         names = self._kept().names()
         for name in names:
-            print(console.visible(name) + (" (this one)" if name == self._name else ""))
+            print(output.visible(name) + (" (this one)" if name == self._name else ""))
         if not names:
-            console.note("none is kept yet; /save NAME keeps this one")
+            output.note("none is kept yet; /save NAME keeps this one")
 
     def _kept(self) -> SessionStore:
         """Where sessions are kept."""
@@ -227,28 +228,28 @@ class Repl:
         new = [word for word in learned if word.new]
         rows = [*new[:_MAX_LEARNED], *[word for word in learned if not word.new][:_MAX_LEARNED]]
         if rows:
-            console.show_learned(rows, left_out=len(learned) - len(rows))
+            results.show_learned(rows, left_out=len(learned) - len(rows))
         else:
-            console.note("nothing was read yet" if self._adapt else "nothing is learned with --no-adapt")
+            output.note("nothing was read yet" if self._adapt else "nothing is learned with --no-adapt")
 
     def _forget(self, word: str) -> None:
         if self.session.forget(word):
-            console.note(f"{word} is forgotten until it is read again; /undo brings it back")
+            output.note(f"{word} is forgotten until it is read again; /undo brings it back")
             self._changed(self._suggest)
         else:
-            console.note(f"{word} is not among the words learned; /learned lists them")
+            output.note(f"{word} is not among the words learned; /learned lists them")
 
     def _top(self, argument: str) -> None:
         if argument.isdecimal() and int(argument) > 0:
             self.k = int(argument)
             self._suggest()
         else:
-            console.note(_QUESTIONS["/top"])
+            output.note(_QUESTIONS["/top"])
 
     def _explain(self, argument: str) -> None:
         line = next((line for line in reversed(self._lines) if line.after is self.session.state), None)
         if line is None:
-            console.note("no line was read to get here; type one first")
+            output.note("no line was read to get here; type one first")
             return
         from nextword.analysis.explain import explain
         from nextword.config import ExplainConfig
@@ -257,7 +258,7 @@ class Repl:
         config = ExplainConfig()
         explanation = explain(self._predictor, line.text, config, line.before, line.position)
         if explanation.cut:
-            console.note(f"only the first {len(explanation.words):,} words of the line are shown")
+            output.note(f"only the first {len(explanation.words):,} words of the line are shown")
         heatmap.show(heatmap.of_layers(explanation, config.units))
 
     def _why(self, argument: str) -> None:
@@ -266,13 +267,13 @@ class Repl:
 
         explained = why_suggested(self.session, self.k)
         if explained is None:
-            console.note("there is nothing that could be read anew; type a line first")
+            output.note("there is nothing that could be read anew; type a line first")
             return
         for line in summary(*explained):
             print(line)
 
     def _state(self, argument: str) -> None:
-        console.show_state(self.session.state, self.session.words_seen)
+        results.show_state(self.session.state, self.session.words_seen)
 
     def _help(self, argument: str) -> None:
         print(_LIVE_HELP if self._live else _LINE_HELP)
@@ -281,7 +282,7 @@ class Repl:
 
 def run_on_pipe(repl: Repl) -> None:
     """Answer line after line from stdin, without prompt or history."""
-    lines = console.input_lines(sys.stdin.buffer)
+    lines = input_lines(sys.stdin.buffer)
 
     def read_line() -> str:
         line = next(lines, None)

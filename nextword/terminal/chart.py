@@ -1,8 +1,7 @@
 """A loss curve as a dozen lines of text.
 
-Knows numbers and characters; knows nothing of events or of the screen they end up on. Drawn here and not by a plotting
-library because it is a page of code: plotext 6, for one, comes with a compiled kernel, takes as long to import as a
-whole `nextword predict`, and has none of version 5's names.
+Drawn here and not by a plotting library because it is a page of code: plotext 6, for one, comes with a compiled kernel,
+takes as long to import as a whole `nextword predict`, and has none of version 5's names.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-MARK = "o"  # a validation
-_MAX_POINTS = 128  # a curve keeps; two a character of the widest chart
-_LABEL_WIDTH = 9
-_BEGINNING = 0.03  # of the training, whose steep fall may leave the chart at the top
+MARK = "o"  # marks a validation
+_MAX_POINTS = 128  # points kept of a curve: two for each character of the widest chart
+_LABEL_WIDTH = 9  # characters on the left, the axis not counted
+_STEEP_SHARE = 0.03  # share of the training, at its beginning, whose steep fall may leave the chart at the top
 # A Braille character is two dots wide and four high; dot (row, column) is this bit of its code (Unicode, 2800-28FF).
 _BLANK = 0x2800
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -47,7 +46,7 @@ class Curve:
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """The curve so far, its latest stretch included."""
+        """The curve so far, those not yet averaged included."""
         return [*self._points, _mean(self._gathered)] if self._gathered else list(self._points)
 
 
@@ -72,7 +71,7 @@ def loss_chart(training: Curve, validation: Curve, width: int, height: int = 12)
         return []
     columns = width - _LABEL_WIDTH - 1
     first, last = training.span
-    heights = [y for x, y in line if x >= first + _BEGINNING * (last - first)] + [y for _, y in marks]
+    heights = [y for x, y in line if x >= first + _STEEP_SHARE * (last - first)] + [y for _, y in marks]
     low, high = min(heights), max(*heights, min(heights) + 0.02)
 
     cells = np.full((height, columns), _BLANK)

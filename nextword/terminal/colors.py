@@ -1,7 +1,4 @@
-"""Numbers on colors: scales that can be read on a dark background and on a light one, each step with its own letters.
-
-Knows numbers, characters and colors; nothing of the screen they end up on.
-"""
+"""Numbers on colors: scales that can be read on a dark background and on a light one."""
 
 from __future__ import annotations
 

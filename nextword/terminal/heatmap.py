@@ -3,7 +3,7 @@
 The number says all that the color says, so that the drawing can be read without color, as it is off a terminal.
 Values are in hundredths. A color is the brighter the more it stands for, and brings the color of its letters along,
 so that it can be read on a dark background and on a light one. What does not fit the width goes on in a block below.
-Knows explanations and characters; `rich` draws only where there are colors to show.
+`rich` draws only where there are colors to show.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from rich.cells import cell_len, set_cell_size
 from nextword.analysis.explain import Explanation, Unit
 from nextword.inference.lstm import Array
 from nextword.inference.outlook import Prediction
+from nextword.terminal import output
 from nextword.terminal.colors import RGB, SHARES, SIGNED, Cell, Row, Scale, letters_on
-from nextword.terminal.output import is_terminal, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,8 +67,8 @@ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_he
 </g>
 </svg>
 """
-_WIDEST_WORD = 16  # characters of a word that are shown
-_PAGE_WIDTH = 120  # characters in a line of a file
+_MAX_WORD_WIDTH = 16  # characters; the end of a wider word is left out
+_PAGE_WIDTH = 120  # characters in a line of a page or a picture
 _NO_XML = re.compile("[\ufffe\uffff]")  # characters that no SVG may have, beside those that `visible` escapes
 
 
@@ -143,12 +143,12 @@ class HeatMap:
                 yield [Cell(set_cell_size("" if place else label, margin)), Cell(line)]
 
 
-def _blocks(widths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of the columns that stand side by side in `room` characters, a space between them; one at least."""
+def _blocks(widths: Sequence[int], width: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of the columns that fit side by side in `width` characters, a space between them; at least one."""
     begin = 0
     while begin < len(widths):
         end, used = begin + 1, widths[begin]
-        while end < len(widths) and used + 1 + widths[end] <= room:
+        while end < len(widths) and used + 1 + widths[end] <= width:
             used += 1 + widths[end]
             end += 1
         yield begin, end
@@ -245,8 +245,8 @@ def _guess(guess: Prediction) -> Cell:
 
 def _shortened(word: str) -> str:
     """A word as it can be shown, the end of a long one left out."""
-    text = visible(word)
-    return text if cell_len(text) <= _WIDEST_WORD else f"{set_cell_size(text, _WIDEST_WORD - 1)}\u2026"
+    text = output.visible(word)
+    return text if cell_len(text) <= _MAX_WORD_WIDTH else f"{set_cell_size(text, _MAX_WORD_WIDTH - 1)}\u2026"
 
 
 def _memory(explanation: Explanation, unit: Unit) -> Array:
@@ -278,10 +278,8 @@ def _gate_legend(gates: Sequence[Gate]) -> list[tuple[str, str]]:
 def show(drawing: HeatMap) -> None:
     """Print a drawing as wide as the terminal (off one $COLUMNS, or 80), with colors on a terminal that has many."""
     width = shutil.get_terminal_size().columns
-    if is_terminal(sys.stdout):
-        from rich.console import Console
-
-        screen = Console(highlight=False, markup=False, emoji=False)
+    if output.is_terminal(sys.stdout):
+        screen = output.screen()
         if screen.color_system in ("256", "truecolor"):  # with 16, most values would look the same
             _print(screen, drawing.lines(width, colored=True))
             return
@@ -315,7 +313,7 @@ def _page(drawing: HeatMap) -> tuple[Console, TerminalTheme]:
     return page, DEFAULT_TERMINAL_THEME
 
 
-def _print(console: Console, lines: Iterable[list[Cell]]) -> None:
+def _print(screen: Console, lines: Iterable[list[Cell]]) -> None:
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
@@ -328,4 +326,4 @@ def _print(console: Console, lines: Iterable[list[Cell]]) -> None:
                 front, behind = letters_on(cell.color), cell.color
                 styles[cell.color] = Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*behind))
             text.append(cell.text, styles[cell.color])
-        console.print(text, soft_wrap=True)
+        screen.print(text, soft_wrap=True)

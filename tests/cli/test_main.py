@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -17,6 +18,8 @@ from support.cli import RunCLI
 from typer.testing import CliRunner
 
 import nextword
+from nextword.analysis.explain import explain
+from nextword.analysis.units import MAX_CHARACTERS
 from nextword.cli.main import app
 from nextword.config import (
     ExplainConfig,
@@ -27,7 +30,8 @@ from nextword.config import (
     TrainConfig,
     WhyConfig,
 )
-from nextword.inference.batch import predict_batch
+from nextword.evaluation import gradient_flow, memory_length
+from nextword.inference.batch import end_of, predict_batch
 from nextword.inference.generation import Sampler
 from nextword.inference.outlook import Prediction
 from nextword.inference.predictor import Predictor
@@ -79,6 +83,33 @@ def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(comma
         assert ("-" if len(item.name) == 1 else "--") + item.name.replace("_", "-") in option.opts
         assert option.default == item.default
         assert option.help == item.metadata["help"]
+
+
+def limit(command: str, around: str) -> int:
+    """A number in the help of a command; `around` matches what stands there, the number as its group."""
+    found = re.search(around, " ".join(COMMANDS[command].help.split()))
+    assert found, command
+    return int(found[1].replace(",", ""))
+
+
+@pytest.mark.parametrize("command", ["predict", "generate", "why"])
+def test_the_help_names_how_many_words_of_a_long_text_are_read(command: str, predictor: Predictor) -> None:
+    read = predictor.tokenizer.encode(end_of("the mat. " * 3000, predictor.tokenizer)).ids
+    assert limit(command, "([0-9,]+) words and marks") == len(read)
+
+
+def test_the_help_of_explain_names_how_many_characters_are_read(predictor: Predictor) -> None:
+    most = limit("explain", "more than ([0-9,]+) characters")
+    read = [explain(predictor, "the cat".rjust(length)).words for length in (most, most + 1)]
+    assert [words[-1].word for words in read] == ["cat", "the"]  # no half of a word is read
+    assert limit("explain", "--find ([0-9,]+)") == MAX_CHARACTERS
+
+
+def test_the_help_of_memory_names_its_distances_and_places() -> None:
+    first, last = ", ".join(map(str, memory_length.DISTANCES[:3])), memory_length.DISTANCES[-1]
+    assert f"the last {first} ... {last} words" in " ".join(COMMANDS["memory"].help.split())
+    places = next(item for item in fields(MemoryConfig) if item.name == "places").metadata["help"]
+    assert f"unset: {memory_length.PLACES:,}, with --gradients {gradient_flow.PLACES:,}." in places
 
 
 def test_an_option_reaches_the_config_it_belongs_to(run_cli: RunCLI, tiny_corpus: Path) -> None:

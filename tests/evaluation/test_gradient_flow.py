@@ -129,7 +129,7 @@ def test_the_command_shows_the_same_figures_as_table_and_as_json(
     gradients = [Gradient(**gradient) for gradient in record.pop("gradients")]
     assert record == {"places": 5}
     assert [gradient.distance for gradient in gradients] == [1, 2, 5, 10, 20, 50, 100, 200]
-    show_gradients(GradientFlow(5, gradients), as_json=False)
+    show_gradients(GradientFlow(5, gradients))
     shown = capsys.readouterr().out
     assert CliRunner().invoke(app, asked, catch_exceptions=False).stdout == shown
     assert "█" not in shown
@@ -143,7 +143,7 @@ def test_bars_are_logarithmic_and_fit_the_terminal(
     monkeypatch.setattr("nextword.terminal.output.is_terminal", lambda stream: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     rows = [(1, 1.0), (2, 1e-2), (5, 1e-4), (10, 1e-7), (20, 1e-9), (50, 0.0), (100, None), (200, 3.0)]
-    show_gradients(GradientFlow(500, [Gradient(d, 1.0, 1.0, value, value) for d, value in rows]), as_json=False)
+    show_gradients(GradientFlow(500, [Gradient(d, 1.0, 1.0, value, value) for d, value in rows]))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= columns
     bars = [line.count("█") for line in lines[-8:]]

@@ -25,8 +25,8 @@ from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.lstm import LSTMNetwork
 from nextword.inference.predictor import Predictor
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.terminal import memory as memory_screen
-from nextword.terminal import output as console
+from nextword.terminal import output
+from nextword.terminal.memory import show_worth
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
 CELLS = ["lstm", "gru", "rnn"]
@@ -218,14 +218,14 @@ def test_a_terminal_gets_bars_that_fit(
     capsys: pytest.CaptureFixture[str],
     columns: int,
 ) -> None:
-    monkeypatch.setattr(console, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     tokenizer = predictor.tokenizer
     worth = memory_worth(a_model(tokenizer, "rnn"), tokenizer, [make_text(60, seed=4)], places=5)
     # Texts of millions of words and perplexities of a network that knows nothing.
     worth = replace(worth, tokens=12_345_678, places=1_000_000, carried=replace(worth.carried, perplexity=123_456.78))
-    memory_screen.show_worth(worth, half_lives(predictor.network, np.zeros(3, np.int32)), as_json=False)
-    memory_screen.show_worth(worth, [], as_json=False)
+    show_worth(worth, half_lives(predictor.network, np.zeros(3, np.int32)))
+    show_worth(worth, [])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= columns
     assert "█" in shown

@@ -195,7 +195,7 @@ def test_ctrl_c_while_a_line_is_read_or_a_list_is_shown_leaves_the_state_as_it_w
 
     with monkeypatch.context() as patch:
         patch.setattr(predictor.network, "read", interrupt)
-        patch.setattr("nextword.terminal.output.show_learned", interrupt)
+        patch.setattr("nextword.terminal.results.show_learned", interrupt)
         repl.run(reader("sat on the mat", "/learned"))
     assert repl.session.snapshot is before
     repl.run(reader("sat"))

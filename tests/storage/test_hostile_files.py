@@ -34,7 +34,8 @@ from nextword.inference.session_store import SessionStore
 from nextword.storage.checkpoint import FORMAT, check_parameters, load_checkpoint, save_checkpoint
 from nextword.storage.container import MAX_HEADER
 from nextword.storage.strict import MAX_PARTS, strict_json
-from nextword.terminal.output import show_checkpoint
+from nextword.terminal.output import print_json
+from nextword.terminal.results import checkpoint_record, show_checkpoint
 from nextword.training.resume import load_resume_point
 
 Header = dict[str, Any]
@@ -743,8 +744,8 @@ def test_a_checkpoint_changed_at_random_is_read_or_refused(
     if loaded:
         answer = Predictor(loaded).predict("we met NASA and")
         assert all(0 <= word.probability <= 1.001 for word in answer)
-        show_checkpoint(loaded, as_json=True)
-        show_checkpoint(loaded, as_json=False)
+        print_json(checkpoint_record(loaded))
+        show_checkpoint(loaded)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
+
+import pytest
+
+# What a terminal might obey instead of show.
+COMMANDING = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u200e\u200f\u202a\u202b\u202c\u202d\u202e"]
+COMMANDING += [*"\u2066\u2067\u2068\u2069\u061c\u2028\u2029\ufeff\ud800"]
 
 HOSTILE = [
     *("[bold]", "[/]", "[link=x]", "[red]on", "{x}", "%s", "\\" * 50, "\\e[0m"),
@@ -24,3 +32,21 @@ def assert_nothing_raw(shown: str, terminal: bool) -> None:
     assert not found, rest[max(0, found.start() - 40) : found.end() + 40]
     assert "\x1b[2J" not in shown
     assert "Traceback" not in shown
+
+
+class Screen(io.StringIO):
+    """A stream that calls itself a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, stream: str = "stdout") -> Screen:
+    """Put a terminal of 100 columns in the place of a standard stream."""
+    screen = Screen()
+    monkeypatch.setattr(sys, stream, screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    return screen

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from support.models import random_predictor
-from support.screens import HOSTILE, assert_nothing_raw
+from support.screens import HOSTILE, Screen, assert_nothing_raw
 
 from nextword.analysis.explain import ExplainedWord, Explanation, LayerReading, Unit, explain
 from nextword.config import ExplainConfig
@@ -128,7 +128,7 @@ def test_the_words_go_on_in_blocks_that_fit(predictor: Predictor, width: int) ->
     explanation = explain(predictor, text)
     drawing = heatmap.of_layers(explanation, 4)
     lines = [line for line in drawing.lines(width, colored=True) if line]
-    assert all(sum(heatmap.cell_len(cell.text) for cell in line) <= width for line in lines)
+    assert all(sum(cell_len(cell.text) for cell in line) <= width for line in lines)
     blocks = len(re.findall(r"^bits +\d", text_of(drawing, width), re.MULTILINE))
     assert (blocks == 1) is (width == 10_000)
     for row in drawing.rows:
@@ -144,11 +144,6 @@ def test_the_words_go_on_in_blocks_that_fit(predictor: Predictor, width: int) ->
 def test_a_narrow_terminal_gets_a_word_at_a_time(predictor: Predictor) -> None:
     shown = text_of(heatmap.of_layers(explain(predictor, "Anna lives in Paris."), 1), 1)
     assert len(re.findall(r"^bits +\d", shown, re.MULTILINE)) == 5
-
-
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""How results look, on a terminal, off one and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.screens import COMMANDING, on_terminal
+
+from nextword.evaluation.evaluate import Evaluation, Score
+from nextword.inference.batch import Answer
+from nextword.inference.lstm import LSTMState
+from nextword.inference.outlook import Prediction
+from nextword.storage.checkpoint import load_checkpoint
+from nextword.terminal import output, results
+
+PREDICTIONS = [Prediction("the", 0.5), Prediction("\x1b[31mred", 0.25), Prediction("[bold]x[/bold]", 0.125)]
+
+
+def test_a_word_of_probability_zero_still_makes_valid_json(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json(results.predictions_record(Answer("a", [Prediction("b", 0.0)], [], 1), Path("x")))
+    record = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert record["predictions"][0]["probability"] == 0.0
+
+
+def test_off_a_terminal_predictions_are_words_and_numbers_between_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    results.show_predictions(PREDICTIONS)
+    assert capsys.readouterr().out == "the\t0.500000\n\\x1b[31mred\t0.250000\n[bold]x[/bold]\t0.125000\n"
+
+
+EVALUATION = Evaluation(
+    tokens=13059,
+    perplexity=42.957,
+    bits_per_word=5.4248,
+    top1=0.26518,
+    top3=0.42928,
+    top5=0.50701,
+    top10=0.60878,
+    keystroke_savings=0.54267,
+    unknown_rate=0.00796,
+    seconds=2.04,
+    tokens_per_second=6401.5,
+)
+
+
+def test_an_evaluation_is_a_table_for_people_and_the_same_figures_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    results.show_evaluation(EVALUATION)
+    assert capsys.readouterr().out == (
+        "tokens            13,059 (0.8% of them unknown)\n"
+        "perplexity        42.96 (5.425 bits a word)\n"
+        "top 1             26.5%\n"
+        "top 3             42.9%\n"
+        "top 5             50.7%\n"
+        "top 10            60.9%\n"
+        "keystrokes saved  54.3%\n"
+        "time              2.0 s, 6,402 tokens a second\n"
+    )
+    output.print_json(asdict(EVALUATION))
+    assert json.loads(capsys.readouterr().out) == asdict(EVALUATION)
+
+
+def test_scores_are_lines_with_tabs_that_no_word_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = [Score(1, 1, "a\tb\x1b[2J", 1.5, 3, 2.25), Score(1, 2, "<eos>", 0.0000001, 1, 0.0)]
+    results.show_scores(scores)
+    assert capsys.readouterr().out == (
+        "line\tposition\tword\tsurprisal\trank\tentropy\n"
+        "1\t1\ta\\x09b\\x1b[2J\t1.500000\t3\t2.250000\n"
+        "1\t2\t<eos>\t0.000000\t1\t0.000000\n"
+    )
+    for score in scores:
+        output.print_json(score._asdict())
+    lines = capsys.readouterr().out.splitlines()
+    assert [tuple(json.loads(line).values()) for line in lines] == scores
+    assert list(json.loads(lines[0])) == ["line", "position", "word", "surprisal", "rank", "entropy"]
+    assert "\x1b" not in lines[0]
+
+
+def test_on_a_terminal_predictions_are_a_table_with_percentages_and_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_terminal(monkeypatch)
+    results.show_predictions(PREDICTIONS)
+    lines = screen.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "the" in lines[0]
+    assert "50.0%" in lines[0]
+    assert [line.count("█") for line in lines] == [24, 12, 6]
+    assert "\\x1b[31mred" in lines[1]
+    assert "\x1b[31m" not in screen.getvalue()
+    assert "[bold]x[/bold]" in lines[2]
+
+
+def test_no_predictions_make_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_terminal(monkeypatch)
+    results.show_predictions([])
+    assert screen.getvalue().strip() == ""
+
+
+def test_the_state_is_shown_as_the_norms_of_each_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    hidden = (np.array([3, 4], np.float32), np.array([0, 0.5], np.float32))
+    cell = (np.array([6, 8], np.float32), np.array([0, 0.25], np.float32))
+    results.show_state(LSTMState(hidden, cell), 1234)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert "1,234" in lines[0]
+    assert "5.000" in lines[1]
+    assert "10.000" in lines[1]
+    assert "0.500" in lines[2]
+    assert "0.250" in lines[2]
+
+
+def test_what_a_checkpoint_says_of_itself_is_shown_escaped(
+    tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    hostile = replace(checkpoint, training={"corpus": "\x1b]0;owned\x07", "list": ["\u202e"], "steps": 1234567})
+    results.show_checkpoint(hostile)
+    plain = capsys.readouterr().out
+    assert "\\x1b]0;owned\\x07" in plain
+    assert "1,234,567" in plain
+    assert not set(plain) & (set(COMMANDING) - {"\n"})
+    output.print_json(results.checkpoint_record(hostile))
+    assert json.loads(capsys.readouterr().out)["training"]["corpus"] == "\x1b]0;owned\x07"
