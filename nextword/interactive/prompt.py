@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import gc
 import re
-import signal
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -38,6 +34,7 @@ from nextword.errors import NextwordError
 from nextword.interactive.history import LineHistory
 from nextword.interactive.repl import COMMANDS, Repl
 from nextword.interactive.typing_line import TypingLine
+from nextword.signals import exit_on_sigterm
 from nextword.terminal import output as console
 
 MAX_LINE_LENGTH = 5_000  # characters
@@ -62,29 +59,8 @@ def converse(repl: Repl, history: Path | None) -> None:
             console.note(f"{error.message}. {error.hint}")
     print("Type some text: Tab takes the word suggested, /help shows what else there is.")
     prompt = LivePrompt(repl, lines)
-    with _left_by_sigterm(prompt.application):
+    with exit_on_sigterm(prompt.leave):
         repl.run(prompt.read_line)
-
-
-@contextmanager
-def _left_by_sigterm(application: Application[str]) -> Iterator[None]:
-    """While entered, SIGTERM ends the prompt as Ctrl-D does, the terminal as it was, and then the process."""
-    told = False
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        if told or not application.is_running or not application.loop:
-            raise SystemExit(128 + number)
-        told = True
-        application.loop.call_soon_threadsafe(lambda: application.exit(exception=EOFError))
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    if told:
-        raise SystemExit(128 + signal.SIGTERM)
 
 
 class LivePrompt:
@@ -139,6 +115,14 @@ class LivePrompt:
         """
         self.begin()
         return self.application.run()
+
+    def leave(self) -> bool:
+        """End the line being typed as Ctrl-D does an empty one, as soon as nothing is half drawn; False if none is."""
+        loop = self.application.loop
+        if not self.application.is_running or not loop:
+            return False
+        loop.call_soon_threadsafe(lambda: self.application.exit(exception=EOFError))
+        return True
 
     def begin(self) -> None:
         """Begin an empty line, which goes on from where the conversation is."""
