@@ -65,6 +65,6 @@ def answer_lines(
     words in a reply (10). -g: as many as possible. -d: a folder with a checkpoint (unset: $NEXTWORD_DATA_PATH). Flags
     are read as Go reads them: -n 5, -n=5, --n 5. Without a command, a nextword whose stdin is a pipe does the same.
     """
-    from nextword.interactive import editor_filter as line_filter
+    from nextword.interactive import editor_filter
 
-    raise typer.Exit(line_filter.run(arguments or []))
+    raise typer.Exit(editor_filter.run(arguments or []))

@@ -79,6 +79,7 @@ class LivePrompt:
         self._repl = repl
         self._line = TypingLine(repl.session, repl.k)
         self._notice = ""
+        self._is_left = False
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
         text = BufferControl(self.buffer, [BeforeInput("> "), _Visible(), _Ghost(self)])
         self.application: Application[str] = Application(
@@ -113,16 +114,26 @@ class LivePrompt:
             EOFError: Ctrl-D on an empty line, or the terminal is gone.
             KeyboardInterrupt: Ctrl-C.
         """
+        if self._is_left:
+            raise EOFError
         self.begin()
         return self.application.run()
 
     def leave(self) -> bool:
-        """End the line being typed as Ctrl-D does an empty one, as soon as nothing is half drawn; False if none is."""
-        loop = self.application.loop
-        if not self.application.is_running or not loop:
+        """End the line being typed, if there is one, as Ctrl-D ends an empty one, and begin no other.
+
+        Returns:
+            Whether there is one: it ends as soon as nothing is half drawn.
+        """
+        if not self.application.is_running or not self.application.loop:
             return False
-        loop.call_soon_threadsafe(lambda: self.application.exit(exception=EOFError))
+        self._is_left = True
+        self.application.loop.call_soon_threadsafe(self._end)
         return True
+
+    def _end(self) -> None:
+        if not self.application.is_done:  # by Enter, just now
+            self.application.exit(exception=EOFError)
 
     def begin(self) -> None:
         """Begin an empty line, which goes on from where the conversation is."""

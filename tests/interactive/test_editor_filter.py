@@ -17,12 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cli import RunCLI
 
+from nextword.__main__ import filter_arguments
 from nextword.config import AdaptConfig
 from nextword.errors import NextwordError, UsageError
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.predictor import Predictor
-from nextword.interactive import editor_filter as line_filter
-from nextword.interactive.editor_filter import LineFilter, arguments_of, parse
+from nextword.interactive.editor_filter import answer_all
+from nextword.interactive.editor_flags import parse
+from nextword.interactive.incremental import IncrementalReader
+from nextword.interactive.line_filter import MAX_KEPT_WORDS, MAX_WORDS, Document, LineFilter, joined
 
 LINE = "Anna lives in Paris. My mother-in-law and I went to London"
 Talk = Callable[..., "subprocess.Popen[bytes]"]
@@ -58,7 +61,7 @@ def steps(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("written", [["-n", "5"], ["-n=5"], ["--n", "5"], ["--n=5"], ["-c", "5"], ["-n", "0x5"]])
 def test_a_number_is_read_as_go_reads_it(written: list[str]) -> None:
-    assert parse(written)[0].most_words == 5
+    assert parse(written)[0].max_words == 5
 
 
 def test_flags_end_at_the_first_argument_that_is_none() -> None:
@@ -77,12 +80,12 @@ def test_a_wrong_flag_is_refused(written: list[str]) -> None:
 @pytest.mark.parametrize("written", [["-n", "0"], ["-n", "-3"], ["-c", "0"], ["-n", "5", "-c", "5"]])
 def test_a_number_that_makes_no_sense_is_no_wrong_flag(written: list[str]) -> None:
     with pytest.raises(NextwordError) as caught:
-        _ = parse(written)[0].most_words
+        _ = parse(written)[0].max_words
     assert caught.value.exit_code == 1
 
 
 def test_the_default_of_one_number_leaves_the_other_its_say() -> None:
-    assert parse(["-n", "7", "-c", "10"])[0].most_words == parse(["-c", "7", "-n", "10"])[0].most_words == 7
+    assert parse(["-n", "7", "-c", "10"])[0].max_words == parse(["-c", "7", "-n", "10"])[0].max_words == 7
 
 
 @pytest.mark.parametrize(
@@ -99,12 +102,12 @@ def test_the_default_of_one_number_leaves_the_other_its_say() -> None:
     ],
 )
 def test_which_command_lines_are_the_filters(arguments: list[str], terminal: bool, wanted: list[str] | None) -> None:
-    assert arguments_of(arguments, terminal) == wanted
+    assert filter_arguments(arguments, terminal) == wanted
 
 
 def test_a_shell_that_asks_for_completions_does_not_get_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_NEXTWORD_COMPLETE", "complete_bash")
-    assert arguments_of([], terminal=False) is None
+    assert filter_arguments([], terminal=False) is None
 
 
 # -- replies ---------------------------------------------------------------------------------------------------------
@@ -134,11 +137,11 @@ def test_where_no_word_can_follow_the_reply_is_empty(predictor: Predictor, line:
 
 def test_never_a_space_or_a_control_character_in_a_word_and_each_once() -> None:
     words = ["good", "two words", "bell\x07", "line\u2028end", "next\x85line", "tab\t", "\u202ebidi", "good", "fine"]
-    assert line_filter._joined(iter(words)) == b"good fine"
+    assert joined(iter(words)) == b"good fine"
 
 
 def test_a_reply_fits_into_a_pipe() -> None:
-    reply = line_filter._joined(f"word{number}" for number in range(20_000))
+    reply = joined(f"word{number}" for number in range(20_000))
     assert 59_000 < len(reply) < 2**16
     assert reply.split()[-1].decode() == f"word{len(reply.split()) - 1}"
 
@@ -242,13 +245,20 @@ def test_a_window_of_characters_costs_no_more_than_a_line(predictor: Predictor, 
         assert sum(steps) <= 1, text[end - 20 : end]
 
 
-def test_what_is_kept_is_bounded(predictor: Predictor) -> None:
-    answering = LineFilter(predictor, 1, AdaptConfig())
+def test_what_is_kept_is_bounded_and_what_is_kept_can_be_gone_back_to(predictor: Predictor) -> None:
+    session = predictor.session(AdaptConfig())
+    document = Document(IncrementalReader(session), predictor.tokenizer)
     for number in range(700):
-        ask(answering, f"{number} The cat sat on the {number} ")
-    document = answering._document
-    assert len(document._words) <= line_filter._MAX_KEPT + line_filter._MAX_WORDS
-    assert len(document._snapshots) == len(document._words) + 1
+        words = f"{number} The cat sat on the {number}".split()
+        document.turn_to(words, "")
+        assert len(document.words) <= MAX_KEPT_WORDS + MAX_WORDS
+        assert document.words[-7:] == words
+    document.turn_to(words[:5], "")
+    whole = predictor.session(AdaptConfig())
+    whole.feed(" ".join([f"{number} The cat sat on the {number}" for number in range(699)]))
+    whole.feed(" ".join(words[:5]))
+    assert session.words_seen == whole.words_seen
+    assert session.suggest(1) == [type(p)(p.word, pytest.approx(p.probability, abs=1e-5)) for p in whole.suggest(1)]
 
 
 def test_a_name_typed_once_is_there_the_next_time_unless_it_is_not_to_be_learned(predictor: Predictor) -> None:
@@ -267,7 +277,7 @@ def serve(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     def serve(sent: bytes) -> bytes:
         (tmp_path / "in").write_bytes(sent)
         with (tmp_path / "in").open("rb") as stream, (tmp_path / "out").open("wb") as output:
-            line_filter.answer_all(LineFilter(predictor, 3, AdaptConfig()), stream, output.fileno())
+            answer_all(LineFilter(predictor, 3, AdaptConfig()), stream, output.fileno())
         return (tmp_path / "out").read_bytes()
 
     return serve
@@ -282,7 +292,7 @@ def test_one_reply_for_every_line_whatever_is_in_it(predictor: Predictor, sent: 
         with os.fdopen(write, "wb") as output:
             import io
 
-            line_filter.answer_all(LineFilter(predictor, 3, AdaptConfig()), io.BytesIO(stream), output.fileno())
+            answer_all(LineFilter(predictor, 3, AdaptConfig()), io.BytesIO(stream), output.fileno())
         received = replies.read()
     expected = stream.count(b"\n") + (stream != b"" and not stream.endswith(b"\n"))
     assert received.count(b"\n") == expected
