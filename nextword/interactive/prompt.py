@@ -25,7 +25,14 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
-from prompt_toolkit.layout.processors import BeforeInput, Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.processors import (
+    AfterInput,
+    BeforeInput,
+    ConditionalProcessor,
+    Processor,
+    Transformation,
+    TransformationInput,
+)
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
@@ -82,18 +89,13 @@ class LivePrompt:
         self._notice = ""
         self._is_left = False
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
-        text = BufferControl(self.buffer, [BeforeInput("> "), _Visible(), _Ghost(self)])
+        self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
+        ghost = AfterInput(lambda: console.visible(self.ghost()), "class:ghost")
+        shown = [BeforeInput("> "), _Visible(), ConditionalProcessor(ghost, self._at_end & ~is_done)]
+        line = Window(BufferControl(self.buffer, shown), wrap_lines=True, dont_extend_height=True)
+        bar = Window(FormattedTextControl(self._bar), dont_extend_height=True)
         self.application: Application[str] = Application(
-            Layout(
-                HSplit(
-                    [
-                        Window(text, wrap_lines=True, dont_extend_height=True),
-                        ConditionalContainer(
-                            Window(FormattedTextControl(self._bar), dont_extend_height=True), ~is_done
-                        ),
-                    ]
-                )
-            ),
+            Layout(HSplit([line, ConditionalContainer(bar, ~is_done)])),
             style=_STYLE,
             key_bindings=self._keys(),
             before_render=self._read_ahead,
@@ -207,22 +209,15 @@ class LivePrompt:
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
-        at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
         for rank in range(1, _MAX_RANK + 1):
             keys.add("escape", str(rank))(lambda event, rank=rank: self._take(rank))
         keys.add("tab")(lambda event: self._take(1))
-        keys.add("right", filter=at_end)(lambda event: self._take(1))
+        keys.add("right", filter=self._at_end)(lambda event: self._take(1))
         keys.add(Keys.Any)(self._typed)
         keys.add(Keys.BracketedPaste)(self._pasted)
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=KeyboardInterrupt)
-
-        @keys.add("c-d", filter=Condition(lambda: not self.buffer.text))
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=EOFError)
-
+        keys.add("c-c")(lambda event: event.app.exit(exception=KeyboardInterrupt))
+        is_empty = Condition(lambda: not self.buffer.text)
+        keys.add("c-d", filter=is_empty)(lambda event: event.app.exit(exception=EOFError))
         return keys
 
     def _take(self, rank: int) -> None:
@@ -246,20 +241,6 @@ class LivePrompt:
             self._notice = f"  a line has at most {MAX_LINE_LENGTH:,} characters; Enter reads it, then go on"
         else:
             self.buffer.document = Document(text, len(before))
-
-
-class _Ghost(Processor):
-    """Shows the rest of the best suggestion after the end of the line."""
-
-    def __init__(self, prompt: LivePrompt) -> None:
-        self._prompt = prompt
-
-    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        document, fragments = transformation_input.document, transformation_input.fragments
-        last = transformation_input.lineno == document.line_count - 1
-        if last and document.is_cursor_at_the_end and not is_done():
-            fragments = [*fragments, ("class:ghost", console.visible(self._prompt.ghost()))]
-        return Transformation(fragments)
 
 
 class _Visible(Processor):

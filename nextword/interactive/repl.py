@@ -202,7 +202,7 @@ class Repl:
             self.k = int(argument)
             self._suggest()
         else:
-            console.note(_HOW_MANY)
+            console.note("how many? For example: /top 5")
 
     def _explain(self, argument: str) -> None:
         line = next((line for line in reversed(self._lines) if line.after is self.session.state), None)
@@ -257,7 +257,6 @@ class Command(NamedTuple):
         return f"{self.name} {self.argument}".rstrip()
 
 
-_HOW_MANY = "how many? For example: /top 5"
 COMMANDS = (
     Command("/undo", "", "take the last line back", Repl._undo),
     Command("/reset", "", "forget everything", Repl._reset),
@@ -272,7 +271,7 @@ COMMANDS = (
     Command("/sessions", "", "list the sessions kept", Repl._sessions),
     Command("/learned", "", "list the words read, those new to the model first", Repl._learned),
     Command("/forget", "WORD", "forget that WORD was read", Repl._forget, "which word? /learned lists them"),
-    Command("/top", "N", "suggest N words", Repl._top, _HOW_MANY),
+    Command("/top", "N", "suggest N words", Repl._top),
     Command("/explain", "", "show what the network makes of the last line, word by word", Repl._explain),
     Command("/why", "", "say which words read the suggestions owe themselves to", Repl._why),
     Command("/state", "", "show how much the memory holds: norms, words read", Repl._state),
