@@ -87,7 +87,7 @@ class LivePrompt:
         self._repl = repl
         self._line = TypingLine(repl.session, repl.k)
         self._notice = ""
-        self._is_left = False
+        self._is_reading = self._is_left = False
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
         self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
         ghost = AfterInput(lambda: console.visible(self.ghost()), "class:ghost")
@@ -117,25 +117,29 @@ class LivePrompt:
             EOFError: Ctrl-D on an empty line, or the terminal is gone.
             KeyboardInterrupt: Ctrl-C.
         """
-        if self._is_left:
-            raise EOFError
-        self.begin()
-        return self.application.run()
+        self._is_reading = True
+        try:
+            if self._is_left:
+                raise EOFError
+            self.begin()
+            return self.application.run(pre_run=self._end_if_left)
+        finally:
+            self._is_reading = False
 
     def leave(self) -> bool:
-        """End the line being typed, if there is one, as Ctrl-D ends an empty one, and begin no other.
+        """End the line being read, if there is one, as Ctrl-D ends an empty one, and begin no other.
 
         Returns:
             Whether there is one: it ends as soon as nothing is half drawn.
         """
-        if not self.application.is_running or not self.application.loop:
-            return False
-        self._is_left = True
-        self.application.loop.call_soon_threadsafe(self._end)
-        return True
+        self._is_left = self._is_reading
+        if self._is_left and self.application.loop:
+            self.application.loop.call_soon_threadsafe(self._end_if_left)
+        return self._is_left
 
-    def _end(self) -> None:
-        if not self.application.is_done:  # by Enter, just now
+    def _end_if_left(self) -> None:
+        future = self.application.future
+        if self._is_left and future and not future.done():  # as it is if Enter has just ended the line
             self.application.exit(exception=EOFError)
 
     def begin(self) -> None:
