@@ -22,7 +22,7 @@ import numpy as np
 
 from nextword.config import AdaptConfig, ModelConfig
 from nextword.inference.predictor import Predictor
-from nextword.interactive.editor_filter import LineFilter
+from nextword.interactive.line_filter import LineFilter
 from nextword.storage.checkpoint import Checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
 

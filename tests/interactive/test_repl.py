@@ -158,7 +158,7 @@ def test_why_has_a_line_for_every_suggestion_or_says_that_nothing_was_read(
 def test_help_names_every_command(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
     converse(predictor, "/help")
     shown = capsys.readouterr().out
-    assert all(usage in shown and meaning in shown for usage, meaning in COMMANDS.items())
+    assert all(f"{command.usage} " in shown and command.help in shown for command in COMMANDS)
     assert max(map(len, shown.splitlines())) < 100
 
 
