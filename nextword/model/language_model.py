@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from nextword.config import ModelConfig
+from nextword.config import NetworkConfig
 from nextword.model.fused_lstm import lstm_window
 from nextword.model.loss import WordSampler, linear_cross_entropy
 
@@ -40,7 +40,7 @@ class LSTMLanguageModel(nn.Module):
             the rows that took part: worth it for a large vocabulary.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+    def __init__(self, config: NetworkConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
         self.sparse = False

@@ -4,7 +4,7 @@ The file is in the safetensors format: eight bytes of header length, a JSON head
 `__metadata__` holds, as strings:
 
     format      "nextword/1"
-    config      the ModelConfig, as JSON
+    config      the NetworkConfig, as JSON
     tokenizer   the `tokenizers` JSON
     vocabulary  what nextword adds to it (scheme, casing, surface forms), as JSON
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
@@ -34,7 +34,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from nextword.config import ModelConfig
+from nextword.config import NetworkConfig
 from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, StorageError, UsageError
 from nextword.storage.atomic import write_atomically
 from nextword.storage.strict import json_object, strict_json
@@ -95,7 +95,7 @@ class Checkpoint:
         digest: The file's own SHA-256 (see the module's docstring); empty if it was never on disk.
     """
 
-    config: ModelConfig
+    config: NetworkConfig
     tokenizer: WordTokenizer
     tensors: dict[str, NDArray[np.float32]]
     training: dict[str, Any]
@@ -137,7 +137,7 @@ def write_container(
     return digest
 
 
-def check_words(tokenizer: WordTokenizer, config: ModelConfig) -> None:
+def check_words(tokenizer: WordTokenizer, config: NetworkConfig) -> None:
     """Raise `UsageError` if a checkpoint with such words and such a network could not be read again."""
     words = len(tokenizer)
     config.check_vocabulary(words)
@@ -215,7 +215,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     metadata, stored = read_container(path, FORMAT)
     with refusing_damage(path):
-        config = ModelConfig(**json_object(metadata["config"]))
+        config = NetworkConfig.from_json(json_object(metadata["config"]))
         training = json_object(metadata["training"])
         if not isinstance(training.get("settings", {}), dict):
             raise ValueError("settings is no JSON object")
@@ -381,7 +381,7 @@ def _layout(header: dict[str, Any], size: int) -> dict[str, tuple[Any, tuple[int
     return layout
 
 
-def check_network(stored: dict[str, NDArray[Any]], config: ModelConfig) -> int:
+def check_network(stored: dict[str, NDArray[Any]], config: NetworkConfig) -> int:
     """How many words the network `stored` has, if it is one that `config` describes, and finite.
 
     Raises:

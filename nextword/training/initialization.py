@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nextword.config import GATES, ModelConfig
+from nextword.config import GATES, NetworkConfig
 from nextword.model.language_model import LSTMLanguageModel
 from nextword.text.token_file import count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
@@ -57,7 +57,7 @@ _NEW_SPREAD = 0.1  # of the known vectors' spread, in which vectors of new words
 _SETTLED = 0.4  # of the schedule, from where on the last output gates learn when to show the topic
 
 
-def topic_units(config: ModelConfig) -> int:
+def topic_units(config: NetworkConfig) -> int:
     """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones, of an LSTM."""
     if config.cell != "lstm":
         return 0
