@@ -23,7 +23,7 @@ LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (
 
 _CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 _WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of one nn.LSTM layer
-_FUSED_FROM = 600  # units: where `fused_lstm` begins to be faster than nn.LSTM in bf16 on a processor, of 320 to 672
+FUSED_FROM = 600  # units; from there on `fused_lstm` is faster than nn.LSTM in bf16 on a processor, of 320 to 672
 
 
 class LSTMLanguageModel(nn.Module):
@@ -38,7 +38,10 @@ class LSTMLanguageModel(nn.Module):
     Attributes:
         sparse: Whether, with a sampler, `loss` leaves the gradients of embedding and output matrix as sparse tensors of
             the rows that took part: worth it for a large vocabulary.
+        fused_from: Units of an LSTM layer from which on `fused_lstm` runs it, where it can.
     """
+
+    fused_from: int = FUSED_FROM
 
     def __init__(self, config: NetworkConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -127,7 +130,7 @@ class LSTMLanguageModel(nn.Module):
             shown, hidden = functional_call(layer, weights, (inputs, state[0].to(inputs.dtype)))
             return shown, (hidden, state[1])
         device = inputs.device.type
-        if device == "cpu" and layer.hidden_size >= _FUSED_FROM and torch.is_autocast_enabled(device):
+        if device == "cpu" and layer.hidden_size >= self.fused_from and torch.is_autocast_enabled(device):
             return lstm_window(inputs, [weights[name] for name in _WEIGHTS], state)
         state = (state[0].to(inputs.dtype), state[1].to(inputs.dtype))
         result: tuple[Tensor, LayerState] = functional_call(layer, weights, (inputs, state))

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.networks import network_config
 
 from nextword.analysis.influence import Influence, Part, why_likeliest, why_suggested
-from nextword.config import GATES, AdaptConfig, ModelConfig, WhyConfig
+from nextword.config import GATES, AdaptConfig, WhyConfig
 from nextword.errors import UsageError
 from nextword.inference.predictor import Predictor
 from nextword.terminal.influence import summary
@@ -20,7 +21,7 @@ TEXT = 'Anna lives in Paris. "Where is the cat?" asked Maria. The horse sat on t
 
 def random_predictor(predictor: Predictor, cell: str) -> Predictor:
     """A network of that kind of cell that has learned nothing, with the words of `predictor`."""
-    config = ModelConfig(cell=cell, embedding_dim=6, hidden_size=7, num_layers=2)
+    config = network_config(cell=cell, embedding_dim=6, hidden_size=7, num_layers=2)
     chance = np.random.default_rng(3)
     shapes = config.parameter_shapes(len(predictor.tokenizer))
     tensors = {name: chance.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}

@@ -23,6 +23,7 @@ from nextword.config import (
     GenerateConfig,
     MemoryConfig,
     ModelConfig,
+    NetworkConfig,
     PredictConfig,
     TrainConfig,
     WhyConfig,
@@ -78,6 +79,20 @@ def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(comma
         assert ("-" if len(item.name) == 1 else "--") + item.name.replace("_", "-") in option.opts
         assert option.default == item.default
         assert option.help == item.metadata["help"]
+
+
+def test_the_help_says_what_is_chosen_when_an_option_is_left_out(run_cli: RunCLI) -> None:
+    shown = " ".join(run_cli("train", "--help", COLUMNS="300").stdout.replace("│", " ").split())
+    for item in (*fields(ModelConfig), *fields(TrainConfig)):
+        option = "--" + item.name.replace("_", "-")
+        _, _, after = shown.partition(f" {option} ")
+        assert item.metadata["help"] in after, option
+        described = after.partition(item.metadata["help"])[2]
+        if item.default is None:
+            unset = item.metadata["unset"]
+            assert described.startswith(f" [default: ({unset})]" if unset else " --"), option
+        elif not isinstance(item.default, bool):
+            assert described.startswith(f" [default: {item.default}]"), option
 
 
 def test_an_option_reaches_the_config_it_belongs_to(run_cli: RunCLI, tiny_corpus: Path) -> None:
@@ -328,7 +343,7 @@ def test_info_tells_what_a_checkpoint_is(run_cli: RunCLI, tiny_checkpoint: Path)
     assert record["vocabulary_size"] == len(checkpoint.tokenizer)
     assert record["bytes"] == tiny_checkpoint.stat().st_size
     assert record["training"] == checkpoint.training
-    assert ModelConfig(**record["config"]) == checkpoint.config
+    assert NetworkConfig(**record["config"]) == checkpoint.config
 
 
 # -- eval, score -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.networks import network_config
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,7 +32,9 @@ VOCABULARY = 11
 @pytest.fixture(scope="module")
 def model() -> LSTMLanguageModel:
     torch.manual_seed(0)
-    made = LSTMLanguageModel(ModelConfig(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY)
+    made = LSTMLanguageModel(
+        network_config(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY
+    )
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.uniform_(-0.8, 0.8)
@@ -279,7 +282,7 @@ def test_savings_are_those_of_someone_who_types_the_file(words: list[str], lines
             tries = (j for j in range(len(word)) if word in [w for w in suggested if w.startswith(word[:j])][:3])
             keys += min(next(tries, math.inf) + 1, len(word) + space)
         keys += 1
-    evaluation = evaluate(always(ModelConfig(embedding_dim=2, hidden_size=2), order), tokenizer, [text])
+    evaluation = evaluate(always(network_config(embedding_dim=2, hidden_size=2), order), tokenizer, [text])
     assert evaluation.keystroke_savings == pytest.approx(1 - keys / len(text))
 
 
@@ -311,7 +314,7 @@ def test_an_untied_model_loads_too(tmp_path: Path) -> None:
     from nextword.storage.checkpoint import Checkpoint
 
     torch.manual_seed(1)
-    config = ModelConfig(embedding_dim=4, hidden_size=6, tied=False)
+    config = network_config(embedding_dim=4, hidden_size=6, tied=False)
     tokenizer = WordTokenizer.train([" ".join(WORDS)], min_count=1)
     made = LSTMLanguageModel(config, len(tokenizer)).eval()
     tensors = {name: values.numpy() for name, values in made.state_dict().items()}

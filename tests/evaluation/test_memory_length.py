@@ -12,11 +12,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.networks import network_config
 from support.text import make_text
 from typer.testing import CliRunner
 
 from nextword.cli.main import app
-from nextword.config import ModelConfig
 from nextword.evaluation import evaluate as evaluation_room
 from nextword.evaluation import memory_length
 from nextword.evaluation.evaluate import encode, evaluate, score
@@ -35,7 +35,7 @@ SENTENCES = [0, 5, 16]  # where they begin: Anna, " (with what is asked), Mr
 
 def a_model(tokenizer: WordTokenizer, cell: str) -> LSTMLanguageModel:
     torch.manual_seed(0)
-    model = LSTMLanguageModel(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer)).eval()
+    model = LSTMLanguageModel(network_config(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.8, 0.8)
@@ -149,7 +149,7 @@ def test_the_effective_memory_is_where_perplexity_comes_within_one_percent_for_g
 
 @pytest.mark.parametrize(("cell", "gate", "at"), [("lstm", "forget", 1), ("gru", "update", 1)])
 def test_the_half_life_is_that_of_the_gate(cell: str, gate: str, at: int) -> None:
-    model = LSTMLanguageModel(ModelConfig(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
+    model = LSTMLanguageModel(network_config(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
     kept = np.array([0.5, 0.25, 0.9, 0.999])
     with torch.no_grad():
         for parameter in model.parameters():

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.networks import network_config
 
-from nextword.config import GenerateConfig, ModelConfig
+from nextword.config import GenerateConfig
 from nextword.errors import UsageError
 from nextword.inference.generation import Sampler, nucleus, phrases
 from nextword.inference.lstm import LSTMState
@@ -24,7 +25,7 @@ from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer, WordTokeniz
 def mixed_up(predictor: Predictor) -> Predictor:
     """A network that has learned nothing, so that anything may follow anything, over few words and marks."""
     tokenizer = WordTokenizer.train(['I know Anna, but Mr. Cat (a cat) sat. "No!" she said.\n\nThe end.'], min_count=1)
-    config = ModelConfig(embedding_dim=6, hidden_size=6, num_layers=2)
+    config = network_config(embedding_dim=6, hidden_size=6, num_layers=2)
     random = np.random.default_rng(5)
     tensors = {
         name: random.normal(0, 1, shape).astype(np.float32)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import network_config
 from torch.nn import functional
 
-from nextword.config import ModelConfig
 from nextword.model.language_model import LSTMLanguageModel
 
 NO_DROPOUT = {f"dropout_{where}": 0.0 for where in ("words", "input", "hidden", "output", "recurrent")}
@@ -17,7 +17,7 @@ NO_DROPOUT = {f"dropout_{where}": 0.0 for where in ("words", "input", "hidden", 
 def make(vocabulary_size: int = 40, seed: int = 0, **fields: float) -> LSTMLanguageModel:
     torch.manual_seed(seed)
     sizes = {"embedding_dim": 8, "hidden_size": 10, "num_layers": 2}
-    return LSTMLanguageModel(ModelConfig(**{**NO_DROPOUT, **sizes, **fields}), vocabulary_size)  # type: ignore[arg-type]
+    return LSTMLanguageModel(network_config(**{**NO_DROPOUT, **sizes, **fields}), vocabulary_size)  # type: ignore[arg-type]
 
 
 def some_words(steps: int = 6, streams: int = 3) -> torch.Tensor:
@@ -35,7 +35,7 @@ def some_words(steps: int = 6, streams: int = 3) -> torch.Tensor:
 def test_the_state_dict_has_the_names_and_shapes_of_the_config(
     embedding_dim: int, hidden_size: int, num_layers: int, tied: bool, vocabulary_size: int
 ) -> None:
-    config = ModelConfig(embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied)
+    config = network_config(embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied)
     model = LSTMLanguageModel(config, vocabulary_size)
     expected = config.parameter_shapes(vocabulary_size)
     assert {name: tuple(values.shape) for name, values in model.named_parameters()} == expected
@@ -148,11 +148,11 @@ def test_recurrent_dropout_leaves_the_weights_themselves_alone_and_trains_them()
 
 def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(2)
-    network = LSTMLanguageModel(ModelConfig(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
+    network = LSTMLanguageModel(network_config(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
     window = torch.randint(30, (9, 4))
     gradients = []
     for least in (1, 10**6):  # by hand, and by nn.LSTM
-        monkeypatch.setattr("nextword.model.language_model._FUSED_FROM", least)
+        monkeypatch.setattr(LSTMLanguageModel, "fused_from", least)
         torch.manual_seed(3)  # of the dropout masks
         loss, _ = network.loss(window[:-1], window[1:], None, torch.bfloat16)
         gradients.append(torch.autograd.grad(loss, network.layers[0].get_parameter("weight_hh_l0"))[0])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from support.networks import network_config
 
-from nextword.config import ModelConfig
 from nextword.inference.predictor import Predictor
 from nextword.storage.checkpoint import Checkpoint
 from nextword.text.tokenizer import WordTokenizer
@@ -14,7 +14,7 @@ TEXT = 'Anna lives in Paris. "Where is the Zeppelin?" asked\nPeter.\n\nThe cat s
 
 def random_predictor(cell: str, vocabulary: str = TEXT) -> Predictor:
     """A model of two layers of different size with random weights."""
-    config = ModelConfig(cell=cell, embedding_dim=6, hidden_size=9, num_layers=2)
+    config = network_config(cell=cell, embedding_dim=6, hidden_size=9, num_layers=2)
     tokenizer = WordTokenizer.train([vocabulary], min_count=1)
     numbers = np.random.default_rng(4)
     shapes = config.parameter_shapes(len(tokenizer))

@@ -38,9 +38,11 @@ from nextword.storage.checkpoint import load_checkpoint
 from nextword.text.corpus import read_corpus, split_corpus
 from nextword.text.tokenizer import WordTokenizer
 from nextword.text.vocabulary import FormCounts
-from nextword.training import train as trainer
+from nextword.training import loop
+from nextword.training import train as training
 from nextword.training.batches import window_count
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
+from nextword.training.optimizer import ClippedSGD
 from nextword.training.train import train
 
 Run = tuple[Path, list[Event]]
@@ -119,7 +121,7 @@ def test_steps_count_words_and_the_schedule_runs_to_its_end(tiny_run: Run) -> No
     assert progress == sorted(progress)
     assert progress[-1] == 1
     assert steps[-1].lr < 0.1 * max(step.lr for step in steps)
-    assert max(step.lr for step in steps) == pytest.approx(TrainConfig().lr)
+    assert max(step.lr for step in steps) == pytest.approx(25)
     assert steps[-1].seconds_left == 0
 
 
@@ -140,7 +142,7 @@ def test_a_later_and_worse_model_does_not_replace_the_best(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([9.0, 5.0, 7.0])
-    monkeypatch.setattr(trainer, "perplexity", lambda *arguments: next(scores))
+    monkeypatch.setattr(loop, "perplexity", lambda *arguments: next(scores))
     events: list[Event] = []
     config = replace(settings, max_steps=None, epochs=3, batch_size=40, bptt=40)
     path = train(tiny_corpus, tiny_model, config, on_event=events.append)
@@ -209,7 +211,7 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
     reading: float,
 ) -> None:
     now = 1000.0
-    honest, prepare = LSTMLanguageModel.loss, trainer._prepare
+    honest, prepare = LSTMLanguageModel.loss, training.prepare
 
     def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
         nonlocal now
@@ -223,7 +225,7 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
     monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
-    monkeypatch.setattr(trainer, "_prepare", slowly)
+    monkeypatch.setattr(training, "prepare", slowly)
     events: list[Event] = []
     train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
     steps = of_type(Step, events)
@@ -570,7 +572,7 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_file_from_before(
     monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(1, value))
     events: list[Event] = []
     moved: list[object] = []
-    monkeypatch.setattr(trainer.ClippedSGD, "step", moved.append)
+    monkeypatch.setattr(ClippedSGD, "step", moved.append)
     with pytest.raises(DivergedError, match="step 2") as caught:
         train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
     assert (caught.value.exit_code, "--lr" in caught.value.hint) == (7, True)
@@ -596,7 +598,7 @@ def test_after_a_good_epoch_a_diverged_run_keeps_that_epochs_model(
 def test_a_run_that_never_had_a_valid_model_does_not_claim_to_have_saved_one(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "perplexity", lambda *arguments: math.nan)
+    monkeypatch.setattr(loop, "perplexity", lambda *arguments: math.nan)
     with pytest.raises(DivergedError):
         train(tiny_corpus, tiny_model, settings)
 
