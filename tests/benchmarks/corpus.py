@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import TrainConfig
 from nextword.text.corpus import default_corpus, read_corpus
-from nextword.training.plan import begun
-from nextword.training.train import _prepare
+from nextword.training.plan import Request, checkpoint_path, new_run
+from nextword.training.prepare import encode_corpus
 
 ENDINGS = ("ka", "ri", "mo", "ten", "sul", "ev", "ing", "ly", "ness", "dor", "pi", "an")
 
@@ -44,8 +44,8 @@ def main() -> None:
         path = Path(folder, "large.txt")
         write_text(path, megabytes * 1_000_000)
         began, cpu_began = time.perf_counter(), time.process_time()
-        plan = begun([path], None, ModelConfig(), TrainConfig(out=folder), (), lambda path: None)
-        data = _prepare(plan, lambda event: None)
+        request = Request([path], config=TrainConfig(out=folder))
+        data = encode_corpus(new_run(request, checkpoint_path(request)), lambda event: None)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
         print(f"text         {path.stat().st_size / 1e6:,.0f} MB, {len(data.training) + len(data.validation):,} words")
     print(f"time         {seconds:.1f} s ({cpu:.1f} s of one core)")
