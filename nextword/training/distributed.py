@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -108,6 +109,25 @@ class ProcessGroup:
     def from_first(self, value: float) -> float:
         """What the first process says."""
         return self.sum(value if self.first else 0.0)[0]
+
+    def agree(self, loss: float, received: int, save: bool, total: int) -> tuple[float, int, bool, int]:
+        """What all go on with after a step.
+
+        Args:
+            loss: Of this process's streams.
+            received: A signal that this process was sent; 0 if none.
+            save: Whether it is time to write the resume file; what the first process says counts.
+            total: Steps of the whole run; what the first process says counts.
+
+        Returns:
+            The mean loss; the signal that ends the run, if one was sent to any process; the first one's save and total.
+        """
+        signals = [float(received == number) for number in (signal.SIGINT, signal.SIGTERM)]
+        loss, interrupted, terminated, saves, steps = self.sum(
+            loss, *signals, *((save, total) if self.first else (0, 0))
+        )
+        stop = signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0
+        return loss / self.size, int(stop), bool(saves), int(steps)
 
     def whole_state(self, state: list[LayerState] | None, streams: int) -> list[LayerState] | None:
         """The state of all `streams`, each tensor (1, streams, H), from the columns that each process has of it."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nextword.errors import DivergedError, Interrupted
 from nextword.evaluation.evaluate import perplexity
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LayerState
+from nextword.model.language_model import LayerState, LSTMLanguageModel
 from nextword.signals import DeferredSignals
 from nextword.storage.checkpoint import save_checkpoint
 from nextword.training.batches import Window, batchify, window_count, windows
@@ -23,6 +24,7 @@ from nextword.training.events import Emit, Finished, Step, Validation
 from nextword.training.facts import check_same_run, make_checkpoint, prepared, text_facts
 from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import ClippedSGD
+from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import make_previews
 from nextword.training.resume import (
@@ -94,16 +96,24 @@ class Trainer:
             for window in self._windows():
                 loss, lr = self._learn(window)
                 self.schedule.measured(self.clock.lap(self.tokens))
-                self.emit(self._step(loss, lr))
+                self._emit_step(loss, lr)
                 if self.group.size == 1:
                     self.stop_signal = self.signals.received  # nobody else has to hear of it first
                 if self.stop_signal:
                     self._stop()
-                if self._validate_if_due() | self._save_if_due():
+                validated, saving = self._validate_if_due(), self.save_agreed and self.schedule.progress < 1
+                if saving:
+                    self._save()
+                if validated or saving:
                     self.clock.restart(self.tokens)
         if self.group.first:
             resume_file.unlink(missing_ok=True)
         self.emit(Finished(self.path, self.best, self.schedule.step, self.tokens, self.clock.seconds))
+
+    def _emit_step(self, loss: float, lr: float) -> None:
+        step, progress = self.schedule.step, self.schedule.progress
+        speed, left = self.clock.tokens_per_second, self.clock.seconds_left(progress)
+        self.emit(Step(step, progress, self.tokens, loss, lr, speed, left))
 
     def _windows(self) -> Iterator[Window]:
         """Every window of every epoch until the schedule ends, from where the run is."""
@@ -122,7 +132,7 @@ class Trainer:
         loss, self.carried = self.loss(inputs, targets, self.carried, setup.dtype, setup.sampler)
         loss.backward()  # type: ignore[no-untyped-call]
         value = self._synchronize(loss.item())
-        self._check_learning(value, f"the loss of step {self.schedule.step + 1}")
+        self._check_loss(value, f"the loss of step {self.schedule.step + 1}")
         keep_topics(self.model, self.schedule.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -133,43 +143,29 @@ class Trainer:
         return value, lr
 
     def _synchronize(self, loss: float) -> float:
-        """Tell the other processes, and hear from them, all that must be the same for all; returns the mean loss.
-
-        The first process plans the number of steps and decides when to write the resume file; a signal to any of them
-        stops all.
-        """
-        first = self.group.first
-        if first:
+        """Agree with the other processes on all that must be the same for all; returns the mean loss."""
+        if self.group.first:
             self.schedule.plan(self.clock.seconds, self._reserve())
-        total, save = (self.schedule.total, self.saves.due(self.clock.seconds)) if first else (0, False)
-        received = self.signals.received
-        signals = [float(received == number) for number in (signal.SIGINT, signal.SIGTERM)]
-        loss, interrupted, terminated, saves, steps = self.group.sum(loss, *signals, save, total)
-        self.schedule.total = int(steps)
-        self.stop_signal = signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0
-        self.save_agreed = bool(saves)
-        return loss / self.group.size
-
-    def _check_learning(self, value: float, name: str) -> None:
-        """Raise `DivergedError` for a cross-entropy, in nats a word, that shows that the weights are lost."""
-        if not value < _MAX_LOSS:
-            kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
-            raise DivergedError(
-                f"{name} is {value:g} nats a word{kept}", f"Learn more slowly: --lr {self.config.lr / 2:g}"
-            )
+        own = self.signals.received, self.saves.due(self.clock.seconds), self.schedule.total
+        loss, self.stop_signal, self.save_agreed, self.schedule.total = self.group.agree(loss, *own)
+        return loss
 
     def _reserve(self) -> float:
         """Seconds that the validations still to come will take, when time limits the run."""
         if self.config.minutes is None:
             return 0.0
         if self.schedule.step == 1 and not self.validations.cost:
-            ids, began = self.setup.text.validation.ids, time.perf_counter()
-            sample = ids[:_SAMPLE_TOKENS]
-            perplexity(self.model, sample)
-            self.validations.cost = (time.perf_counter() - began) * len(ids) / len(sample)
+            self.validations.cost = _validation_seconds(self.model, self.setup.text.validation.ids)
         epochs_left = (self.schedule.total - self.schedule.step) / self.epoch_steps
         seconds_left = self.clock.seconds_left(self.schedule.progress)
         return self.validations.reserve(self.schedule, seconds_left, epochs_left)
+
+    def _check_loss(self, value: float, name: str) -> None:
+        """Raise `DivergedError` for a cross-entropy, in nats a word, that shows that the weights are lost."""
+        if not value < _MAX_LOSS:
+            kept = f"; the best model so far is in {self.path}" if self.best < math.inf else ""
+            hint = f"Learn more slowly: --lr {self.config.lr / 2:g}"
+            raise DivergedError(f"{name} is {value:g} nats a word{kept}", hint)
 
     def _validate_if_due(self) -> bool:
         """Predict the held-out text if it is time to; whether it was."""
@@ -185,7 +181,7 @@ class Trainer:
         """Predict the held-out text; save the model if it never did so better."""
         ids, schedule = self.setup.text.validation.ids, self.schedule
         value = perplexity(self.model, ids)
-        self._check_learning(math.log(value), "the validation loss")
+        self._check_loss(math.log(value), "the validation loss")
         best = value < self.best
         checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
         if best:
@@ -202,13 +198,6 @@ class Trainer:
         command = resume_command(self.path, self.config.out, self.group.size, self.group.size)
         raise Interrupted(reason, f"Go on with: {command}", 128 + self.stop_signal)
 
-    def _save_if_due(self) -> bool:
-        """Write the resume file if all agreed to; whether they did."""
-        due = self.save_agreed and self.schedule.progress < 1
-        if due:
-            self._save()
-        return due
-
     def _save(self) -> None:
         """Write the resume file; when this returns in one process, it is there for all."""
         began = time.perf_counter()
@@ -220,8 +209,7 @@ class Trainer:
 
     def state(self) -> ResumePoint:
         """All that `restore` needs; every process must call this."""
-        carried = self.group.whole_state(self.carried, self.config.batch_size)
-        captured = capture(self.model, self.optimizer, carried)
+        captured = capture(self.model, self.optimizer, self.group.whole_state(self.carried, self.config.batch_size))
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),
@@ -248,13 +236,15 @@ class Trainer:
         check_same_run(self.setup, facts, self.group.size)
         carried = restore(point, self.model, self.optimizer, self.setup.device)
         self.carried = carried and [(hidden[:, self.columns], cell[:, self.columns]) for hidden, cell in carried]
-        lengths = ("epochs", "max_steps", "minutes")
-        same_length = all(getattr(point.config, name) == getattr(self.config, name) for name in lengths)
+        same_length = all(getattr(point.config, name) == getattr(self.config, name) for name in LENGTHS)
         self.schedule.restore(facts.schedule, same_length)
         self.validations.restore(facts.validations)
         self.position, self.tokens = facts.position, facts.tokens
         self.best, self.best_digest = best_perplexity_so_far(point, self.path), facts.best_digest
 
-    def _step(self, loss: float, lr: float) -> Step:
-        speed, left = self.clock.tokens_per_second, self.clock.seconds_left(self.schedule.progress)
-        return Step(self.schedule.step, self.schedule.progress, self.tokens, loss, lr, speed, left)
+
+def _validation_seconds(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> float:
+    """How long predicting the held-out text will take, (N,), as a sample of it tells."""
+    sample, began = ids[:_SAMPLE_TOKENS], time.perf_counter()
+    perplexity(model, sample)
+    return (time.perf_counter() - began) * len(ids) / len(sample)

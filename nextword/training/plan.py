@@ -18,7 +18,7 @@ from nextword.text.corpus import default_corpus
 from nextword.training.resume import ResumePoint, find_unfinished, load_resume_point, resume_path
 from nextword.training.schedule import Tuning
 
-_LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
+LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
 _OF_THE_FILES = ("name", "out", "force")  # options that say where a run is, and mean nothing to it
 _OF_THE_MACHINE = ("device", "precision")  # options that may be others when a run goes on
 
@@ -157,7 +157,7 @@ def merge_options(point: ResumePoint, request: Request) -> RunConfig:
     """
     given = _settings(request.model_config, request.config)
     stored = asdict(point.model_config) | asdict(point.config)
-    if wrong := _contradictions(given, stored, stored.keys() - {*_LENGTHS, *_OF_THE_FILES, *_OF_THE_MACHINE}):
+    if wrong := _contradictions(given, stored, stored.keys() - {*LENGTHS, *_OF_THE_FILES, *_OF_THE_MACHINE}):
         raise UsageError(
             f"the unfinished run {point.path} is another one: {wrong}",
             "Leave these options out to go on with it, or replace it: --force instead of --resume",
@@ -165,8 +165,8 @@ def merge_options(point: ResumePoint, request: Request) -> RunConfig:
     wanted = asdict(request.config)
     changes = {name: wanted[name] for name in _OF_THE_FILES}
     changes |= {name: given[name] for name in _OF_THE_MACHINE if name in given}
-    if any(name in given for name in _LENGTHS):
-        changes |= {name: wanted[name] for name in _LENGTHS} | {"epochs": wanted["epochs"] or stored["epochs"]}
+    if any(name in given for name in LENGTHS):
+        changes |= {name: wanted[name] for name in LENGTHS} | {"epochs": wanted["epochs"] or stored["epochs"]}
     return replace(point.config, **changes)
 
 
