@@ -29,7 +29,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "dict": (dict,),
 }
-_CHOSEN = "chosen for the text and the time"
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,11 @@ def _choice(default: str | None, help_text: str, *choices: str, unset: str | Non
     return field(default=default, metadata={"help": help_text, "choices": choices, "unset": unset})
 
 
+def _chosen(help_text: str, low: float, high: float) -> Any:
+    """A field that is chosen where it is None."""
+    return _setting(None, help_text, low, high, "chosen for the text and the time")
+
+
 @dataclass(frozen=True)
 class ModelConfig(Settings):
     """What network is wanted: an embedding, a stack of recurrent layers, and an output layer over the vocabulary.
@@ -91,24 +95,18 @@ class ModelConfig(Settings):
     cell: str | None = _choice(
         None, "What remembers: an LSTM, a GRU, or a plain recurrent net to compare with.", *GATES, unset="lstm"
     )
-    embedding_dim: int | None = _setting(None, "Length of a word's vector.", 1, 65_536, _CHOSEN)
-    hidden_size: int | None = _setting(None, "Length of the hidden and cell state of each layer.", 1, 65_536, _CHOSEN)
-    num_layers: int | None = _setting(None, "How many recurrent layers are stacked.", 1, 64, _CHOSEN)
+    embedding_dim: int | None = _chosen("Length of a word's vector.", 1, 65_536)
+    hidden_size: int | None = _chosen("Length of the hidden and cell state of each layer.", 1, 65_536)
+    num_layers: int | None = _chosen("How many recurrent layers are stacked.", 1, 64)
     tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
-    topic_share: float | None = _setting(
-        None, "Share of an LSTM's units that keep the topic, a fading sum of what was said.", 0, 0.5, _CHOSEN
+    topic_share: float | None = _chosen(
+        "Share of an LSTM's units that keep the topic, a fading sum of what was said.", 0, 0.5
     )
-    dropout_words: float | None = _setting(
-        None, "Chance that a word's whole vector is dropped for a window.", 0, 0.95, _CHOSEN
-    )
-    dropout_input: float | None = _setting(
-        None, "Dropout on the embeddings that enter the first layer.", 0, 0.95, _CHOSEN
-    )
-    dropout_hidden: float | None = _setting(None, "Dropout between layers.", 0, 0.95, _CHOSEN)
-    dropout_output: float | None = _setting(None, "Dropout on what enters the output layer.", 0, 0.95, _CHOSEN)
-    dropout_recurrent: float | None = _setting(
-        None, "Dropout on the recurrent weights (DropConnect).", 0, 0.95, unset="0"
-    )
+    dropout_words: float | None = _chosen("Chance that a word's whole vector is dropped for a window.", 0, 0.95)
+    dropout_input: float | None = _chosen("Dropout on the embeddings that enter the first layer.", 0, 0.95)
+    dropout_hidden: float | None = _chosen("Dropout between layers.", 0, 0.95)
+    dropout_output: float | None = _chosen("Dropout on what enters the output layer.", 0, 0.95)
+    dropout_recurrent: float | None = _setting(None, "Dropout on the recurrent weights (DropConnect).", 0, 0.95, "0")
 
 
 class NetworkConfig(ModelConfig):
@@ -127,12 +125,7 @@ class NetworkConfig(ModelConfig):
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> NetworkConfig:
-        """What a checkpoint says; the first ones were of an LSTM and did not say so, nor how much of it kept topics.
-
-        Raises:
-            TypeError: There are fields that no network has.
-            UsageError: A field is missing, of the wrong type or out of its limits.
-        """
+        """What a checkpoint says; the first ones were of an LSTM and did not say so, nor how much of it kept topics."""
         return cls(**{"cell": "lstm", "topic_share": 0.25, **values})
 
     def layer_sizes(self) -> list[tuple[int, int]]:
@@ -185,21 +178,21 @@ class TrainConfig(Settings):
     cased: bool = _setting(False, "Keep upper and lower case apart.")
     vocab_size: int = _setting(50_000, "Most words the vocabulary may hold, the two special tokens included.", 3, 2**24)
     min_count: int | None = _setting(
-        None, "Words seen less often are unknown.", 1, 2**31, unset="2 for words, 1 for whitespace"
+        None, "Words seen less often are unknown.", 1, 2**31, "2 for words, 1 for whitespace"
     )
     encoding: str = _setting("utf-8", "Character encoding of the text files.")
     valid_fraction: float = _setting(0.05, "Share of the text held out for validation.", 0.001, 0.5)
     epochs: int | None = _setting(
-        None, "How many times the text is read.", 1, 1_000_000, unset="ten if it is small, else less often"
+        None, "How many times the text is read.", 1, 1_000_000, "ten if it is small, else less often"
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
     lr: float | None = _setting(
-        None, "Learning rate at its highest.", 1e-9, 1e6, unset="25; lower for a GRU, for a plain net, with --from"
+        None, "Learning rate at its highest.", 1e-9, 1e6, "25; lower for a GRU, for a plain net, with --from"
     )
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     sampled_words: int | None = _setting(
-        None, "Words of the vocabulary scored in a step, 0 for all.", 0, 2**31, unset="a tenth, at least 1,500"
+        None, "Words of the vocabulary scored in a step, 0 for all.", 0, 2**31, "a tenth, at least 1,500"
     )
     batch_size: int = _setting(20, "How many streams of text are read side by side.", 1, 65_536)
     bptt: int = _setting(35, "Words per window: how far back the gradient goes.", 1, 65_536)
@@ -296,7 +289,7 @@ class MemoryConfig(Settings):
     command = "memory"
 
     places: int | None = _setting(
-        None, "At how many places of the text.", 1, 1_000_000_000, unset="2,000, with --gradients 500"
+        None, "At how many places of the text.", 1, 1_000_000_000, "2,000, with --gradients 500"
     )
 
 

@@ -111,21 +111,17 @@ class ProcessGroup:
         return self.sum(value if self.first else 0.0)[0]
 
     def agree(self, loss: float, received: int, save: bool, total: int) -> tuple[float, int, bool, int]:
-        """What all go on with after a step.
+        """What all go on with after a step: the mean loss, a signal that any was sent, and what the first one says.
 
         Args:
             loss: Of this process's streams.
-            received: A signal that this process was sent; 0 if none.
-            save: Whether it is time to write the resume file; what the first process says counts.
-            total: Steps of the whole run; what the first process says counts.
-
-        Returns:
-            The mean loss; the signal that ends the run, if one was sent to any process; the first one's save and total.
+            received: The signal that this process was sent; 0 if none.
+            save: Whether it is time to write the resume file.
+            total: Steps of the whole run.
         """
         signals = [float(received == number) for number in (signal.SIGINT, signal.SIGTERM)]
-        loss, interrupted, terminated, saves, steps = self.sum(
-            loss, *signals, *((save, total) if self.first else (0, 0))
-        )
+        own = (save, total) if self.first else (0, 0)
+        loss, interrupted, terminated, saves, steps = self.sum(loss, *signals, *own)
         stop = signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0
         return loss / self.size, int(stop), bool(saves), int(steps)
 

@@ -47,11 +47,7 @@ _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little toward 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
 _LIFETIMES = (20.0, 100.0)  # words that the shortest and the longest memory lasts
-_FREE_GAINS = {  # of the candidates of units that keep no topic: in the first layer, and in those above it
-    "lstm": (10.0, 5.0),
-    "gru": (10.0, 5.0),
-    "rnn": (5.0, 2.0),
-}
+_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # in the first layer, and in those above
 _CANDIDATE_GAIN = 4.0  # a sum of several words is still a sum, and not yet at tanh's limit
 _LAST_GAIN = 8.0  # gain in the last layer, so that a topic moves probabilities
 _CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps

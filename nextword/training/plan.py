@@ -83,23 +83,12 @@ def checkpoint_path(request: Request) -> Path:
     return folder / (name + SUFFIX)
 
 
-def make_plan(request: Request, path: Path) -> Plan:
-    """What is to be done for `request`, whose checkpoint goes to `path`; nobody else may write there now.
-
-    Raises:
-        UsageError, CheckpointError, StorageError: See `new_run`, `resume_run`, `fine_tune`.
-    """
-    if request.resume:
-        return resume_run(request, path)
-    plan = new_run(request, path)
-    return plan if request.start_from is None else fine_tune(plan, load_checkpoint(request.start_from))
-
-
 def new_run(request: Request, path: Path) -> Plan:
-    """A run from its beginning.
+    """A run from its beginning, whose checkpoint goes to `path`; nobody else may write there now.
 
     Raises:
-        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off.
+        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off; or see `fine_tune`.
+        CheckpointError: The checkpoint to start from is not there, or damaged.
         StorageError: A folder has its name.
     """
     for file in (path, resume_path(path)):
@@ -111,11 +100,12 @@ def new_run(request: Request, path: Path) -> Plan:
     if path.exists() and not request.config.force:
         raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
     paths = request.paths or [default_corpus()]
-    return Plan(path, paths, request.valid, request.model_config, request.config, request.tuning)
+    plan = Plan(path, paths, request.valid, request.model_config, request.config, request.tuning)
+    return plan if request.start_from is None else fine_tune(plan, load_checkpoint(request.start_from))
 
 
 def resume_run(request: Request, path: Path) -> Plan:
-    """A run from where it was stopped.
+    """A run from where it was stopped; nobody else may write to `path` now.
 
     Raises:
         UsageError: The run is finished, or not the one that was asked for.

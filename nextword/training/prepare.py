@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nextword.config import NetworkConfig, RunConfig, TrainConfig
 from nextword.errors import CorpusError, UsageError
@@ -77,7 +75,7 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     network = plan.model_config
     if not isinstance(network, NetworkConfig):
         tokens, paragraphs = len(text.training), max(1, int(counts[END_ID]))
-        speed = _speed(dtype, device, group) if config.minutes else math.inf
+        speed = group.from_first(product_speed(dtype, device)) * group.size if config.minutes else math.inf
         network = choose_network(network, config, Budget(tokens, len(text.tokenizer), tokens / paragraphs, speed))
     check_words(text.tokenizer, network)
     torch.manual_seed(config.seed)
@@ -90,12 +88,7 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
 
 
 def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
-    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream.
-
-    Raises:
-        CorpusError: The text cannot be read, or is too little.
-        StorageError: The temporary folder is full or not writable.
-    """
+    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
     corpus = read_corpus(plan.paths, encoding, progress)
     skipped = list(corpus.skipped)
@@ -175,17 +168,11 @@ def _number_format(plan: Plan, device: torch.device, group: ProcessGroup) -> tor
     return torch.bfloat16 if group.from_first(fast) else torch.float32
 
 
-def _speed(dtype: torch.dtype, device: torch.device, group: ProcessGroup) -> float:
-    """Floating-point operations that all processes together do in a second."""
-    return group.from_first(product_speed(dtype, device)) * group.size
-
-
 def _network(plan: Plan, config: NetworkConfig, text: EncodedCorpus) -> LSTMLanguageModel:
     """The network with its first weights; a resumed run's come from its file."""
-    ids: NDArray[np.int32] = text.training.ids
     model = LSTMLanguageModel(config, len(text.tokenizer))
     if plan.source is not None:
-        take_over(model, plan.source.tensors, ids)
+        take_over(model, plan.source.tensors, text.training.ids)
     elif plan.point is None:
-        initialize(model, ids)
+        initialize(model, text.training.ids)
     return model

@@ -208,14 +208,7 @@ def find_unfinished(folder: Path, name: str | None) -> Path:
 
 
 def resume_command(checkpoint: Path, out: str, processes: int, now: int) -> str:
-    """What the user types to go on with a run.
-
-    Args:
-        checkpoint: The file that the run writes.
-        out: Its folder, as the user named it.
-        processes: How many have trained it.
-        now: How many there are now, on all machines together.
-    """
+    """What the user types to go on with a run that had so many `processes`; there are `now` so many of them."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes)) if processes == now else processes
     launcher = "" if processes == 1 else f"torchrun --nproc-per-node {here} -m -- "
     folder = "" if out == TrainConfig.out else f" --out {shlex.quote(out)}"

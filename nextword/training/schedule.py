@@ -24,22 +24,13 @@ _MAX_COUNT = 2**62
 
 @dataclass(frozen=True)
 class Tuning:
-    """From what size on something pays: these values suit runs of minutes and days.
+    """From what size on something pays: these values suit runs of minutes and of days."""
 
-    Attributes:
-        validation_tokens: Fewest tokens learned from between two validations inside an epoch.
-        validation_ratio: Fewest such tokens for each token that is held out: validations then take a twentieth of the
-            time at most.
-        save_seconds: Seconds between two resume files, while the run goes on.
-        save_ratio: Fewest such seconds for each second that writing one takes.
-        sparse_words: Vocabulary from which on gradients of the rows in use cost less than those of all rows.
-    """
-
-    validation_tokens: int = 1_000_000
-    validation_ratio: float = 10
-    save_seconds: float = 300
-    save_ratio: float = 200
-    sparse_words: int = 20_000
+    validation_tokens: int = 1_000_000  # fewest tokens learned from between two validations inside an epoch
+    validation_ratio: float = 10  # fewest of them for each token held out: a twentieth of the time at most
+    save_seconds: float = 300  # between two resume files, while the run goes on
+    save_ratio: float = 200  # fewest seconds between them for each second that writing one takes
+    sparse_words: int = 20_000  # vocabulary from which on gradients of the rows in use cost less than those of all rows
 
 
 def count(most: float = _MAX_COUNT) -> Any:

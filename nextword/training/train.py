@@ -1,9 +1,9 @@
 """Training: from text to a checkpoint.
 
-The way is `checkpoint_path` (where to, `plan`), `exclusive_lock`, `make_plan` (what to do), `prepare` (text, words,
-ids, network), `Trainer.run` (windows, steps, validations). A run that is stopped leaves a resume file, and goes on from
-it as if it had not been stopped. It prints nothing; who wants to watch passes a function that takes the events of
-`events.py`.
+The way is `checkpoint_path` (where to), `exclusive_lock`, `new_run` or `resume_run` (what to do), `prepare` (text,
+words, ids, network), `Trainer.run` (windows, steps, validations). A run that is stopped leaves a resume file, and goes
+on from it as if it had not been stopped. It prints nothing; who wants to watch passes a function that takes the events
+of `events.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nextword.storage.atomic import exclusive_lock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Event
 from nextword.training.loop import Trainer
-from nextword.training.plan import Request, checkpoint_path, make_plan
+from nextword.training.plan import Request, checkpoint_path, new_run, resume_run
 from nextword.training.prepare import prepare
 from nextword.training.resume import resume_path
 
@@ -75,15 +75,9 @@ def train(
         OutOfMemoryError: The network or its window does not fit in memory.
         Interrupted: A signal ended the run; it can be resumed.
     """
-    request = Request(
-        paths=_as_paths(corpus),
-        valid=_as_paths(valid),
-        model_config=model_config or ModelConfig(),
-        config=train_config or TrainConfig(),
-        start_from=None if start_from is None else Path(start_from),
-        resume=resume,
-    )
-    return carry_out(request, on_event)
+    configs = model_config or ModelConfig(), train_config or TrainConfig()
+    source = None if start_from is None else Path(start_from)
+    return carry_out(Request(_as_paths(corpus), _as_paths(valid), *configs, source, resume), on_event)
 
 
 def carry_out(request: Request, on_event: Callable[[Event], None] | None = None) -> Path:
@@ -95,7 +89,7 @@ def carry_out(request: Request, on_event: Callable[[Event], None] | None = None)
         path = checkpoint_path(request)
         with exclusive_lock(path, resume_path(path)) if group.first else contextlib.nullcontext():
             group.barrier()  # the others go on when the first is the owner
-            plan = make_plan(request, path)
+            plan = resume_run(request, path) if request.resume else new_run(request, path)
             Trainer(prepare(plan, group, emit), group, emit, began).run()
             group.leave()
     return path

@@ -105,13 +105,14 @@ def test_the_learning_rate_is_lower_than_a_new_models_unless_it_was_asked_for(
     tiny_checkpoint: Path, tiny_corpus: Path, settings: TrainConfig
 ) -> None:
     rates = []
-    for source, lr in ((None, None), (tiny_checkpoint, None), (tiny_checkpoint, 20.0)):
+    for source, lr in ((None, None), (tiny_checkpoint, None), (tiny_checkpoint, 20.0), (tiny_checkpoint, 25.0)):
         events: list[Event] = []
         config = replace(settings, force=True, max_steps=1, lr=lr)
         train(tiny_corpus, None, config, start_from=source, on_event=events.append)
         rates.append(first_rate(events))
     assert rates[1] < 0.5 * rates[0]
     assert rates[2] == pytest.approx(0.8 * rates[0])
+    assert rates[3] == rates[0]
 
 
 def test_sizes_and_words_are_the_other_models_and_contradictions_are_refused_and_named(

@@ -442,7 +442,8 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
             train(None, None, settings, resume=True)
     path.write_bytes(content)
     metadata, tensors = read_container(path, FORMAT)
-    for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}):
+    unset = {"training": json.dumps(json.loads(metadata["training"]) | {"lr": None})}
+    for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}, unset):
         write_container(path, tensors, metadata | bad)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             load_resume_point(path)
@@ -495,6 +496,18 @@ def test_a_resume_file_made_to_harm_is_refused(tiny_corpus: Path, settings: Trai
     write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata)
     with pytest.raises(CheckpointError, match="cannot be restored"):
         train(None, None, settings, resume=True)
+
+
+def test_a_resume_file_of_an_earlier_version_is_gone_on_from(
+    tiny_corpus: Path, settings: TrainConfig, uninterrupted: tuple[bytes, list[Event]]
+) -> None:
+    run_and_stop(tiny_corpus, settings, 3)
+    path = Path(settings.out) / "model.resume.safetensors"
+    metadata, tensors = read_container(path, FORMAT)
+    facts = json.loads(metadata["facts"]) | {"best": None}  # which was noted, and never read
+    assert facts["surroundings"]["device"] == "cpu"
+    write_container(path, tensors, metadata | {"facts": json.dumps(facts)})
+    assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
 def test_a_resume_file_is_not_taken_for_a_checkpoint(tiny_corpus: Path, settings: TrainConfig) -> None:

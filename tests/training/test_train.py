@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import math
 import os
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from support.cli import RunCLI
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import (
+    CheckpointError,
     CorpusError,
     DivergedError,
     LockedError,
@@ -34,7 +36,7 @@ from nextword.errors import (
 from nextword.inference.predictor import Predictor
 from nextword.model.language_model import LSTMLanguageModel
 from nextword.storage import atomic as storage
-from nextword.storage.checkpoint import load_checkpoint
+from nextword.storage.checkpoint import FORMAT, load_checkpoint, read_container, write_container
 from nextword.text.corpus import read_corpus, split_corpus
 from nextword.text.tokenizer import WordTokenizer
 from nextword.text.vocabulary import FormCounts
@@ -260,6 +262,33 @@ def test_every_kind_of_network_can_be_trained_and_used(
     assert checkpoint.config == model
     assert checkpoint.training["precision"] == precision
     assert len(Predictor(checkpoint).predict("The cat", k=5)) == 5
+
+
+def test_what_is_unset_is_chosen_and_what_is_set_stays(tiny_corpus: Path, settings: TrainConfig) -> None:
+    chosen = load_checkpoint(train(tiny_corpus, None, settings))
+    assert None not in asdict(chosen.config).values()
+    same = load_checkpoint(train(tiny_corpus, ModelConfig(), replace(settings, force=True)))
+    assert (same.config, same.digest) == (chosen.config, chosen.digest)
+    some = load_checkpoint(
+        train(tiny_corpus, ModelConfig(num_layers=3, dropout_input=0.0), replace(settings, force=True))
+    )
+    assert some.config == replace(chosen.config, num_layers=3, dropout_input=0.0)
+    assert some.training["settings"]["lr"] == 25
+    assert some.training["settings"]["epochs"] == 10
+    again = train(tiny_corpus, chosen.config, replace(settings, lr=25.0, epochs=10, force=True))  # its very network
+    assert load_checkpoint(again).digest == chosen.digest
+
+
+@pytest.mark.parametrize("field", ["hidden_size", "dropout_words", "num_layers"])
+def test_a_checkpoint_that_leaves_something_of_the_network_open_is_refused(
+    tiny_checkpoint: Path, tmp_path: Path, field: str
+) -> None:
+    metadata, tensors = read_container(tiny_checkpoint, FORMAT)
+    config = json.loads(metadata["config"])
+    for changed in (config | {field: None}, {name: config[name] for name in config if name != field}):
+        write_container(tmp_path / "open", tensors, metadata | {"config": json.dumps(changed)})
+        with pytest.raises(CheckpointError, match=f"{field} is None"):
+            load_checkpoint(tmp_path / "open")
 
 
 def test_the_whitespace_tokenizer_and_casing_reach_the_checkpoint(
