@@ -23,7 +23,7 @@ from nextword.training.resume import Environment, RunFacts, resume_command
 _MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 
-def environment(setup: Setup) -> Environment:
+def _environment(setup: Setup) -> Environment:
     """Where this process runs."""
     return Environment(
         nextword=__version__,
@@ -39,7 +39,7 @@ def text_facts(setup: Setup) -> dict[str, Any]:
     """The fields of `RunFacts` that say what a run began with, which does not change while it goes on."""
     plan, text = setup.plan, setup.text
     return {
-        "environment": environment(setup),
+        "environment": _environment(setup),
         "corpus": [str(path.resolve()) for path in plan.paths],
         "valid": [str(path.resolve()) for path in plan.valid] if plan.valid else None,
         "files": _files(text),
@@ -114,7 +114,7 @@ def make_checkpoint(setup: Setup, steps: int, tokens_seen: int, perplexity: floa
 
 def _changes(setup: Setup, then: Environment) -> list[str]:
     """A sentence that says what is not as it was when the resume file was written, if anything is not."""
-    before, now = asdict(then), asdict(environment(setup))
+    before, now = asdict(then), asdict(_environment(setup))
     changed = [f"{name} was {before[name]} and is {now[name]}" for name in now if before[name] != now[name]]
     return [f"Resumed, but not bit for bit as it would have gone on: {'; '.join(changed)}."] if changed else []
 
