@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support.cli import RunCLI
+from support.networks import network_config
 from support.text import make_text
 
 from nextword.cli.main import main
@@ -47,7 +48,7 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_model() -> ModelConfig:
-    return ModelConfig(
+    return network_config(
         embedding_dim=32,
         hidden_size=40,
         num_layers=2,

@@ -36,12 +36,11 @@ from nextword.training.train import train
 
 # Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
 NETWORKS = {
-    "plain net": ModelConfig(cell="rnn", hidden_size=768, topic_share=0.0),
-    "GRU": ModelConfig(cell="gru", hidden_size=335, topic_share=0.0),
-    "LSTM": ModelConfig(cell="lstm", hidden_size=256, topic_share=0.0),
-    "LSTM with topics": ModelConfig(cell="lstm", hidden_size=256),
+    "plain net": ModelConfig("rnn", embedding_dim=256, hidden_size=768, num_layers=2, topic_share=0.0),
+    "GRU": ModelConfig("gru", embedding_dim=256, hidden_size=335, num_layers=2, topic_share=0.0),
+    "LSTM": ModelConfig("lstm", embedding_dim=256, hidden_size=256, num_layers=2, topic_share=0.0),
+    "LSTM with topics": ModelConfig("lstm", embedding_dim=256, hidden_size=256, num_layers=2, topic_share=0.25),
 }
-ASKED = {"cell", "embedding_dim", "hidden_size", "num_layers", "topic_share"}
 WIDTH = 33  # of a column
 CLOUDS = "The clouds are in the"
 BEGINNINGS = [
@@ -99,7 +98,7 @@ def trained(name: str, config: ModelConfig, seed: int, steps: int, out: Path) ->
     path = out / f"{file_name}.safetensors"
     if not path.exists():
         settings = TrainConfig(max_steps=steps, seed=seed, name=file_name, out=str(out))
-        path = train(None, config, settings, asked=ASKED | {"max_steps", "seed", "name", "out"})
+        path = train(None, config, settings)
         print(f"trained {path}", flush=True)
     return path
 

@@ -26,6 +26,7 @@ from nextword.config import (
     GenerateConfig,
     MemoryConfig,
     ModelConfig,
+    NetworkConfig,
     PredictConfig,
     TrainConfig,
     WhyConfig,
@@ -110,6 +111,20 @@ def test_the_help_of_memory_names_its_distances_and_places() -> None:
     assert f"the last {first} ... {last} words" in " ".join(COMMANDS["memory"].help.split())
     places = next(item for item in fields(MemoryConfig) if item.name == "places").metadata["help"]
     assert f"unset: {memory_length.PLACES:,}, with --gradients {gradient_flow.PLACES:,}." in places
+
+
+def test_the_help_says_what_is_chosen_when_an_option_is_left_out(run_cli: RunCLI) -> None:
+    shown = " ".join(run_cli("train", "--help", COLUMNS="300").stdout.replace("│", " ").split())
+    for item in (*fields(ModelConfig), *fields(TrainConfig)):
+        option = "--" + item.name.replace("_", "-")
+        _, _, after = shown.partition(f" {option} ")
+        assert item.metadata["help"] in after, option
+        described = after.partition(item.metadata["help"])[2]
+        if item.default is None:
+            unset = item.metadata["unset"]
+            assert described.startswith(f" [default: ({unset})]" if unset else " --"), option
+        elif not isinstance(item.default, bool):
+            assert described.startswith(f" [default: {item.default}]"), option
 
 
 def test_an_option_reaches_the_config_it_belongs_to(run_cli: RunCLI, tiny_corpus: Path) -> None:
@@ -360,7 +375,7 @@ def test_info_tells_what_a_checkpoint_is(run_cli: RunCLI, tiny_checkpoint: Path)
     assert record["vocabulary_size"] == len(checkpoint.tokenizer)
     assert record["bytes"] == tiny_checkpoint.stat().st_size
     assert record["training"] == checkpoint.training
-    assert ModelConfig(**record["config"]) == checkpoint.config
+    assert NetworkConfig(**record["config"]) == checkpoint.config
 
 
 # -- eval, score -----------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.networks import network_config
 
-from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.storage.checkpoint import FORMAT, Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.storage.container import MAX_HEADER
@@ -25,7 +25,7 @@ from nextword.text.tokenizer import MAX_RARE_WORDS, WordTokenizer
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    config = ModelConfig(embedding_dim=2, hidden_size=3, num_layers=1)
+    config = network_config(embedding_dim=2, hidden_size=3, num_layers=1)
     tokenizer = WordTokenizer.train(["we met Anna and Anna met us"], min_count=1)
     numbers = np.random.default_rng(0)
     shapes = config.parameter_shapes(len(tokenizer))

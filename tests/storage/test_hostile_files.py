@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from support.containers import NO_DIGEST, put_together, take_apart, write
 from support.files import a_checkpoint, a_resume_file, go_on_from, seen_while_saving
 from support.mutation import mutated
+from support.networks import network_config
 
 import nextword
-from nextword.config import AdaptConfig, ModelConfig
+from nextword.config import AdaptConfig
 from nextword.errors import CheckpointError
 from nextword.inference.predictor import Predictor
 from nextword.inference.session_store import SessionStore
@@ -465,7 +466,7 @@ def _network(
     header: Header, words: int, width: int, last: float = 0.0, text: Callable[[int], str] = "w{}".format
 ) -> tuple[Header, bytes]:
     """A header with so many words, and all numbers that the network has beside them; the very last may be another."""
-    model = ModelConfig(embedding_dim=width, hidden_size=width, num_layers=1)
+    model = network_config(embedding_dim=width, hidden_size=width, num_layers=1)
     vocabulary = {word: index for index, word in enumerate(["<unk>", "<eos>", *map(text, range(words - 2))])}
     with_words(header, lambda t, v: (t["model"].update(vocab=vocabulary), v.update(surface_forms={})))
     header["__metadata__"]["config"] = json.dumps(asdict(model))
