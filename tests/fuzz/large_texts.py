@@ -1,6 +1,6 @@
 """Texts as nobody writes them, of any size, and what it takes to learn from them.
 
-    python tests/large_texts.py [SHARE [KIND...]]
+    python tests/fuzz/large_texts.py [SHARE [KIND...]]
 
 trains two steps on each kind of text, in a process of its own that may have two gigabytes of memory, and says what it
 took. A SHARE of 1 is a gigabyte on one line, a million blank lines, ten million different words, a word of ten
