@@ -48,7 +48,8 @@ def blocks(page: str, language: str) -> list[str]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a new user, who has the installed `nextword` first in the path."""
     home = tmp_path_factory.mktemp("home")
-    inherited = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "TMPDIR") if name in os.environ}
+    kept_back = re.compile("NEXTWORD_|PYTHON(?!PATH)|XDG_|NO_COLOR|FORCE_COLOR|OMP_NUM_THREADS")
+    inherited = {name: value for name, value in os.environ.items() if not kept_back.match(name)}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**inherited, "PATH": path, "HOME": str(home), "PYTHONUTF8": "1", "COLUMNS": "80"}
 
