@@ -18,7 +18,8 @@ from nextword.about import __version__ as __version__
 if TYPE_CHECKING:
     from nextword.config import ModelConfig, TrainConfig
     from nextword.errors import NextwordError
-    from nextword.inference.predictor import Prediction, Predictor
+    from nextword.inference.outlook import Prediction
+    from nextword.inference.predictor import Predictor
     from nextword.inference.session import Session
     from nextword.training.train import train
 
@@ -27,7 +28,7 @@ __all__ = ["ModelConfig", "NextwordError", "Prediction", "Predictor", "Session",
 _HOMES = {
     "ModelConfig": "config",
     "NextwordError": "errors",
-    "Prediction": "inference.predictor",
+    "Prediction": "inference.outlook",
     "Predictor": "inference.predictor",
     "Session": "inference.session",
     "TrainConfig": "config",

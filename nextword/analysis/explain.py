@@ -20,8 +20,9 @@ import numpy as np
 
 from nextword.config import ExplainConfig
 from nextword.errors import CorpusError, UsageError
-from nextword.inference.lstm import Array, LSTMState, Trace, softmax
-from nextword.inference.predictor import Prediction, Predictor
+from nextword.inference.lstm import Array, LSTMState, Trace, log_softmax, softmax
+from nextword.inference.outlook import Outlook, Prediction
+from nextword.inference.predictor import Predictor
 from nextword.text.encoder import SPACES, SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
@@ -268,13 +269,12 @@ def _expected(
     guesses: list[list[Prediction]] = []
     for begin in range(0, len(shown), _BLOCK):
         scores = predictor.network.logits(shown[begin : begin + _BLOCK])
-        highest = scores.max(axis=1)
-        nats = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1, dtype=np.float64))
+        log_probabilities = log_softmax(scores)
         for row, distribution in enumerate(softmax(scores)):
-            guesses.append(predictor.top(distribution, k, position.at_start, punctuation=True))
+            guesses.append(Outlook(predictor, distribution, position).top(k, punctuation=True))
             if len(surprisals) < len(ids):
                 came = ids[len(surprisals)]
-                surprisals.append(float(nats[row] - scores[row, came]) / math.log(2))
+                surprisals.append(-float(log_probabilities[row, came]) / math.log(2))
                 position = position.after(predictor.tokenizer.words[came])
     return surprisals, guesses
 

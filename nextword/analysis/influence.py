@@ -23,15 +23,14 @@ from numpy.typing import NDArray
 
 from nextword.config import WhyConfig
 from nextword.errors import UsageError
-from nextword.inference.lstm import Array, LSTMState
-from nextword.inference.predictor import Predictor
+from nextword.inference.engine import Engine
+from nextword.inference.lstm import MAX_HELD_SCORES, Array, LSTMState, log_softmax
+from nextword.inference.outlook import Outlook
 from nextword.text.sentences import SentencePosition, sentence_starts
 from nextword.text.tokenizer import END, END_ID, UNKNOWN, Detokenizer, Encoded
 
 if TYPE_CHECKING:
     from nextword.inference.session import Session
-
-_MAX_SCORES = 1 << 23  # held at once: a row of the vocabulary's length for each text
 
 
 class Part(NamedTuple):
@@ -56,7 +55,7 @@ class Influence:
     bits: NDArray[np.float64]
 
 
-def why_likeliest(predictor: Predictor, text: str, config: WhyConfig) -> tuple[list[Part], list[Influence], list[str]]:
+def why_likeliest(predictor: Engine, text: str, config: WhyConfig) -> tuple[list[Part], list[Influence], list[str]]:
     """The parts of `text`, what each of the likeliest next words owes to them, and the words that are unknown.
 
     Raises:
@@ -71,7 +70,7 @@ def why_likeliest(predictor: Predictor, text: str, config: WhyConfig) -> tuple[l
     else:
         expected = predictor.distribution(states.rows(0))
         position = SentencePosition().after_all(predictor.tokenizer.words[token_id] for token_id in encoded.ids)
-        words = [one.word for one in predictor.top(expected, config.k, position.at_start)]
+        words = [one.word for one in Outlook(predictor, expected, position).top(config.k)]
     return parts, _influences(predictor, states, words), encoded.unknown
 
 
@@ -84,7 +83,7 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
     recent = session.recent()
     if recent is None:
         return None
-    predictor, suggestions = session.predictor, session.suggest(k)
+    predictor, suggestions = session.engine, session.suggest(k)
     ids = [predictor.tokenizer.token_id(predictor.tokenizer.normalize(suggestion.word)) for suggestion in suggestions]
     known = [suggestion.word for suggestion, token_id in zip(suggestions, ids, strict=True) if token_id is not None]
     parts, states = _taken_out(predictor, *recent, WhyConfig())
@@ -100,7 +99,7 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
 
 
 def _taken_out(
-    predictor: Predictor, state: LSTMState, encoded: Encoded, config: WhyConfig
+    predictor: Engine, state: LSTMState, encoded: Encoded, config: WhyConfig
 ) -> tuple[list[Part], LSTMState]:
     """The parts of a text, and what remembers it with each of them taken out.
 
@@ -124,7 +123,7 @@ def _taken_out(
     return parts, predictor.network.read_batch(texts, predictor.read(encoded.ids[:before], state))
 
 
-def _influences(predictor: Predictor, states: LSTMState, words: Sequence[str]) -> list[Influence]:
+def _influences(predictor: Engine, states: LSTMState, words: Sequence[str]) -> list[Influence]:
     """What each of `words` owes to the parts with which `states` were reached, as `_taken_out` gives them."""
     log2 = _log2(predictor, states.hidden[-1], [_token_id(predictor, word) for word in words])
     return [
@@ -133,7 +132,7 @@ def _influences(predictor: Predictor, states: LSTMState, words: Sequence[str]) -
     ]
 
 
-def _token_id(predictor: Predictor, word: str) -> int:
+def _token_id(predictor: Engine, word: str) -> int:
     """The id of a word of the vocabulary."""
     token_id = predictor.tokenizer.token_id(predictor.tokenizer.normalize(word))
     if token_id is None:
@@ -141,7 +140,7 @@ def _token_id(predictor: Predictor, word: str) -> int:
     return token_id
 
 
-def _pieces(predictor: Predictor, encoded: Encoded) -> list[str]:
+def _pieces(predictor: Engine, encoded: Encoded) -> list[str]:
     """What each token adds to the text as people write it, spaces included; together they are the text."""
     writer = Detokenizer(predictor.tokenizer)
     pieces = [writer.add(token_id) for token_id in encoded.ids]
@@ -150,13 +149,11 @@ def _pieces(predictor: Predictor, encoded: Encoded) -> list[str]:
     return pieces
 
 
-def _log2(predictor: Predictor, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
+def _log2(predictor: Engine, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
     """(P + 1, S) base-two logarithms of the probabilities of `targets`, by what the last layer shows, (P + 1, H)."""
-    rows = max(1, _MAX_SCORES // len(predictor.tokenizer))
+    rows = max(1, MAX_HELD_SCORES // len(predictor.tokenizer))
     found = []
     for begin in range(0, len(shown), rows):
-        scores = predictor.network.logits(shown[begin : begin + rows]).astype(np.float64)
-        scores -= scores.max(axis=1, keepdims=True)
-        found.append(scores[:, targets] - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+        found.append(log_softmax(predictor.network.logits(shown[begin : begin + rows]))[:, targets])
     log2: NDArray[np.float64] = np.concatenate(found) / math.log(2)
     return log2

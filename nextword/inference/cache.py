@@ -1,14 +1,12 @@
 """What was typed lately comes again: a memory of the words read, mixed with the model's expectations.
 
-For every word that a session reads, `CacheMemory` keeps what the network's last layer showed just before it came. When
-the next word is wanted, each remembered word gets a weight: the more what was shown then is like what is shown now,
-the larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
+For every word that a session reads, `CacheMemory` keeps its context: the last layer's hidden state just before it came.
+When the next word is wanted, each remembered word gets a weight: the more its context is like the present one, the
+larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
 cache", equation 2; here by the cosine, which means the same for every model). Words that followed the very word read
 last get a share of their own. Words outside the vocabulary are remembered, too, so that a name typed once can be
 suggested (Grave, Cisse and Joulin 2017, "Unbounded cache model for online language modeling with open vocabulary").
 Nothing of the network changes, so forgetting is dropping what was remembered.
-
-Knows arrays and ids; nothing of text, files or sessions.
 
 Letters in shapes: n places in a text, m words remembered, H size of the last layer, V words in the vocabulary, U words
 outside it that were met.
@@ -22,16 +20,16 @@ from numpy.typing import NDArray
 from nextword.config import AdaptConfig
 from nextword.inference.lstm import Array, softmax
 
-Keys = NDArray[np.int8]  # directions of what was shown: unit vectors times 127
+Keys = NDArray[np.int8]  # directions of hidden states: unit vectors times 127
 Ids = NDArray[np.int32]
 
-_MIN_ROOM = 256
+_MIN_CAPACITY = 256  # words
 _SCALE = 127.0
-_MIN_NORM = 1e-12
+_MIN_NORM = 1e-12  # a shorter hidden state has no direction
 
 
 class CacheMemory:
-    """The words read and what was shown before each, in order; grows at its end, and can be cut there.
+    """The words read and the keys of their contexts, in order; grows at its end, and can be cut there.
 
     Where it is full, a new one goes on from its end, and this one stays as it is: whoever still holds it finds what
     was there.
@@ -39,14 +37,15 @@ class CacheMemory:
     Args:
         hidden_size: H.
         window: How many are wanted at a time.
-        room: How many it can hold.
+        capacity: How many it can hold.
         first: How many were read before the first of them.
     """
 
-    def __init__(self, hidden_size: int, window: int, room: int = _MIN_ROOM, first: int = 0) -> None:
+    def __init__(self, hidden_size: int, window: int, capacity: int = _MIN_CAPACITY, first: int = 0) -> None:
         self.window = window
-        self._keys: Keys = np.empty((room, hidden_size), np.int8)
-        self._words: Ids = np.empty(room, np.int32)
+        self.capacity = capacity
+        self._keys: Keys = np.empty((capacity, hidden_size), np.int8)
+        self._words: Ids = np.empty(capacity, np.int32)
         self._first = first
 
     def append(self, end: int, keys: Keys, words: Ids) -> tuple[CacheMemory, int]:
@@ -54,17 +53,17 @@ class CacheMemory:
 
         Args:
             end: How many words had been read.
-            keys: (m, H) `quantize_keys` what was shown before each.
+            keys: (m, H) of their contexts, as `quantize_keys` makes them.
             words: (m,) ids.
 
         Returns:
             The memory that holds them, and how many have been read now.
         """
         memory, begin = self, end - self._first
-        if begin + len(words) > len(self._words):
+        if begin + len(words) > self.capacity:
             old_keys, old_words = self.last(end)
             begin = len(old_words)
-            memory = CacheMemory(keys.shape[1], self.window, max(_MIN_ROOM, 2 * (begin + len(words))), end - begin)
+            memory = CacheMemory(keys.shape[1], self.window, max(_MIN_CAPACITY, 2 * (begin + len(words))), end - begin)
             memory._keys[:begin], memory._words[:begin] = old_keys, old_words
         memory._keys[begin : begin + len(words)] = keys
         memory._words[begin : begin + len(words)] = words
@@ -77,25 +76,25 @@ class CacheMemory:
         return self._keys[start:stop], self._words[start:stop]
 
 
-def quantize_keys(shown: Array) -> Keys:
-    """What is kept of what the last layer shows at n places, (n, H): its directions, in a byte a number."""
-    norms = np.linalg.norm(shown, axis=1, keepdims=True)
-    keys: Keys = np.rint(_SCALE * shown / np.maximum(norms, _MIN_NORM)).astype(np.int8)
+def quantize_keys(hidden: Array) -> Keys:
+    """What is kept of (n, H) hidden states: their directions, in a byte a number."""
+    norms = np.linalg.norm(hidden, axis=1, keepdims=True)
+    keys: Keys = np.rint(_SCALE * hidden / np.maximum(norms, _MIN_NORM)).astype(np.int8)
     return keys
 
 
-def cosine_similarity(keys: Keys, shown: Array) -> Array:
-    """How like what is shown now each of the remembered contexts was: the cosine between them, from -1 to 1.
+def cosine_similarity(keys: Keys, hidden: Array) -> Array:
+    """How like the present context each of the remembered ones is: the cosine between them, from -1 to 1.
 
     Args:
         keys: (m, H) of the words remembered.
-        shown: (H,) what the last layer shows now, or (n, H).
+        hidden: (H,) the last layer's hidden state now, or (n, H).
 
     Returns:
         (m,) or (n, m).
     """
-    norms = np.linalg.norm(shown, axis=-1, keepdims=True)
-    cosines: Array = (shown / (_SCALE * np.maximum(norms, _MIN_NORM))) @ keys.astype(np.float32).T
+    norms = np.linalg.norm(hidden, axis=-1, keepdims=True)
+    cosines: Array = (hidden / (_SCALE * np.maximum(norms, _MIN_NORM))) @ keys.astype(np.float32).T
     return cosines
 
 

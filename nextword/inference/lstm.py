@@ -19,14 +19,12 @@ Two other cells can stand in its place, to see what the gates are good for: the 
 state is its memory, and the plain recurrent net (Elman 1990), which has no gates and writes all of its memory anew with
 every word. Neither has a cell state; theirs stays as it is, zeros.
 
-Knows arrays and the names of parameters; knows nothing of words, files or torch.
-
 Letters in shapes: T words, B texts side by side, H a layer's hidden size, E embedding_dim, V words in the vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -36,6 +34,8 @@ from numpy.typing import NDArray
 from nextword.config import GATES
 
 Array = NDArray[np.float32]
+
+MAX_HELD_SCORES = 1 << 23  # float32 scores held at once (32 MB), a row of the vocabulary's length for each text
 
 
 class LSTMState(NamedTuple):
@@ -50,6 +50,11 @@ class LSTMState(NamedTuple):
     def rows(self, which: Any) -> LSTMState:
         """The states of some of the texts side by side, by whatever numpy takes for an index; None: of the one text."""
         return LSTMState(*(tuple(layer[which] for layer in kind) for kind in self))
+
+    def put(self, which: Any, states: LSTMState) -> None:
+        """Write `states` in the place of `rows(which)`."""
+        for ours, theirs in zip((*self.hidden, *self.cell), (*states.hidden, *states.cell), strict=True):
+            ours[which] = theirs
 
 
 def sigmoid(x: Array) -> Array:
@@ -175,11 +180,11 @@ class RecurrentLayer:
             (T, H) hidden states after each word, and the last hidden and cell state.
         """
         projected = self.project(inputs)
-        shown = np.empty((len(inputs), self.hidden_size), np.float32)
+        outputs = np.empty((len(inputs), self.hidden_size), np.float32)
         for place, projection in enumerate(projected):
             hidden, cell, _ = self.step(projection, hidden, cell)
-            shown[place] = hidden
-        return shown, hidden, cell
+            outputs[place] = hidden
+        return outputs, hidden, cell
 
     def trace(self, inputs: Array, hidden: Array, cell: Array) -> Trace:
         """`read`, with everything kept; arguments as there."""
@@ -187,12 +192,12 @@ class RecurrentLayer:
         for projection in self.project(inputs):
             steps.append(self.step(projection, hidden, cell))
             hidden, cell, _ = steps[-1]
-        empty = np.empty((0, self.hidden_size), np.float32)
-        gates = {
-            name: np.stack([step.gates[place] for step in steps]) if steps else empty
-            for place, name in enumerate(self._gates)
-        }
-        return Trace(gates, *(np.stack([step[kind] for step in steps]) if steps else empty for kind in (0, 1)))
+
+        def stacked(values: Iterable[Array]) -> Array:
+            return np.array(list(values), np.float32).reshape(-1, self.hidden_size)
+
+        gates = {name: stacked(step.gates[place] for step in steps) for place, name in enumerate(self._gates)}
+        return Trace(gates, stacked(step.hidden for step in steps), stacked(step.cell for step in steps))
 
 
 class LSTMNetwork:
@@ -227,23 +232,23 @@ class LSTMNetwork:
             state: The state before the first of them; it is not changed.
 
         Returns:
-            (T, H) what the last layer shows after each word, and the state after the last word.
+            (T, H) the last layer's hidden states after each word, and the state after the last word.
         """
-        shown = self.embedding[np.asarray(ids, np.intp)]
+        outputs = self.embedding[np.asarray(ids, np.intp)]
         hidden_states, cell_states = [], []
         for layer, *before in zip(self.layers, state.hidden, state.cell, strict=True):
-            shown, hidden, cell = layer.read(shown, *before)
+            outputs, hidden, cell = layer.read(outputs, *before)
             hidden_states.append(hidden)
             cell_states.append(cell)
-        return shown, LSTMState(tuple(hidden_states), tuple(cell_states))
+        return outputs, LSTMState(tuple(hidden_states), tuple(cell_states))
 
     def trace(self, ids: Sequence[int], state: LSTMState) -> list[Trace]:
         """What happens in every layer, first to last, while T words are read; arguments as those of `read`."""
-        shown = self.embedding[np.asarray(ids, np.intp)]
+        outputs = self.embedding[np.asarray(ids, np.intp)]
         traces: list[Trace] = []
         for layer, *before in zip(self.layers, state.hidden, state.cell, strict=True):
-            traces.append(layer.trace(shown, *before))
-            shown = traces[-1].hidden
+            traces.append(layer.trace(outputs, *before))
+            outputs = traces[-1].hidden
         return traces
 
     def step(self, ids: Sequence[int] | NDArray[np.intp], state: LSTMState) -> LSTMState:
@@ -295,9 +300,7 @@ class LSTMNetwork:
             reading = np.flatnonzero(lengths > step)
             if len(reading) == 1:  # the longest text goes on alone: `read` needs a third of the time
                 longest = int(reading[0])
-                _, alone = self.read(texts[longest][step:], now.rows(beginning[longest]))
-                for all_texts, one in zip((*after.hidden, *after.cell), (*alone.hidden, *alone.cell), strict=True):
-                    all_texts[longest] = one
+                after.put(longest, self.read(texts[longest][step:], now.rows(beginning[longest]))[1])
                 break
             pairs = beginning[reading] * len(words) + places[begins[reading] + step]
             different, beginning[reading] = np.unique(pairs, return_inverse=True)
@@ -305,21 +308,19 @@ class LSTMNetwork:
             now = self._step(projected[word], now.rows(before))
             ended = np.flatnonzero(lengths == step + 1)
             if len(ended):
-                reached = now.rows(beginning[ended])
-                for all_texts, some in zip((*after.hidden, *after.cell), (*reached.hidden, *reached.cell), strict=True):
-                    all_texts[ended] = some
+                after.put(ended, now.rows(beginning[ended]))
         return after
 
-    def logits(self, shown: Array) -> Array:
+    def logits(self, hidden: Array) -> Array:
         """Scores of all words to come next, before the softmax.
 
         Args:
-            shown: (H,) or (T, H) or (B, H) what the last layer shows.
+            hidden: (H,) or (T, H) or (B, H) hidden states of the last layer.
 
         Returns:
             (V,) or (T, V) or (B, V).
         """
-        return shown @ self.output_weight.T + self.output_bias
+        return hidden @ self.output_weight.T + self.output_bias
 
 
 def softmax(logits: Array) -> Array:
@@ -327,3 +328,23 @@ def softmax(logits: Array) -> Array:
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return probabilities
+
+
+def log_softmax(logits: Array) -> NDArray[np.float64]:
+    """Scores (..., V) to natural logarithms of probabilities, in double precision."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
+
+
+def at_temperature(distribution: Array, temperature: float) -> Array:
+    """Probabilities p, (..., V), sharpened (below 1) or flattened (above 1): p^(1/temperature), summing to one again.
+
+    It is the softmax of the logits divided by the temperature; at 1 it is `distribution` itself.
+    """
+    if temperature == 1:
+        return distribution
+    powers = (distribution / distribution.max(axis=-1, keepdims=True)) ** (1 / temperature)
+    heated: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return heated

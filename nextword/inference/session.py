@@ -1,8 +1,8 @@
-"""The memory in use: a text that comes in pieces, and the LSTM's state carried from each to the next.
+"""The memory in use: a text that comes in chunks, and the LSTM's state carried from each to the next.
 
-"I grew up in France." "My parents had a bakery." "I still speak fluent ...": each piece is read once, and what
-was said pieces ago still counts. A session also learns from what it reads (`adaptation.py`): words that came lately
-come again, new names among them. Knows no screen and no files.
+"I grew up in France." "My parents had a bakery." "I still speak fluent ...": each chunk is read once, and what
+was said chunks ago still counts. A session also learns from what it reads (`cache.py`): words that came lately come
+again, new names among them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import numpy as np
 
 from nextword.config import AdaptConfig
 from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, interpolate, quantize_keys
+from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState
-from nextword.inference.predictor import NewWord, Prediction, Predictor
+from nextword.inference.outlook import Outlook, Prediction
+from nextword.inference.word_index import NewWord
 from nextword.text.encoder import SURROGATE
 from nextword.text.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 
 MAX_TAIL_LENGTH = 2_000  # characters of the text kept
-_MAX_UNDONE, _MAX_WORDS_UNDONE = 1_000, 20_000  # texts and words that `undo` takes back, at least the last text
-_MAX_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
-_PORTION = 1_024  # words read before what was shown for them is put away, so that a long text takes little memory
+MAX_UNDO_WORDS = 20_000  # words that `undo` takes back, or the last text, however long it is
+MAX_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
+MAX_CHUNK_WORDS = 1_024  # words read at once, so that a long text takes little memory
+_MAX_UNDO_STEPS = 1_000  # texts that `undo` takes back
 
 
 class Snapshot(NamedTuple):
@@ -30,7 +33,7 @@ class Snapshot(NamedTuple):
 
     Attributes:
         state: Hidden and cell state of every layer.
-        memory: The words read and what was shown before each, up to `end`; what follows belongs to later snapshots.
+        memory: The words read and their contexts, up to `end`; what follows belongs to later snapshots.
         end: How many words had been put into `memory`.
         position: Where in a sentence.
         words_seen: Tokens read, `<eos>` not counted.
@@ -47,6 +50,42 @@ class Snapshot(NamedTuple):
     tail: str = ""
     new_words: tuple[NewWord, ...] = ()
     forgotten: tuple[tuple[int, int], ...] = ()
+
+    def remember(self, chunk: Encoded, contexts: Array, tokenizer: WordTokenizer) -> Snapshot:
+        """The same with the T words of `chunk` remembered, (T, H) `contexts` being the hidden states before them."""
+        new_words = list(self.new_words)
+        numbers = {new.word: number for number, new in enumerate(new_words, len(tokenizer))}
+        words = np.asarray(chunk.ids, np.int32)
+        for place, form in chunk.unknown_words.items():
+            if new := new_word(form, tokenizer):
+                if new.word not in numbers:
+                    numbers[new.word] = len(tokenizer) + len(new_words)
+                    new_words.append(new)
+                words[place] = numbers[new.word]
+        memory, end = self.memory.append(self.end, quantize_keys(contexts), words)
+        return self._replace(memory=memory, end=end, new_words=tuple(new_words))
+
+    def remembered(self) -> tuple[Keys, Ids]:
+        """What is in the window and not forgotten: (m, H) keys of the contexts, and (m,) the words that followed."""
+        keys, words = self.memory.last(self.end)
+        if self.forgotten:
+            places = np.arange(self.end - len(words), self.end)
+            kept = np.ones(len(words), bool)
+            for number, before in self.forgotten:
+                kept &= (words != number) | (places >= before)
+            keys, words = keys[kept], words[kept]
+        return keys, words
+
+    def compacted(self, vocabulary_size: int) -> Snapshot:
+        """The same with a memory of its own, in which is nothing that is forgotten or too far back."""
+        keys, words = self.remembered()
+        is_new = words >= vocabulary_size
+        kept = np.unique(words[is_new])
+        renumbered = words.copy()
+        renumbered[is_new] = vocabulary_size + np.searchsorted(kept, words[is_new])
+        memory, end = CacheMemory(keys.shape[1], self.memory.window).append(0, keys, renumbered)
+        new_words = tuple(self.new_words[number - vocabulary_size] for number in kept)
+        return self._replace(memory=memory, end=end, new_words=new_words, forgotten=())
 
 
 def new_word(form: str, tokenizer: WordTokenizer) -> NewWord | None:
@@ -65,38 +104,42 @@ class LearnedWord(NamedTuple):
 
 
 class Session:
-    """Reads text piece by piece and suggests what comes next.
+    """Reads text chunk by chunk and suggests what comes next.
 
-    A fresh session has read one `<eos>`, as if a paragraph had just ended. Pieces are joined as by a space: feeding
-    two pieces gives what feeding both at once gives.
+    A fresh session has read one `<eos>`, as if a paragraph had just ended. Chunks are joined as by a space: feeding
+    two gives what feeding both at once gives.
 
     Args:
-        predictor: The model to read and suggest with.
+        engine: The model to read and suggest with.
         adapt: How the session learns from what it reads; None: it does not.
+        max_undo_words: How many words `undo` takes back, if they are not all of one text.
+        max_new_words: How many words outside the vocabulary are kept, if not more are in the window.
     """
 
-    def __init__(self, predictor: Predictor, adapt: AdaptConfig | None = None) -> None:
-        self._predictor = predictor
+    def __init__(
+        self,
+        engine: Engine,
+        adapt: AdaptConfig | None = None,
+        max_undo_words: int = MAX_UNDO_WORDS,
+        max_new_words: int = MAX_NEW_WORDS,
+    ) -> None:
+        self.engine = engine
         self.adapt = adapt
+        self._max_undo_words, self._max_new_words = max_undo_words, max_new_words
         self._snapshot = self._beginning()
-        self._earlier: deque[Snapshot] = deque(maxlen=_MAX_UNDONE)
-        self._expected: tuple[Snapshot, Array] | None = None
+        self._earlier: deque[Snapshot] = deque(maxlen=_MAX_UNDO_STEPS)
+        self._outlook: tuple[Snapshot, Outlook] | None = None
 
     def _beginning(self) -> Snapshot:
-        state = self._predictor.initial_state
+        state = self.engine.initial_state
         return Snapshot(state, *self.memory_of(quantize_keys(state.hidden[-1][None])[:0], np.empty(0, np.int32)))
 
     def memory_of(self, keys: Keys, words: Ids) -> tuple[CacheMemory, int]:
-        """A memory of (m,) words and of (m, H) what was shown before each, for a `Snapshot`; and m, its `end`.
+        """A memory of (m,) words and of the (m, H) keys of their contexts, for a `Snapshot`; and m, its `end`.
 
         A session that does not adapt keeps it as it is.
         """
         return CacheMemory(keys.shape[1], self.adapt.window if self.adapt else len(words)).append(0, keys, words)
-
-    @property
-    def predictor(self) -> Predictor:
-        """The model that reads and suggests."""
-        return self._predictor
 
     @property
     def snapshot(self) -> Snapshot:
@@ -113,106 +156,64 @@ class Session:
         """How many tokens were read since the beginning or the last reset, `<eos>` not counted."""
         return self._snapshot.words_seen
 
-    def feed(self, text: str) -> list[str]:
+    def feed(self, text: str, chunk_words: int = MAX_CHUNK_WORDS) -> list[str]:
         """Read `text` on from where the session is.
+
+        Args:
+            text: Any text.
+            chunk_words: How many words are read at once; the fewer, the less memory that takes.
 
         Returns:
             The words of `text` that are not in the vocabulary, each once.
         """
-        encoded = self._predictor.tokenizer.encode(text)
+        encoded = self.engine.tokenizer.encode(text)
         now = self._snapshot
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-MAX_TAIL_LENGTH:]))
-        for portion in encoded.portions(_PORTION):
-            after = self._after(after, portion)
+        for chunk in encoded.portions(chunk_words):
+            after = self._after(after, chunk)
         self._push_undo(now)
         self._snapshot = after
         return encoded.unknown
 
-    def _push_undo(self, snapshot: Snapshot) -> None:
-        """Let `undo` lead back to `snapshot`; what is many thousands of words back is given up, with its memory."""
-        self._earlier.append(snapshot)
-        while self._earlier[-1].end - self._earlier[0].end > _MAX_WORDS_UNDONE:
-            self._earlier.popleft()
-
-    def _after(self, snapshot: Snapshot, encoded: Encoded) -> Snapshot:
-        """The snapshot after `snapshot` and a portion of text."""
-        if not encoded.ids:
+    def _after(self, snapshot: Snapshot, chunk: Encoded) -> Snapshot:
+        """The snapshot after `snapshot` and a chunk of text."""
+        if not chunk.ids:
             return snapshot
-        shown, state = self._predictor.network.read(encoded.ids, snapshot.state)
-        words = self._predictor.tokenizer.words
-        position = snapshot.position.after_all(words[token_id] for token_id in encoded.ids)
-        seen = snapshot.words_seen + sum(token_id != END_ID for token_id in encoded.ids)
+        words = self.engine.tokenizer.words
+        outputs, state = self.engine.network.read(chunk.ids, snapshot.state)
+        position = snapshot.position.after_all(words[token_id] for token_id in chunk.ids)
+        seen = snapshot.words_seen + sum(token_id != END_ID for token_id in chunk.ids)
         after = snapshot._replace(state=state, position=position, words_seen=seen)
         if not self.adapt:
             return after
-        return self._remembering(after, encoded, np.concatenate([snapshot.state.hidden[-1][None], shown[:-1]]))
+        if len(after.new_words) > max(self._max_new_words, 2 * after.memory.window):
+            after = after.compacted(len(words))
+        contexts = np.concatenate([snapshot.state.hidden[-1][None], outputs[:-1]])
+        return after.remember(chunk, contexts, self.engine.tokenizer)
 
-    def _remembering(self, snapshot: Snapshot, encoded: Encoded, before: Array) -> Snapshot:
-        """`snapshot` with the T words just read remembered, and (T, H) what was shown before each."""
-        tokenizer = self._predictor.tokenizer
-        if len(snapshot.new_words) > max(_MAX_NEW_WORDS, 2 * snapshot.memory.window):
-            snapshot = self.compacted(snapshot)
-        new_words = list(snapshot.new_words)
-        numbers = {new.word: index for index, new in enumerate(new_words, len(tokenizer))}
-        words = np.asarray(encoded.ids, np.int32)
-        for place, form in encoded.unknown_words.items():
-            if new := new_word(form, tokenizer):
-                if new.word not in numbers:
-                    numbers[new.word] = len(tokenizer) + len(new_words)
-                    new_words.append(new)
-                words[place] = numbers[new.word]
-        memory, end = snapshot.memory.append(snapshot.end, quantize_keys(before), words)
-        return snapshot._replace(memory=memory, end=end, new_words=tuple(new_words))
-
-    def compacted(self, snapshot: Snapshot) -> Snapshot:
-        """`snapshot` with a memory of its own, in which is nothing that is forgotten or too far back."""
-        keys, words = self._remembered(snapshot)
-        size = len(self._predictor.tokenizer)
-        kept = np.unique(words[words >= size])
-        renumbered = words.copy()
-        renumbered[words >= size] = size + np.searchsorted(kept, words[words >= size])
-        memory, end = self.memory_of(keys, renumbered)
-        new_words = tuple(snapshot.new_words[number - size] for number in kept)
-        return snapshot._replace(memory=memory, end=end, new_words=new_words, forgotten=())
-
-    def _remembered(self, snapshot: Snapshot) -> tuple[Keys, Ids]:
-        """What is remembered and not forgotten: (m, H) what was shown before each word, and (m,) the words."""
-        keys, words = snapshot.memory.last(snapshot.end)
-        if snapshot.forgotten:
-            places = np.arange(snapshot.end - len(words), snapshot.end)
-            kept = np.ones(len(words), bool)
-            for number, before in snapshot.forgotten:
-                kept &= (words != number) | (places >= before)
-            keys, words = keys[kept], words[kept]
-        return keys, words
+    def outlook(self) -> Outlook:
+        """What is expected next: by the model, and by what the session has learned."""
+        if self._outlook is None or self._outlook[0] is not self._snapshot:
+            now = self._snapshot
+            expected, new_words = self.engine.distribution(now.state), now.new_words if self.adapt else ()
+            if self.adapt:
+                expected = np.concatenate([expected, np.zeros(len(new_words), np.float32)])
+                keys, words = now.remembered()
+                expected = interpolate(expected, cosine_similarity(keys, now.state.hidden[-1]), words, self.adapt)
+            self._outlook = now, Outlook(self.engine, expected, now.position, new_words, now.state)
+        return self._outlook[1]
 
     def distribution(self) -> Array:
         """(V + U,) probability of every word to come next: of the vocabulary, then of the new words met."""
-        if self._expected is None or self._expected[0] is not self._snapshot:
-            now = self._snapshot
-            expected = self._predictor.distribution(now.state)
-            if self.adapt:
-                expected = np.concatenate([expected, np.zeros(len(now.new_words), np.float32)])
-                keys, words = self._remembered(now)
-                expected = interpolate(expected, cosine_similarity(keys, now.state.hidden[-1]), words, self.adapt)
-            self._expected = now, expected
-        return self._expected[1]
+        return self.outlook().distribution
 
     def suggest(self, k: int = 5, punctuation: bool = False, prefix: str = "") -> list[Prediction]:
-        """The `k` most likely next words, the likeliest first; see `Predictor.top`.
+        """The `k` most likely next words, the likeliest first; arguments and errors as those of `Outlook.top`.
 
-        Args:
-            k: How many.
-            punctuation: Whether punctuation marks count as words.
-            prefix: The letters typed of the next word. They are not read: the state stays as it is.
-
-        Raises:
-            UsageError: `k` is less than 1.
+        The letters of `prefix` are not read: the state stays as it is.
         """
-        now = self._snapshot
-        new_words = now.new_words if self.adapt else ()
-        return self._predictor.top(self.distribution(), k, now.position.at_start, punctuation, prefix, new_words)
+        return self.outlook().top(k, punctuation, prefix)
 
     def undo(self) -> bool:
         """Go back to before the last `feed`, `forget` or `reset`; False if there is nothing to take back."""
@@ -220,6 +221,12 @@ class Session:
             return False
         self._snapshot = self._earlier.pop()
         return True
+
+    def _push_undo(self, snapshot: Snapshot) -> None:
+        """Let `undo` lead back to `snapshot`; what is many thousands of words back is given up, with its memory."""
+        self._earlier.append(snapshot)
+        while self._earlier[-1].end - self._earlier[0].end > self._max_undo_words:
+            self._earlier.popleft()
 
     def reset(self) -> None:
         """Forget everything read; `undo` brings it back."""
@@ -234,58 +241,59 @@ class Session:
         """
         self._snapshot = snapshot
         reachable = [one for one in self._earlier if one.memory is not snapshot.memory or one.end <= snapshot.end]
-        self._earlier = deque(reachable, maxlen=_MAX_UNDONE)
+        self._earlier = deque(reachable, maxlen=_MAX_UNDO_STEPS)
 
     def recent(self) -> tuple[LSTMState, Encoded] | None:
-        """The words read last and the state before them: reading them from there leads to where the session is.
+        """An earlier state, and the words read since, up to a few hundred: reading them leads to where the session is.
 
-        As many as are sure to be known, from 1 to a few hundred; None if none are, as in a session just opened.
+        The state is the earliest, of those that `undo` leads to and the beginning, from which the end of the tail does
+        that: what was fed in chunks may be other words when read at once. None where there is none, as in a session
+        just opened.
         """
-        now, encoded = self._snapshot, self._predictor.tokenizer.encode(self._snapshot.tail)
-        words = [place for place, token_id in enumerate(encoded.ids) if token_id != END_ID]
+        now, tail = self._snapshot, self.engine.tokenizer.encode(self._snapshot.tail)
+        places = [place for place, token_id in enumerate(tail.ids) if token_id != END_ID]
         for earlier in (self._beginning(), *self._earlier):
             count = now.words_seen - earlier.words_seen
-            if 0 < count <= len(words):
-                begin = words[-count]
-                ids = encoded.ids[begin:]
-                reached = self._predictor.read(ids, earlier.state)
+            if 0 < count <= len(places):
+                since = _from(tail, places[-count])
+                reached = self.engine.read(since.ids, earlier.state)
                 if all(np.allclose(*pair, atol=1e-4) for pair in zip(reached.hidden, now.state.hidden, strict=True)):
-                    unknown_words = {
-                        place - begin: form for place, form in encoded.unknown_words.items() if place >= begin
-                    }
-                    return earlier.state, Encoded(ids, unknown_words)
+                    return earlier.state, since
         return None
 
     def learned(self) -> list[LearnedWord]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
-        _, words = self._remembered(self._snapshot)
-        tokenizer, new_words = self._predictor.tokenizer, self._snapshot.new_words
-        learned = []
+        tokenizer, (_, words) = self.engine.tokenizer, self._snapshot.remembered()
+        new, known = [], []
         for number, count in Counter(words.tolist()).most_common():
-            new = number - len(tokenizer)
-            if new >= 0:
-                learned.append(LearnedWord(new_words[new].form, count, True))
+            if number >= len(tokenizer):
+                form = self._snapshot.new_words[number - len(tokenizer)].form
+                new.append(LearnedWord(form, count, True))
             elif tokenizer.is_word(tokenizer.words[number]):
-                learned.append(LearnedWord(tokenizer.surface(number), count, False))
-        return sorted(learned, key=lambda word: not word.new)
+                known.append(LearnedWord(tokenizer.surface(number), count, False))
+        return new + known
 
     def forget(self, word: str) -> bool:
         """Forget that `word` was read, until it is read again; False if it is not remembered. `undo` brings it back.
 
         The text's tail begins after its last place then. What the LSTM's state holds of it fades with what is read.
         """
-        now, tokenizer = self._snapshot, self._predictor.tokenizer
+        now, tokenizer = self._snapshot, self.engine.tokenizer
         normalized = tokenizer.normalize(word)
-        number = next(
-            (index for index, new in enumerate(now.new_words, len(tokenizer)) if new.word == normalized),
-            tokenizer.token_id(normalized),
-        )
-        if number is None or number not in self._remembered(now)[1]:
+        new_numbers = {new.word: number for number, new in enumerate(now.new_words, len(tokenizer))}
+        number = new_numbers.get(normalized, tokenizer.token_id(normalized))
+        if number is None or number not in now.remembered()[1]:
             return False
         self._push_undo(now)
         others = tuple(entry for entry in now.forgotten if entry[0] != number)
         pieces = now.tail.split(" ")
-        places = [place for place, piece in enumerate(pieces) if normalized in tokenizer.normalize(piece)]
-        tail = " ".join(pieces[places[-1] + 1 :] if places else pieces)
+        places = [place for place, piece in enumerate(pieces, 1) if normalized in tokenizer.normalize(piece)]
+        tail = " ".join(pieces[max(places, default=0) :])
         self._snapshot = now._replace(forgotten=(*others, (number, now.end)), tail=tail)
         return True
+
+
+def _from(encoded: Encoded, begin: int) -> Encoded:
+    """What was encoded from place `begin` on."""
+    unknown_words = {place - begin: form for place, form in encoded.unknown_words.items() if place >= begin}
+    return Encoded(encoded.ids[begin:], unknown_words)

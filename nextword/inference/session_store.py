@@ -5,13 +5,11 @@ not at all, verified by its digest, never pickled; only its owner may read it. I
 nothing that it has forgotten:
 
     hidden.*, cell.*   (H,) float32, the LSTM's state, layer by layer
-    memory.keys        (m, H) int8, the direction of what the last layer showed before each word remembered
+    memory.keys        (m, H) int8, the direction of the last layer's hidden state before each word remembered
     memory.words       (m,) int32, those words; the new ones are counted on from the vocabulary's last
     format             "nextword-session/1"
     checkpoint         digest and path of the checkpoint it was made with, as JSON; no other can read it
     session            position in the sentence, words seen, the text's tail, the new words as written, as JSON
-
-Knows files and sessions; knows no screen.
 """
 
 from __future__ import annotations
@@ -29,8 +27,8 @@ from numpy.typing import NDArray
 
 from nextword.config import AdaptConfig, is_file_name
 from nextword.errors import CheckpointError, StorageError, UsageError
+from nextword.inference.engine import Engine
 from nextword.inference.lstm import LSTMState
-from nextword.inference.predictor import Predictor
 from nextword.inference.session import MAX_TAIL_LENGTH, Session, Snapshot, new_word
 from nextword.signals import DeferredSignals, exit_on_sigterm
 from nextword.storage.atomic import shared_lock
@@ -54,9 +52,9 @@ _KIND = Kind(
     unwritable="Make room, or see that the folder can be written.",
     mode=0o600,
 )
-_TEXT_BYTES = 1 << 25  # more than the header of a session can need
-_MAX_COUNT = 2**53
-_MAX_HIDDEN = 1.001  # 1, and what rounding may add
+_MAX_HEADER_BYTES = 1 << 25  # more than a session can need
+_MAX_WORDS_SEEN = 2**53  # the largest count that all readers of JSON hold exactly
+_MAX_HIDDEN = 1.001  # an output gate times a tanh, so 1, and what rounding may add
 
 
 class SessionStore:
@@ -111,27 +109,15 @@ class SessionStore:
             StorageError: The folder cannot be written; what was there is untouched.
         """
         path = self.path(name)
-        checkpoint = session.predictor.checkpoint
+        checkpoint = session.engine.checkpoint
         if not checkpoint.digest:
             raise UsageError("the session's model was never saved, so no session of it can be", "Save it first")
-        snapshot = session.compacted(session.snapshot)
-        keys, words = snapshot.memory.last(snapshot.end)
-        tensors: dict[str, NDArray[Any]] = {
-            "memory.keys": keys,
-            "memory.words": words,
-            **_state_tensors(snapshot.state),
-        }
-        facts = {
-            "position": snapshot.position._asdict(),
-            "words_seen": snapshot.words_seen,
-            "tail": snapshot.tail,
-            "new_words": [new.form for new in snapshot.new_words],
-        }
         made_with = {"digest": checkpoint.digest, "path": _encodable(str(checkpoint.path.absolute()))}
+        snapshot = session.snapshot.compacted(len(session.engine.tokenizer))
         metadata = {
             "format": FORMAT,
             "checkpoint": json.dumps(made_with, ensure_ascii=False),
-            "session": json.dumps(facts, ensure_ascii=False),
+            "session": json.dumps(_facts(snapshot), ensure_ascii=False),
         }
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -139,15 +125,15 @@ class SessionStore:
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be made: {error.strerror}", _KIND.unwritable) from error
         with shared_lock(path):
-            write_container(path, tensors, metadata, _KIND)
+            write_container(path, _tensors(snapshot), metadata, _KIND)
         return path
 
-    def load(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
+    def load(self, name: str, engine: Engine, adapt: AdaptConfig | None = None) -> Session:
         """The session `name` as it was saved.
 
         Args:
             name: One of `names`.
-            predictor: The model it was made with.
+            engine: The model it was made with.
             adapt: How it is to learn from what it reads from now on; None: not at all, and what it has learned is kept.
 
         Raises:
@@ -160,14 +146,14 @@ class SessionStore:
             names = self.names()
             there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
             raise UsageError(f"there is no session {name!r} in {self.folder}", there)
-        session = predictor.session(adapt)
+        session = Session(engine, adapt)
         remembered = MAX_REMEMBERED * (len(session.state.hidden[-1]) + 4)
-        kind = _KIND._replace(largest=_TEXT_BYTES + remembered)
+        kind = _KIND._replace(largest=_MAX_HEADER_BYTES + remembered)
         metadata, tensors = read_container(path, FORMAT, kind)
         with refusing_damage(path, kind):
             made_with = strict_json(metadata["checkpoint"])
             digest, made_by = str(made_with["digest"]), str(made_with["path"])
-        if digest != predictor.checkpoint.digest:
+        if digest != engine.checkpoint.digest:
             raise CheckpointError(
                 f"the session {path} was made with another checkpoint: {made_by}, digest {digest}",
                 "Name that one with -c, or begin a session of another name.",
@@ -176,14 +162,14 @@ class SessionStore:
             session.restore(_snapshot(session, strict_json(metadata["session"]), tensors))
         return session
 
-    def open(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Session:
+    def open(self, name: str, engine: Engine, adapt: AdaptConfig | None = None) -> Session:
         """The session `name`, or a fresh one where there is none. Raises what `load` does, for one that is there."""
-        return self.load(name, predictor, adapt) if _is_there(self.path(name)) else predictor.session(adapt)
+        return self.load(name, engine, adapt) if _is_there(self.path(name)) else Session(engine, adapt)
 
     @contextmanager
-    def kept(self, name: str, predictor: Predictor, adapt: AdaptConfig | None = None) -> Iterator[Session]:
+    def kept(self, name: str, engine: Engine, adapt: AdaptConfig | None = None) -> Iterator[Session]:
         """`open` the session, and `save` it in the end; also if Ctrl-C, SIGTERM or a reader that is gone ends it."""
-        session = self.open(name, predictor, adapt)
+        session = self.open(name, engine, adapt)
         with exit_on_sigterm():
             try:
                 yield session
@@ -207,10 +193,25 @@ def _unreadable(path: Path, error: OSError) -> StorageError:
     return StorageError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
 
 
+def _tensors(snapshot: Snapshot) -> dict[str, NDArray[Any]]:
+    """A snapshot's arrays by their names in the file."""
+    keys, words = snapshot.memory.last(snapshot.end)
+    return {"memory.keys": keys, "memory.words": words, **_state_tensors(snapshot.state)}
+
+
 def _state_tensors(state: LSTMState) -> dict[str, NDArray[Any]]:
-    """The state's vectors by their names in the file."""
-    parts = {"hidden": state.hidden, "cell": state.cell}
-    return {f"{part}.{index}": values for part, layers in parts.items() for index, values in enumerate(layers)}
+    kinds = state._asdict().items()
+    return {f"{kind}.{layer}": values for kind, layers in kinds for layer, values in enumerate(layers)}
+
+
+def _facts(snapshot: Snapshot) -> dict[str, Any]:
+    """What else is kept of it."""
+    return {
+        "position": snapshot.position._asdict(),
+        "words_seen": snapshot.words_seen,
+        "tail": snapshot.tail,
+        "new_words": [new.form for new in snapshot.new_words],
+    }
 
 
 def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) -> Snapshot:
@@ -219,7 +220,7 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     Raises:
         ValueError, KeyError, TypeError: It cannot.
     """
-    tokenizer = session.predictor.tokenizer
+    tokenizer = session.engine.tokenizer
     _check_tensors(tensors, session.state)
     _demand(isinstance(facts, dict) and facts.keys() == {"position", "words_seen", "tail", "new_words"}, "facts")
     position, words_seen, tail = SentencePosition(**facts["position"]), facts["words_seen"], facts["tail"]
@@ -227,13 +228,13 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     words, known = tensors["memory.words"], len(tokenizer)
     _demand(type(position.at_start) is type(position.quoted) is bool, "place in the sentence")
     _demand(position.previous == "" or tokenizer.token_id(position.previous) is not None, "previous word")
-    _demand(type(words_seen) is int and 0 <= words_seen <= _MAX_COUNT, "count of words")
+    _demand(type(words_seen) is int and 0 <= words_seen <= _MAX_WORDS_SEEN, "count of words")
     _demand(isinstance(tail, str) and len(tail) <= MAX_TAIL_LENGTH, "text's tail")
     _demand(None not in new_words and len({new.word for new in new_words if new}) == len(new_words), "new words")
     _demand(words.size == 0 or (words.min() >= 0 and words.max() < known + len(new_words)), "words remembered")
     memory, end = session.memory_of(tensors["memory.keys"], words)
     layers = range(len(session.state.hidden))
-    state = LSTMState(*(tuple(tensors[f"{part}.{layer}"] for layer in layers) for part in ("hidden", "cell")))
+    state = LSTMState(*(tuple(tensors[f"{kind}.{layer}"] for layer in layers) for kind in LSTMState._fields))
     return Snapshot(state, memory, end, position, words_seen, tail, tuple(new for new in new_words if new))
 
 
@@ -248,7 +249,7 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:
     _demand(tensors.keys() == expected.keys(), "names of tensors")
     for name, (shape, dtype) in expected.items():
         _demand(tensors[name].shape == shape and tensors[name].dtype == dtype, f"shape or type of {name}")
-        # A hidden state is an output gate times a tanh, so never beyond 1; larger ones might overflow in what follows.
+        # Hidden states beyond what a network can give might overflow in what follows.
         limit = _MAX_HIDDEN if name.startswith("hidden") else np.inf
         _demand(bool(np.all(np.isfinite(tensors[name]) & (np.abs(tensors[name]) <= limit))), f"values of {name}")
 

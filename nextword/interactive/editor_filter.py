@@ -251,7 +251,7 @@ class LineFilter:
     def _candidates(self, unfinished: str) -> Iterator[str]:
         """The likeliest words that begin with the letters typed, as these are."""
         start = self._tokenizer.normalize(unfinished)
-        for prediction in self._session.suggest(self._count, prefix=unfinished):
+        for prediction in self._session.outlook().top(self._count, prefix=unfinished):
             word = prediction.word
             if len(start) != len(unfinished) or not word.isascii():
                 word = self._tokenizer.normalize(word)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nextword.errors import NextwordError, UsageError
 from nextword.inference.batch import end_of
-from nextword.inference.predictor import Predictor, check_count
+from nextword.inference.outlook import check_count
+from nextword.inference.predictor import Predictor
 from nextword.terminal import output as console
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from nextword.inference.predictor import Prediction
+from nextword.inference.outlook import Prediction
 from nextword.inference.session import Session, Snapshot
 
 _PIECE = re.compile(r"\s*\S+")
@@ -28,8 +28,8 @@ class TypingLine:
 
     def __init__(self, session: Session, k: int) -> None:
         self.k = k
-        self._tokenizer = session.predictor.tokenizer
-        self._ahead = session.predictor.session(session.adapt)
+        self._tokenizer = session.engine.tokenizer
+        self._ahead = Session(session.engine, session.adapt)
         self._stops: list[tuple[int, Snapshot]] = [
             (0, session.snapshot)
         ]  # places between words, and the snapshots there
@@ -80,7 +80,7 @@ class TypingLine:
         if self._shown is None or self._shown[0] != text:
             self.read(text)
             _, letters = self._tokenizer.split_unfinished(text)
-            self._shown = text, self._ahead.suggest(self.k, prefix=letters)
+            self._shown = text, self._ahead.outlook().top(self.k, prefix=letters)
         return self._shown[1]
 
     def ghost(self, text: str) -> str:

@@ -23,7 +23,7 @@ from rich.cells import cell_len, set_cell_size
 
 from nextword.analysis.explain import Explanation, Unit
 from nextword.inference.lstm import Array
-from nextword.inference.predictor import Prediction
+from nextword.inference.outlook import Prediction
 from nextword.terminal.colors import RGB, SHARES, SIGNED, Cell, Row, Scale, letters_on
 from nextword.terminal.output import is_terminal, visible
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from nextword.inference.lstm import LSTMState
-from nextword.inference.predictor import Prediction
+from nextword.inference.outlook import Prediction
 from nextword.storage.checkpoint import Checkpoint
 from nextword.terminal.chart import MARK, Curve, loss_chart
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation

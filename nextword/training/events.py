@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextword.errors import StorageError
-from nextword.inference.predictor import Prediction
+from nextword.inference.outlook import Prediction
 
 
 @dataclass(frozen=True)

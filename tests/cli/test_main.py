@@ -29,7 +29,8 @@ from nextword.config import (
 )
 from nextword.inference.batch import predict_batch
 from nextword.inference.generation import Sampler
-from nextword.inference.predictor import Prediction, Predictor
+from nextword.inference.outlook import Prediction
+from nextword.inference.predictor import Predictor
 from nextword.storage.checkpoint import load_checkpoint
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,8 @@ from hypothesis import strategies as st
 
 from nextword.config import GenerateConfig, PredictConfig
 from nextword.errors import UsageError
-from nextword.inference import batch as answers
 from nextword.inference.batch import Answer, end_of, in_session, predict_batch
 from nextword.inference.generation import Sampler
-from nextword.inference.lstm import LSTMState
 from nextword.inference.predictor import Predictor
 
 WORDS = [
@@ -66,11 +63,10 @@ def test_many_texts_are_answered_as_each_alone(predictor: Predictor, config: Pre
         same(answer, in_session(predictor.session(), text, config))
 
 
-def test_more_texts_than_are_read_at_once_stay_in_order(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_MAX_TEXTS", 4)
-    monkeypatch.setattr(answers, "_MAX_SCORES", 3 * len(predictor.tokenizer))
+def test_more_texts_than_are_read_at_once_stay_in_order(predictor: Predictor) -> None:
     texts = [" ".join(["the cat sat on"] * (number % 5) + ["Anna"] * (number % 3)) for number in range(11)]
-    found = list(predict_batch(predictor, texts, PredictConfig(k=2)))
+    at_once = {"batch_size": 4, "max_scores": 3 * len(predictor.tokenizer)}
+    found = list(predict_batch(predictor, texts, PredictConfig(k=2), **at_once))
     assert [answer.text for answer in found] == texts
     for answer in found:
         same(answer, in_session(predictor.session(), answer.text, PredictConfig(k=2)))
@@ -130,21 +126,15 @@ def test_a_megabyte_of_marks_costs_a_few_thousand_steps_at_most(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
     predictor.initial_state  # noqa: B018 - read once and kept
-    network, steps = predictor.network, 0
-    read, step = network.read, network._step
-
-    def reading(ids: Sequence[int], state: LSTMState) -> Any:
-        nonlocal steps
-        steps += len(ids)
-        return read(ids, state)
+    layer, steps = predictor.network.layers[0], 0
+    step = layer.step
 
     def stepping(*arguments: Any) -> Any:
         nonlocal steps
         steps += 1
         return step(*arguments)
 
-    monkeypatch.setattr(network, "read", reading)
-    monkeypatch.setattr(network, "_step", stepping)
+    monkeypatch.setattr(layer, "step", stepping)
     text = mark * (1_000_000 // len(mark))
     (together,) = predict_batch(predictor, [text], PredictConfig(k=2))
     alone = in_session(predictor.session(), text, PredictConfig(k=2))

@@ -48,7 +48,7 @@ def test_a_memory_holds_no_more_than_it_may_need() -> None:
     memory, end = CacheMemory(SIZE, 100), 0
     for number in range(1_000):
         memory, end = memory.append(end, *entries(number, 50))
-        assert len(memory._words) <= 2 * (100 + 256)
+        assert memory.capacity <= 2 * (100 + 256)
     assert end == 50_000
 
 

@@ -1,4 +1,4 @@
-"""Text that goes on by itself: what may be drawn, what a phrase is, and that the search finds the likeliest."""
+"""Text that goes on by itself: what may be drawn, how often, and how it is written."""
 
 from __future__ import annotations
 
@@ -11,33 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.config import GenerateConfig, ModelConfig
+from nextword.config import GenerateConfig
 from nextword.errors import UsageError
-from nextword.inference.generation import Sampler, nucleus, phrases
-from nextword.inference.lstm import LSTMState
-from nextword.inference.predictor import Prediction, Predictor
-from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer, WordTokenizer
-
-
-@pytest.fixture(scope="module")
-def mixed_up(predictor: Predictor) -> Predictor:
-    """A network that has learned nothing, so that anything may follow anything, over few words and marks."""
-    tokenizer = WordTokenizer.train(['I know Anna, but Mr. Cat (a cat) sat. "No!" she said.\n\nThe end.'], min_count=1)
-    config = ModelConfig(embedding_dim=6, hidden_size=6, num_layers=2)
-    random = np.random.default_rng(5)
-    tensors = {
-        name: random.normal(0, 1, shape).astype(np.float32)
-        for name, shape in config.parameter_shapes(len(tokenizer)).items()
-    }
-    return Predictor(replace(predictor.checkpoint, config=config, tokenizer=tokenizer, tensors=tensors))
+from nextword.inference.generation import Sampler, nucleus
+from nextword.inference.predictor import Predictor
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer
 
 
 def continuation(predictor: Predictor, text: str, **settings: float) -> str:
     return "".join(Sampler(predictor, text, GenerateConfig(**settings)))  # type: ignore[arg-type]
 
-
-# -- drawing ---------------------------------------------------------------------------------------------------------
 
 weights = st.lists(st.integers(0, 5), min_size=1, max_size=30).filter(any)
 
@@ -134,88 +117,3 @@ def test_settings_that_make_no_sense_are_refused_by_name(bad: dict[str, float]) 
     with pytest.raises(UsageError, match=next(iter(bad))) as caught:
         GenerateConfig(**bad)  # type: ignore[arg-type]
     assert "nextword generate --help" in caught.value.hint
-
-
-# -- phrases ---------------------------------------------------------------------------------------------------------
-
-
-def every_phrase(
-    predictor: Predictor, state: LSTMState, position: SentencePosition, words: int, punctuation: bool, prefix: str
-) -> dict[str, float]:
-    """All phrases there are and their probabilities, one LSTM step at a time: what a search has to find the best of."""
-    tokenizer, found = predictor.tokenizer, {}
-
-    def extend(ids: tuple[int, ...], state: LSTMState, position: SentencePosition, chance: float, left: int) -> None:
-        distribution = predictor.distribution(state)
-        for token_id, token in enumerate(tokenizer.words):
-            is_word = tokenizer.is_word(token)
-            if token_id == UNKNOWN_ID or (ids and not is_word and not tokenizer.is_word(tokenizer.words[ids[-1]])):
-                continue
-            if not ids and (token_id == END_ID or not (is_word or punctuation) or not token.startswith(prefix.lower())):
-                continue
-            after, joint = position.after(token), chance * float(distribution[token_id])
-            if token_id == END_ID or after.closed or (is_word and left == 1):
-                writer = Detokenizer(tokenizer, start)
-                pieces = [writer.add(token_id) for token_id in (*ids, token_id) if token_id != END_ID]
-                found["".join([predictor.as_typed(pieces[0], prefix), *pieces[1:]])] = joint
-            else:
-                extend((*ids, token_id), predictor.read([token_id], state), after, joint, left - is_word)
-
-    start = position
-    extend((), state, position, 1.0, words)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("text", "words", "punctuation", "prefix"),
-    [("", 1, False, ""), ("", 2, False, ""), ("she said,", 2, True, ""), ("she", 2, False, "S"), ("Mr", 1, True, "")],
-)
-def test_the_search_finds_the_likeliest_of_all_phrases(
-    mixed_up: Predictor, text: str, words: int, punctuation: bool, prefix: str
-) -> None:
-    session = mixed_up.session()
-    session.feed(text)
-    state, position = session.state, session.snapshot.position
-    everything = every_phrase(mixed_up, state, position, words, punctuation, prefix)
-    expected = sorted(everything.items(), key=lambda item: -item[1])
-    found = phrases(mixed_up, state, position, words, 2000, punctuation, prefix)
-    assert len(found) == min(2000, len(expected))
-    for phrase, (_, probability) in zip(found, expected, strict=False):
-        assert everything[phrase.word] == pytest.approx(phrase.probability, rel=1e-4)
-        assert phrase.probability == pytest.approx(probability, rel=1e-4)
-    assert phrases(mixed_up, state, position, words, 3, punctuation, prefix) == found[:3]
-
-
-def start_of(predictor: Predictor, text: str) -> tuple[LSTMState, SentencePosition]:
-    session = predictor.session()
-    session.feed(text)
-    return session.state, session.snapshot.position
-
-
-def test_phrases_are_what_comes_next_as_people_write_it(predictor: Predictor) -> None:
-    best = phrases(predictor, *start_of(predictor, "My mother-in-law and I"), words=2, k=3)
-    assert best[0].word == "went to"
-    assert all(one.probability >= other.probability for one, other in itertools.pairwise(best))
-    cities = phrases(predictor, *start_of(predictor, "I don't know Peter, but I know"), words=5, k=3)
-    assert {phrase.word for phrase in cities} == {"Paris.", "London.", "Berlin."}
-    inside = phrases(predictor, *start_of(predictor, "I don't know"), words=3, k=3)
-    assert {phrase.word for phrase in inside} == {"Anna, but I", "Peter, but I", "Maria, but I"}
-
-
-def test_a_phrase_of_one_word_is_the_word_that_predict_suggests(predictor: Predictor) -> None:
-    for text in ("", "The cat sat on the", "Anna lives in"):
-        expected = predictor.predict(text, k=4)
-        found = phrases(predictor, *start_of(predictor, text), words=1, k=4)
-        assert [phrase.word for phrase in found] == [prediction.word for prediction in expected]
-        chances = [prediction.probability for prediction in expected]
-        assert [phrase.probability for phrase in found] == pytest.approx(chances, rel=1e-5)
-
-
-def test_letters_nobody_begins_a_word_with_begin_no_phrase(predictor: Predictor) -> None:
-    assert phrases(predictor, *start_of(predictor, "The"), words=3, prefix="zzz") == []
-
-
-def test_letters_typed_with_a_capital_begin_phrases_with_one(predictor: Predictor) -> None:
-    found: list[Prediction] = phrases(predictor, *start_of(predictor, "My mother-in-law and I"), words=2, prefix="W")
-    assert found[0].word == "Went to"
-    assert all(phrase.word.startswith("W") for phrase in found)

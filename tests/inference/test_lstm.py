@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.config import GATES, ModelConfig
-from nextword.inference.lstm import LSTMNetwork, LSTMState, lstm_cell, sigmoid, softmax
+from nextword.inference.lstm import LSTMNetwork, LSTMState, at_temperature, log_softmax, lstm_cell, sigmoid, softmax
 from nextword.model.language_model import LSTMLanguageModel
 
 
@@ -131,3 +132,19 @@ def test_large_inputs_overflow_nothing() -> None:
     np.testing.assert_allclose(softmax(extremes), [0.0, 0.0, 1.0])
     rows = softmax(np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32))
     np.testing.assert_allclose(rows.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_a_temperature_sharpens_or_flattens_and_keeps_the_sum() -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (4, 50)).astype(np.float32)
+    for temperature in (0.3, 1.0, 2.5):
+        expected = softmax(logits / np.float32(temperature))
+        np.testing.assert_allclose(at_temperature(softmax(logits), temperature), expected, atol=1e-5)
+    coldest = at_temperature(softmax(logits[0]), 0.01)
+    assert coldest.sum() == pytest.approx(1)
+    assert coldest.argmax() == logits[0].argmax()
+
+
+def test_a_log_softmax_is_the_softmaxs_logarithm_however_far_scores_lie_apart() -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (4, 50)).astype(np.float32)
+    np.testing.assert_allclose(np.exp(log_softmax(logits)), softmax(logits), atol=1e-6)
+    assert log_softmax(np.float32([1000, -1000])).tolist() == [0, -2000]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nextword.errors import CheckpointError, UsageError
-from nextword.inference.lstm import softmax
-from nextword.inference.predictor import NewWord, Prediction, Predictor, _near_largest, at_temperature
+from nextword.inference.outlook import Prediction
+from nextword.inference.predictor import Predictor
 from nextword.storage.checkpoint import load_checkpoint
-from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
+from nextword.text.tokenizer import END, UNKNOWN
 
 
 def words_of(predictions: list[Prediction]) -> list[str]:
@@ -29,7 +25,7 @@ def test_it_has_learned_what_comes_next(predictor: Predictor) -> None:
     assert words_of(predictor.predict("Mr.", k=1)) == ["McDonald"]
 
 
-def test_suggestions_are_capitalised_where_a_sentence_starts(predictor: Predictor) -> None:
+def test_suggestions_are_capitalized_where_a_sentence_starts(predictor: Predictor) -> None:
     assert all(word[0].isupper() for word in words_of(predictor.predict("", k=8)))
     assert all(word[0].isupper() for word in words_of(predictor.predict("Anna lives in Paris.", k=8)))
     assert words_of(predictor.predict("The cat sat", k=1)) == ["on"]
@@ -75,24 +71,6 @@ def test_less_than_one_suggestion_is_refused(predictor: Predictor, k: int) -> No
         predictor.predict("The cat", k=k)
 
 
-def test_the_probabilities_of_all_tokens_sum_to_one(predictor: Predictor) -> None:
-    state = predictor.read(predictor.tokenizer.encode("The cat sat").ids, predictor.initial_state)
-    distribution = predictor.distribution(state)
-    assert distribution.shape == (len(predictor.tokenizer),)
-    assert math.isclose(float(distribution.sum()), 1.0, rel_tol=1e-5)
-    best = predictor.top(distribution, 1)[0]
-    assert math.isclose(best.probability, distribution[predictor.tokenizer.words.index("on")], rel_tol=1e-6)
-
-
-def test_words_equally_likely_come_in_the_order_of_the_vocabulary(predictor: Predictor) -> None:
-    size = len(predictor.tokenizer)
-    even = np.full(size, 1 / size, np.float32)
-    everything = words_of(predictor.top(even, size))
-    assert everything == [predictor.tokenizer.surface(token) for token in range(2, size)
-                          if predictor.tokenizer.is_word(predictor.tokenizer.words[token])]  # fmt: skip
-    assert words_of(predictor.top(even, 3)) == everything[:3]
-
-
 def test_a_text_of_unknown_words_still_has_a_prediction(predictor: Predictor) -> None:
     predictions = predictor.predict("zzyzx \ud800 \u4f60\u597d", k=3)
     assert len(predictions) == 3
@@ -111,11 +89,6 @@ def test_predicting_leaves_no_trace(predictor: Predictor) -> None:
     assert predictor.predict("The cat", k=5) == before
 
 
-def test_log2_is_the_logarithm_even_of_nothing() -> None:
-    assert Prediction("word", 0.25).log2 == -2
-    assert Prediction("word", 0.0).log2 == -math.inf
-
-
 def test_load_takes_the_checkpoint_that_the_command_line_takes(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,104 +103,3 @@ def test_load_takes_the_checkpoint_that_the_command_line_takes(
 def test_a_checkpoint_need_not_come_from_a_file(predictor: Predictor) -> None:
     in_memory = Predictor(replace(predictor.checkpoint, path=Path(), digest=""))
     assert in_memory.predict("The cat", k=3) == predictor.predict("The cat", k=3)
-
-
-# -- half a word -----------------------------------------------------------------------------------------------------
-
-
-@given(
-    prefix=st.sampled_from(["", "a", "An", "the", "MOTHER", "Mc", "mother-in", "1", "'", "zz", "\u00c9"])
-    | st.text(max_size=3),
-    k=st.integers(1, 60),
-    punctuation=st.booleans(),
-    weights=st.lists(st.integers(0, 3), min_size=8, max_size=8),
-)
-def test_letters_find_what_a_scan_over_the_vocabulary_finds(
-    predictor: Predictor, prefix: str, k: int, punctuation: bool, weights: list[int]
-) -> None:
-    tokenizer = predictor.tokenizer
-    distribution = np.resize(np.asarray(weights, np.float32), len(tokenizer)) / 100
-    start = tokenizer.normalize(prefix)
-    allowed = [
-        token_id
-        for token_id, word in enumerate(tokenizer.words)
-        if word.startswith(start)
-        and (tokenizer.is_word(word) or (punctuation and not prefix and word not in (UNKNOWN, END)))
-    ]
-
-    def rank(token_id: int) -> tuple[bool, float, int]:
-        whole = predictor.as_typed(tokenizer.surface(token_id), prefix) == prefix
-        return whole, -float(distribution[token_id]), token_id
-
-    best = sorted(allowed, key=rank)[:k]
-    found = predictor.top(distribution, k, punctuation=punctuation, prefix=prefix)
-    assert [prediction.probability for prediction in found] == [float(distribution[token_id]) for token_id in best]
-    expected = [tokenizer.surface(token_id) for token_id in best]
-    assert [prediction.word.lower() for prediction in found] == [word.lower() for word in expected]
-    if not prefix[:1].isupper():
-        assert words_of(found) == expected
-
-
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=3000), st.integers(1, 40))
-def test_the_largest_are_found_among_many(values: list[int], k: int) -> None:
-    places = _near_largest(np.asarray(values, np.float32), k)
-    kth = sorted(values, reverse=True)[min(k, len(values)) - 1]
-    assert set(places.tolist()) >= {place for place, value in enumerate(values) if value >= kth}
-
-
-def test_suggestions_have_the_capitals_of_the_letters_typed(predictor: Predictor) -> None:
-    even = np.full(len(predictor.tokenizer), 0.01, np.float32)
-
-    def suggested(prefix: str, at_start: bool = False) -> list[str]:
-        return words_of(predictor.top(even, 100, at_start, prefix=prefix))
-
-    assert "that" in suggested("th")
-    assert "That" in suggested("Th")
-    assert "That" in suggested("th", at_start=True)
-    assert "THAT" in suggested("TH")
-    assert "That" in suggested("T")
-    assert "McDonald" in suggested("m")
-    assert "MCDONALD" in suggested("MC")
-    assert "McDonald" in suggested("Mc")
-    assert "Mother-in-law" in suggested("Mother-")
-
-
-def test_a_temperature_sharpens_or_flattens_and_keeps_the_sum() -> None:
-    logits = np.random.default_rng(1).normal(0, 3, (4, 50)).astype(np.float32)
-    for temperature in (0.3, 1.0, 2.5):
-        expected = softmax(logits / np.float32(temperature))
-        np.testing.assert_allclose(at_temperature(softmax(logits), temperature), expected, atol=1e-5)
-    coldest = at_temperature(softmax(logits[0]), 0.01)
-    assert coldest.sum() == pytest.approx(1)
-    assert coldest.argmax() == logits[0].argmax()
-
-
-def with_rare(predictor: Predictor, words: list[str]) -> Predictor:
-    """The same model, which also knows of words too rare for its vocabulary."""
-    tokenizer = WordTokenizer.from_json(*map(json.loads, predictor.tokenizer.to_json()))
-    tokenizer.rare = words
-    return Predictor(replace(predictor.checkpoint, tokenizer=tokenizer))
-
-
-def test_a_word_typed_in_full_comes_last(predictor: Predictor) -> None:
-    predictor = with_rare(predictor, ["theatre", "Theodora"])
-    even = np.full(len(predictor.tokenizer), 0.01, np.float32)
-    assert words_of(predictor.top(even, 1, prefix="th")) == ["the"]
-    assert words_of(predictor.top(even, 9, prefix="the")) == ["theatre", "Theodora", "the"]
-    assert words_of(predictor.top(even, 2, prefix="the")) == ["theatre", "Theodora"]
-    assert words_of(predictor.top(even, 1, prefix="theatre")) == ["theatre"]
-
-
-def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(predictor: Predictor) -> None:
-    rare = with_rare(predictor, ["Zanzibar", "Zebra", "lizard", "Zoo"])
-    even = np.full(len(rare.tokenizer), 1 / len(rare.tokenizer), np.float32)
-    assert words_of(rare.top(even, 9, prefix="z")) == ["Zanzibar", "Zebra", "Zoo"]
-    assert words_of(rare.top(even, 2, prefix="Z")) == ["Zanzibar", "Zebra"]
-    assert words_of(rare.top(even, 9, prefix="zo")) == ["Zoo"]
-    assert rare.top(even, 1, prefix="z")[0].probability == pytest.approx(even[0] / 2 / 4)
-    assert words_of(rare.top(even, 10_000)) == words_of(predictor.top(even, 10_000))
-    # One that was met in the session too is as likely as both together, and is there once.
-    met = np.concatenate([even, np.float32([0.25])])
-    first, second, *_ = rare.top(met, 9, prefix="z", new_words=[NewWord("zoo", "Zoo")])
-    assert (first.word, second.word) == ("Zoo", "Zanzibar")
-    assert first.probability == pytest.approx(0.25 + even[0] / 2 / 4)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.config import AdaptConfig
-from nextword.inference import session as room
 from nextword.inference.lstm import LSTMState
 from nextword.inference.predictor import Predictor
 from nextword.inference.session import Session
@@ -212,13 +211,12 @@ def test_pieces_are_learned_from_as_if_read_at_once(predictor: Predictor, cuts: 
     assert chances(session) == pytest.approx(chances(whole), abs=1e-5)
 
 
-def test_a_long_text_is_read_in_parts_as_if_at_once(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_text_is_read_in_chunks_as_if_at_once(predictor: Predictor) -> None:
     text = f"Zoltan saw McTavish. {TEXT} Zoltan"
     whole = predictor.session(ADAPT)
     whole.feed(text)
-    monkeypatch.setattr(room, "_PORTION", 3)
     session = predictor.session(ADAPT)
-    assert session.feed(text) == ["Zoltan", "saw", "McTavish"]
+    assert session.feed(text, chunk_words=3) == ["Zoltan", "saw", "McTavish"]
     assert (session.learned(), session.words_seen) == (whole.learned(), whole.words_seen)
     assert session.snapshot.position == whole.snapshot.position
     assert chances(session) == pytest.approx(chances(whole), abs=1e-5)
@@ -306,11 +304,8 @@ def test_undo_takes_long_texts_back_with_all_that_was_learned(predictor: Predict
     assert (session.suggest(20), session.learned()) == expected
 
 
-def test_undo_is_bounded_in_words_but_always_takes_back_the_last_text(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "_MAX_WORDS_UNDONE", 10)
-    session = predictor.session(ADAPT)
+def test_undo_is_bounded_in_words_but_always_takes_back_the_last_text(predictor: Predictor) -> None:
+    session = Session(predictor, ADAPT, max_undo_words=10)
     for _ in range(9):
         session.feed("the cat sat and")
     assert [session.undo() for _ in range(4)] == [True, True, True, False]
@@ -348,15 +343,14 @@ def test_accents_that_stand_apart_are_learned_with_their_letters(predictor: Pred
     assert words_of(session, prefix=unicodedata.normalize("NFD", "zoë")) == ["Zoë"]
 
 
-def test_memory_stays_bounded_however_much_is_read(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = predictor.session(AdaptConfig(window=500))
-    monkeypatch.setattr(room, "_MAX_NEW_WORDS", 600)
+def test_memory_stays_bounded_however_much_is_read(predictor: Predictor) -> None:
+    session = Session(predictor, AdaptConfig(window=500), max_new_words=600)
     for number in range(250):
         session.feed(" ".join(f"w{number}x{index} the" for index in range(100)))
     now = session.snapshot
     assert session.words_seen == 50_000
     assert len(now.memory.last(now.end)[1]) == 500
-    assert now.memory._keys.nbytes < 4 * (500 + 256) * 2 * len(session.state.hidden[-1])
+    assert now.memory.capacity < 4 * (500 + 256) * 2
     assert len(now.new_words) <= 1_000 + 1_024
 
 
@@ -374,6 +368,6 @@ def test_after_thousands_of_new_words_predictions_are_those_of_the_words_remembe
     assert len(expected) == len(predictor.tokenizer) + len(session.snapshot.new_words)
     assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
     fresh = predictor.session(adapt)
-    fresh.restore(session.compacted(session.snapshot))
+    fresh.restore(session.snapshot.compacted(len(predictor.tokenizer)))
     assert chances(fresh) == chances(session)
     assert fresh.learned() == session.learned()

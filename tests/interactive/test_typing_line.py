@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.config import AdaptConfig
-from nextword.inference.predictor import Prediction, Predictor
+from nextword.inference.outlook import Prediction
+from nextword.inference.predictor import Predictor
 from nextword.inference.session import Session
 from nextword.interactive.typing_line import TypingLine
 

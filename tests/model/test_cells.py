@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.config import AdaptConfig, ModelConfig, PredictConfig, TrainConfig
+from nextword.config import AdaptConfig, ModelConfig, TrainConfig
 from nextword.errors import CheckpointError, Interrupted, UsageError
 from nextword.evaluation.evaluate import evaluate, load_model
-from nextword.inference.generation import phrases
 from nextword.inference.predictor import Predictor
 from nextword.inference.session_store import SessionStore
 from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
@@ -83,8 +82,7 @@ def test_phrases_are_found(path: Path) -> None:
     predictor = Predictor.load(path)
     session = predictor.session()
     session.feed("The cat sat")
-    config = PredictConfig(words=3)
-    found = phrases(predictor, session.state, session.snapshot.position, config.words, config.k, False, "")
+    found = session.outlook().phrases(words=3)
     assert found[0].word.startswith("on the")
 
 

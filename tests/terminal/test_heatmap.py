@@ -14,7 +14,8 @@ from support.screens import HOSTILE, assert_nothing_raw
 
 from nextword.analysis.explain import ExplainedWord, Explanation, LayerReading, Unit, explain
 from nextword.config import ExplainConfig
-from nextword.inference.predictor import Prediction, Predictor
+from nextword.inference.outlook import Prediction
+from nextword.inference.predictor import Predictor
 from nextword.terminal import heatmap
 from nextword.terminal.colors import SHARES, SIGNED
 from nextword.terminal.heatmap import HeatMap

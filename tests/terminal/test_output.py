@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.inference.lstm import LSTMState
-from nextword.inference.predictor import Prediction
+from nextword.inference.outlook import Prediction
 from nextword.storage.checkpoint import load_checkpoint
 from nextword.terminal import output as console
 from nextword.training.events import Event, Finished, Prepared, Preview, Reading, Step, Validation

@@ -1,0 +1,150 @@
+"""What comes next: of any distribution, which words are suggested, in which order, written in which way."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.inference.lstm import Array
+from nextword.inference.outlook import Outlook, Prediction, capitalized_like, near_largest
+from nextword.inference.predictor import Predictor
+from nextword.inference.word_index import NewWord, rare_probability
+from nextword.text.sentences import SentencePosition
+from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
+
+
+def outlook(predictor: Predictor, distribution: Array, at_start: bool = False, new: Sequence[NewWord] = ()) -> Outlook:
+    return Outlook(predictor, distribution, SentencePosition(at_start), new)
+
+
+def words_of(predictions: list[Prediction]) -> list[str]:
+    return [prediction.word for prediction in predictions]
+
+
+def test_the_probabilities_of_all_tokens_sum_to_one(predictor: Predictor) -> None:
+    state = predictor.read(predictor.tokenizer.encode("The cat sat").ids, predictor.initial_state)
+    distribution = predictor.distribution(state)
+    assert distribution.shape == (len(predictor.tokenizer),)
+    assert math.isclose(float(distribution.sum()), 1.0, rel_tol=1e-5)
+    best = outlook(predictor, distribution).top(1)[0]
+    assert math.isclose(best.probability, distribution[predictor.tokenizer.words.index("on")], rel_tol=1e-6)
+
+
+def test_words_equally_likely_come_in_the_order_of_the_vocabulary(predictor: Predictor) -> None:
+    size = len(predictor.tokenizer)
+    even = np.full(size, 1 / size, np.float32)
+    everything = words_of(outlook(predictor, even).top(size))
+    assert everything == [predictor.tokenizer.surface(token) for token in range(2, size)
+                          if predictor.tokenizer.is_word(predictor.tokenizer.words[token])]  # fmt: skip
+    assert words_of(outlook(predictor, even).top(3)) == everything[:3]
+
+
+def test_log2_is_the_logarithm_even_of_nothing() -> None:
+    assert Prediction("word", 0.25).log2 == -2
+    assert Prediction("word", 0.0).log2 == -math.inf
+
+
+@given(
+    prefix=st.sampled_from(["", "a", "An", "the", "MOTHER", "Mc", "mother-in", "1", "'", "zz", "\u00c9"])
+    | st.text(max_size=3),
+    k=st.integers(1, 60),
+    punctuation=st.booleans(),
+    weights=st.lists(st.integers(0, 3), min_size=8, max_size=8),
+)
+def test_letters_find_what_a_scan_over_the_vocabulary_finds(
+    predictor: Predictor, prefix: str, k: int, punctuation: bool, weights: list[int]
+) -> None:
+    tokenizer = predictor.tokenizer
+    distribution = np.resize(np.asarray(weights, np.float32), len(tokenizer)) / 100
+    start = tokenizer.normalize(prefix)
+    allowed = [
+        token_id
+        for token_id, word in enumerate(tokenizer.words)
+        if word.startswith(start)
+        and (tokenizer.is_word(word) or (punctuation and not prefix and word not in (UNKNOWN, END)))
+    ]
+
+    def rank(token_id: int) -> tuple[bool, float, int]:
+        whole = capitalized_like(prefix, tokenizer.surface(token_id)) == prefix
+        return whole, -float(distribution[token_id]), token_id
+
+    best = sorted(allowed, key=rank)[:k]
+    found = outlook(predictor, distribution).top(k, punctuation, prefix)
+    assert [prediction.probability for prediction in found] == [float(distribution[token_id]) for token_id in best]
+    expected = [tokenizer.surface(token_id) for token_id in best]
+    assert [prediction.word.lower() for prediction in found] == [word.lower() for word in expected]
+    if not prefix[:1].isupper():
+        assert words_of(found) == expected
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=3000), st.integers(1, 40))
+def test_the_largest_are_found_among_many(values: list[int], k: int) -> None:
+    places = near_largest(np.asarray(values, np.float32), k)
+    kth = sorted(values, reverse=True)[min(k, len(values)) - 1]
+    assert set(places.tolist()) >= {place for place, value in enumerate(values) if value >= kth}
+
+
+def test_suggestions_have_the_capitals_of_the_letters_typed(predictor: Predictor) -> None:
+    even = np.full(len(predictor.tokenizer), 0.01, np.float32)
+
+    def suggested(prefix: str, at_start: bool = False) -> list[str]:
+        return words_of(outlook(predictor, even, at_start).top(100, prefix=prefix))
+
+    assert "that" in suggested("th")
+    assert "That" in suggested("Th")
+    assert "That" in suggested("th", at_start=True)
+    assert "THAT" in suggested("TH")
+    assert "That" in suggested("T")
+    assert "McDonald" in suggested("m")
+    assert "MCDONALD" in suggested("MC")
+    assert "McDonald" in suggested("Mc")
+    assert "Mother-in-law" in suggested("Mother-")
+
+
+def with_rare(predictor: Predictor, words: list[str]) -> Predictor:
+    """The same model, which also knows of words too rare for its vocabulary."""
+    tokenizer = WordTokenizer.from_json(*map(json.loads, predictor.tokenizer.to_json()))
+    tokenizer.rare = words
+    return Predictor(replace(predictor.checkpoint, tokenizer=tokenizer))
+
+
+def test_a_word_typed_in_full_comes_last(predictor: Predictor) -> None:
+    predictor = with_rare(predictor, ["theatre", "Theodora"])
+    even = np.full(len(predictor.tokenizer), 0.01, np.float32)
+    assert words_of(outlook(predictor, even).top(1, prefix="th")) == ["the"]
+    assert words_of(outlook(predictor, even).top(9, prefix="the")) == ["theatre", "Theodora", "the"]
+    assert words_of(outlook(predictor, even).top(2, prefix="the")) == ["theatre", "Theodora"]
+    assert words_of(outlook(predictor, even).top(1, prefix="theatre")) == ["theatre"]
+
+
+def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(predictor: Predictor) -> None:
+    rare = with_rare(predictor, ["Zanzibar", "Zebra", "lizard", "Zoo"])
+    even = np.full(len(rare.tokenizer), 1 / len(rare.tokenizer), np.float32)
+    assert words_of(outlook(rare, even).top(9, prefix="z")) == ["Zanzibar", "Zebra", "Zoo"]
+    assert words_of(outlook(rare, even).top(2, prefix="Z")) == ["Zanzibar", "Zebra"]
+    assert words_of(outlook(rare, even).top(9, prefix="zo")) == ["Zoo"]
+    assert outlook(rare, even).top(1, prefix="z")[0].probability == pytest.approx(even[0] / 2 / 4)
+    assert words_of(outlook(rare, even).top(10_000)) == words_of(outlook(predictor, even).top(10_000))
+    # One that was met in the session too is as likely as both together, and is there once.
+    met = np.concatenate([even, np.float32([0.25])])
+    first, second, *_ = outlook(rare, met, new=[NewWord("zoo", "Zoo")]).top(9, prefix="z")
+    assert (first.word, second.word) == ("Zoo", "Zanzibar")
+    assert first.probability == pytest.approx(0.25 + even[0] / 2 / 4)
+
+
+def test_rare_words_share_half_of_what_is_unknown_in_numbers_and_in_arrays() -> None:
+    assert rare_probability(0.3, 5) == pytest.approx(0.03)
+    assert rare_probability(np.float32([[0.5], [1]]), 4).tolist() == [[0.0625], [0.125]]
+    assert rare_probability(0.3, 0) == 0.15
+
+
+def test_phrases_need_a_state_to_go_on_from(predictor: Predictor) -> None:
+    with pytest.raises(ValueError, match="state"):
+        outlook(predictor, np.full(len(predictor.tokenizer), 0.01, np.float32)).phrases(2)
