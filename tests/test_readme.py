@@ -144,6 +144,13 @@ def test_every_file_that_a_readme_links_to_is_there() -> None:
             assert (PROJECT / page).parent.joinpath(target).exists(), (page, target)
 
 
+def test_every_python_file_that_a_readme_names_with_its_folder_is_there() -> None:
+    for page, text in TEXTS.items():
+        folders = [(PROJECT / page).parent, PROJECT / "nextword", PROJECT]
+        for name in re.findall(r"((?:[\w-]+/)+\w+\.py)\b", text):
+            assert any((folder / name).exists() for folder in folders), (page, name)
+
+
 def test_nothing_is_left_to_fill_in() -> None:
     assert not re.search(r"@@|TODO|TBD", ALL_TEXT)
 
