@@ -14,8 +14,6 @@ from typing import Any
 
 from nextword.errors import UsageError
 
-MAX_WORDS = 100_000  # of a vocabulary, in any case; more where vectors are long
-_WORD_BYTES = 400  # of memory that a word takes while a vocabulary is read, at most
 GATES = {  # of every kind of cell, in the order in which torch stacks their matrices
     "lstm": ("input", "forget", "candidate", "output"),
     "gru": ("reset", "update", "candidate"),
@@ -66,20 +64,6 @@ class ModelConfig:
         last = self.embedding_dim if self.tied else self.hidden_size
         hidden = [self.hidden_size] * (self.num_layers - 1) + [last]
         return list(zip([self.embedding_dim, *hidden[:-1]], hidden, strict=True))
-
-    def check_vocabulary(self, size: int) -> None:
-        """Raise `UsageError` if a network of this kind cannot have `size` words.
-
-        Where they are very many, they may take no more memory than the network's numbers (in 32 bits) do: a small file
-        must not make a large process.
-        """
-        if size > MAX_WORDS and size * _WORD_BYTES > 4 * self.parameter_count(size):
-            reason = f"{size:,} words are too many for vectors of length {self.embedding_dim}"
-            raise UsageError(reason, f"Take fewer words, --vocab-size {MAX_WORDS}, or longer vectors: --embedding-dim")
-
-    def parameter_count(self, vocabulary_size: int) -> int:
-        """How many numbers the network has."""
-        return sum(math.prod(shape) for shape in self.parameter_shapes(vocabulary_size).values())
 
     def parameter_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, as in the torch module's `state_dict` and in a checkpoint."""

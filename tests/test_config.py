@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nextword.config import MAX_WORDS, ExplainConfig, ModelConfig, TrainConfig
+from nextword.config import ExplainConfig, ModelConfig, TrainConfig
 from nextword.errors import UsageError
 
 EVERY_FIELD = [(config, item) for config in (ModelConfig, TrainConfig, ExplainConfig) for item in fields(config)]
@@ -87,11 +87,3 @@ def test_a_tied_network_ends_in_a_layer_as_wide_as_the_embedding() -> None:
     untied = ModelConfig(embedding_dim=8, hidden_size=20, num_layers=3, tied=False)
     assert untied.layer_sizes() == [(8, 20), (20, 20), (20, 20)]
     assert ModelConfig(embedding_dim=8, hidden_size=20, num_layers=1, tied=True).layer_sizes() == [(8, 8)]
-
-
-def test_very_many_words_need_long_vectors() -> None:
-    ModelConfig(embedding_dim=1, hidden_size=1).check_vocabulary(MAX_WORDS)
-    ModelConfig(embedding_dim=100).check_vocabulary(10 * MAX_WORDS)
-    with pytest.raises(UsageError, match=r"1,000,000 words .* length 64") as caught:
-        ModelConfig(embedding_dim=64, hidden_size=64).check_vocabulary(10 * MAX_WORDS)
-    assert f"--vocab-size {MAX_WORDS}" in caught.value.hint

@@ -24,8 +24,9 @@ from nextword.cli import main as cli
 from nextword.cli.options import named_texts
 from nextword.config import ModelConfig, TrainConfig
 from nextword.inference import predictor as predictor_room
-from nextword.storage import checkpoint
-from nextword.storage.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nextword.storage import checkpoint, locations
+from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
+from nextword.storage.locations import newest_checkpoint
 from nextword.training.train import train
 
 TEXT = " ".join(HOSTILE) + " "
@@ -437,7 +438,7 @@ def test_too_little_memory_is_exit_8_of_every_command(
 
     monkeypatch.setattr(checkpoint, "load_checkpoint", load)
     monkeypatch.setattr(predictor_room, "load_checkpoint", load)
-    monkeypatch.setattr(checkpoint, "find_checkpoint", lambda path: path)
+    monkeypatch.setattr(locations, "find_checkpoint", lambda path: path)
     monkeypatch.setattr(predictor_room, "find_checkpoint", lambda path: path)
     monkeypatch.setattr(sys, "argv", ["nextword", *command.split()])
     with pytest.raises(SystemExit) as caught:

@@ -3,7 +3,7 @@
 `explain` reads a text as `predict` does and keeps all that passes by: the surprisal of every word and the first guesses
 before it, every gate of every unit, and how the memory changed. The memory is the cell state; of a cell without one (a
 GRU, a plain recurrent net) it is the hidden state. Following one unit through a text is what Karpathy, Johnson and Li
-2015 do ("Visualizing and understanding recurrent networks", section 4.2). Knows the predictor; no screen and no files.
+2015 do ("Visualizing and understanding recurrent networks", section 4.2).
 
 Letters in shapes: T words, H a layer's hidden size, V words in the vocabulary.
 """
@@ -23,13 +23,13 @@ from nextword.errors import CorpusError, UsageError
 from nextword.inference.lstm import Array, LSTMState, Trace, log_softmax, softmax
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.predictor import Predictor
-from nextword.text.encoder import SPACES, SURROGATE
+from nextword.text.pipeline import SPACES, SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
 
-_MAX_LENGTH = 1 << 17  # characters looked at
+_MAX_CHARACTERS = 1 << 17  # of a text are looked at
 _BLOCK = 64  # words whose distributions are held at one time
-_DIGITS = 6  # after the point, in a record
+_DIGITS = 6  # after the point of a number in a record
 
 
 class Unit(NamedTuple):
@@ -146,48 +146,50 @@ class Explanation:
         Args:
             unit: With every value of this unit in the place of those of all, which are a list of units for every word.
         """
-        words = [
-            {
-                "word": word.word,
-                "known": word.known,
-                "surprisal": round(word.surprisal, _DIGITS),
-                "guesses": _guesses(word.guesses),
-                "moved_most": [
-                    {
-                        "unit": str(moved),
-                        "change": _rounded(self.layers[moved.layer - 1].change[place, moved.number - 1]),
-                    }
-                    for moved in self.moved_most_at(place, 3)
-                ],
-            }
-            for place, word in enumerate(self.words)
-        ]
-        means = [
-            {
-                "layer": number,
-                "units": layer.memory.shape[1],
-                "mean": {gate: _rounded(layer.mean(gate)) for gate in layer.gates},
-                "moved": _rounded(layer.moved),
-            }
-            for number, layer in enumerate(self.layers, 1)
-        ]
+        layers = [self._layer_record(layer, reading) for layer, reading in enumerate(self.layers, 1)]
         if unit is None:
-            for layer, facts in zip(self.layers, means, strict=True):
-                facts.update(self._values(layer, slice(None)))
-        record: dict[str, Any] = {"cell": self.cell, "cut": self.cut, "words": words}
-        record["upcoming"] = _guesses(self.upcoming)
-        record["moved_most"] = [str(moved) for moved in self.moved_most(10)]
-        record["layers"] = means
+            for facts, reading in zip(layers, self.layers, strict=True):
+                facts.update(self._values(reading, slice(None)))
+        record: dict[str, Any] = {
+            "cell": self.cell,
+            "cut": self.cut,
+            "words": [self._word_record(place) for place in range(len(self.words))],
+            "upcoming": _guesses(self.upcoming),
+            "moved_most": [str(moved) for moved in self.moved_most(10)],
+            "layers": layers,
+        }
         if unit is not None:
             values = self._values(self.layers[unit.layer - 1], unit.number - 1)
             record["unit"] = {"layer": unit.layer, "unit": unit.number, **values}
         return record
 
-    def _values(self, layer: LayerReading, units: slice | int) -> dict[str, Any]:
-        values: dict[str, Any] = {"gates": {name: _rounded(gate[:, units]) for name, gate in layer.gates.items()}}
-        values["hidden"] = _rounded(layer.hidden[:, units])
+    def _word_record(self, place: int) -> dict[str, Any]:
+        word = self.words[place]
+        moved = [
+            {"unit": str(unit), "change": _rounded(self.layers[unit.layer - 1].change[place, unit.number - 1])}
+            for unit in self.moved_most_at(place, 3)
+        ]
+        return {
+            "word": word.word,
+            "known": word.known,
+            "surprisal": round(word.surprisal, _DIGITS),
+            "guesses": _guesses(word.guesses),
+            "moved_most": moved,
+        }
+
+    def _layer_record(self, layer: int, reading: LayerReading) -> dict[str, Any]:
+        return {
+            "layer": layer,
+            "units": reading.memory.shape[1],
+            "mean": {gate: _rounded(reading.mean(gate)) for gate in reading.gates},
+            "moved": _rounded(reading.moved),
+        }
+
+    def _values(self, reading: LayerReading, units: slice | int) -> dict[str, Any]:
+        values: dict[str, Any] = {"gates": {name: _rounded(gate[:, units]) for name, gate in reading.gates.items()}}
+        values["hidden"] = _rounded(reading.hidden[:, units])
         if self.cell == "lstm":
-            values["cell"] = _rounded(layer.memory[:, units])
+            values["cell"] = _rounded(reading.memory[:, units])
         return values
 
 
@@ -227,27 +229,27 @@ def explain(
     tokens, cut = _first_tokens(predictor.tokenizer, text, config.words)
     ids = [token.token_id for token in tokens]
     traces = predictor.network.trace(ids, state)
-    shown = np.concatenate([state.hidden[-1][None], traces[-1].hidden])  # (T + 1, H) before each word, and at the end
-    surprisals, guesses = _expected(predictor, shown, ids, config.k, position or SentencePosition())
+    hidden = np.concatenate([state.hidden[-1][None], traces[-1].hidden])  # (T + 1, H) before each word, and at the end
+    surprisals, guesses = _expected(predictor, hidden, ids, config.k, position or SentencePosition())
     words = [
         ExplainedWord(token.word, token.token_id != UNKNOWN_ID, surprisal, guessed)
         for token, surprisal, guessed in zip(tokens, surprisals, guesses[:-1], strict=True)
     ]
     layers = [
-        _reading(trace, *((trace.cell, cell) if predictor.network.kind == "lstm" else (trace.hidden, hidden)))
-        for trace, hidden, cell in zip(traces, state.hidden, state.cell, strict=True)
+        _reading(trace, *((trace.cell, c) if predictor.network.kind == "lstm" else (trace.hidden, h)))
+        for trace, h, c in zip(traces, state.hidden, state.cell, strict=True)
     ]
     return Explanation(predictor.network.kind, len(predictor.tokenizer), words, layers, guesses[-1], cut)
 
 
 def _first_tokens(tokenizer: WordTokenizer, text: str, most: int) -> tuple[list[Token], bool]:
     """The first words of a text, `most` at most, and whether there are more."""
-    document = SURROGATE.sub("\ufffd", text[:_MAX_LENGTH]).rstrip(SPACES)
+    document = SURROGATE.sub("\ufffd", text[:_MAX_CHARACTERS]).rstrip(SPACES)
     tokens = list(islice(tokenizer.written(document), most + 2))
     if len(tokens) == most + 2:
         return tokens[:most], True
     tokens = tokens[:-1]  # the last one is the end of the paragraph, which the text does not have
-    cut = bool(text[_MAX_LENGTH:].strip(SPACES))
+    cut = bool(text[_MAX_CHARACTERS:].strip(SPACES))
     if not tokens:
         raise CorpusError("there is no word in the text", "Give it one: nextword explain 'The weather is fine'")
     return tokens[:-1] if cut and len(tokens) > 1 else tokens, cut  # of what is cut, the last may be half a word

@@ -6,8 +6,6 @@ of them: words say the same thing twice, or something only together (Li, Monroe 
 neural networks through representation erasure"). All shortened texts are read side by side, and what they begin with
 is read once.
 
-Knows predictor and tokens; no screen and no files.
-
 Letters in shapes: P parts, S suggestions, H a layer's hidden size.
 """
 
@@ -26,8 +24,9 @@ from nextword.errors import UsageError
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import MAX_HELD_SCORES, Array, LSTMState, log_softmax
 from nextword.inference.outlook import Outlook
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition, sentence_starts
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, Detokenizer, Encoded
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, Encoded
 
 if TYPE_CHECKING:
     from nextword.inference.session import Session
@@ -113,12 +112,12 @@ def _taken_out(
         P parts; (P + 1, H) the states after the whole text and after the text without each part.
     """
     before = max(0, len(encoded.ids) - config.last)
-    ids, pieces = encoded.ids[before:], _pieces(predictor, encoded)[before:]
+    ids, written = encoded.ids[before:], _written(predictor, encoded)[before:]
     tokens = [predictor.tokenizer.words[token_id] for token_id in ids]
     starts = sentence_starts(tokens) if config.by == "sentence" else [True] * len(ids)
     begins = [place for place, start in enumerate(starts) if start or place == 0]
     spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
-    parts = [Part("".join(pieces[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
+    parts = [Part("".join(written[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
     texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
     return parts, predictor.network.read_batch(texts, predictor.read(encoded.ids[:before], state))
 
@@ -140,13 +139,13 @@ def _token_id(predictor: Engine, word: str) -> int:
     return token_id
 
 
-def _pieces(predictor: Engine, encoded: Encoded) -> list[str]:
+def _written(predictor: Engine, encoded: Encoded) -> list[str]:
     """What each token adds to the text as people write it, spaces included; together they are the text."""
-    writer = Detokenizer(predictor.tokenizer)
-    pieces = [writer.add(token_id) for token_id in encoded.ids]
+    detokenizer = Detokenizer(predictor.tokenizer)
+    written = [detokenizer.add(token_id) for token_id in encoded.ids]
     for place, form in encoded.unknown_words.items():
-        pieces[place] = pieces[place].removesuffix(UNKNOWN) + form
-    return pieces
+        written[place] = written[place].removesuffix(UNKNOWN) + form
+    return written
 
 
 def _log2(predictor: Engine, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:

@@ -3,15 +3,16 @@
 Karpathy, Johnson and Li 2015 found such units by looking; here all are compared with each feature, by Pearson's
 correlation of what a unit remembers (its cell state; the hidden state where there is none) with the feature's value,
 word by word. The best of hundreds of units correlates with anything a little, by chance: so it is chosen on the first
-half of the text and its correlation taken on the second. Knows the network and words; no screen and no files.
+half of the text and its correlation taken on the second.
 
-A text of some length is read as parts side by side, as `evaluation.py` does it: every part but the first begins with
-512 words that are read and not counted. Letters in shapes: N words, F features, B parts, U units of all layers.
+A text of some length is read as streams side by side (`model/streams.py`).
+
+Letters in shapes: N words, F features, B streams, U units of all layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -22,7 +23,8 @@ from nextword.analysis.explain import Unit
 from nextword.errors import CorpusError
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState
 from nextword.inference.predictor import Predictor
-from nextword.text.encoder import SURROGATE
+from nextword.model.streams import WARM_UP, Progress, count_streams, counting, cut_into_streams
+from nextword.text.pipeline import SURROGATE
 from nextword.text.sentences import SentencePosition
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
@@ -35,12 +37,10 @@ FEATURES = (
     "words since a comma",
     "words of the paragraph so far",
 )
-MAX_CHARACTERS = 8_000_000  # are read; more would take many minutes
-_MIN_WORDS = 20
-_WARM_UP = 512  # words read before a part that does not begin the text
-_MIN_PART = 4 * _WARM_UP  # with shorter parts, too much of the work would be warming up
-_MAX_PARTS = 64
-_MIN_VARIANCE = 1e-9
+MAX_CHARACTERS = 8_000_000  # of a text; more would take many minutes
+_MIN_WORDS = 20  # With fewer, anything correlates with anything.
+_MAX_STREAMS = 64  # streams read side by side
+_MIN_VARIANCE = 1e-9  # What varies less is taken for constant.
 
 
 @dataclass(frozen=True)
@@ -106,55 +106,45 @@ class _Sums:
 
 
 def find_trackers(
-    predictor: Predictor, text: str, on_progress: Callable[[int, int], None] = lambda done, total: None
+    predictor: Predictor, text: str, on_progress: Progress | None = None, max_characters: int = MAX_CHARACTERS
 ) -> Search:
     """Read a text, and find for every feature the unit that follows it best.
 
     Args:
         predictor: The model.
-        text: Twenty words or more; of more than 8,000,000 characters only the first are read.
+        text: Twenty words or more.
         on_progress: Called now and then with words read and words in all.
+        max_characters: Of a longer text only so many, the first, are read.
 
     Raises:
         CorpusError: The text is too short.
     """
     tokenizer = predictor.tokenizer
-    ids = TokenFile(tokenizer.encode_documents([SURROGATE.sub("\ufffd", text[:MAX_CHARACTERS])])).ids
+    ids = TokenFile(tokenizer.encode_documents([SURROGATE.sub("\ufffd", text[:max_characters])])).ids
     if len(ids) < _MIN_WORDS:
         reason = f"the text has {len(ids)} words and paragraph ends; to compare them it takes {_MIN_WORDS} or more"
         raise CorpusError(reason, "Give it more: nextword explain --find - < story.txt")
-    features = np.fromiter(chain.from_iterable(_features(tokenizer, ids)), np.float32).reshape(len(ids), -1)
-    units = [layer.hidden_size for layer in predictor.network.layers]
-    halves = [_Sums(len(FEATURES), sum(units)) for _ in range(2)]
+    features = np.fromiter(chain.from_iterable(feature_values(tokenizer, ids)), np.float32).reshape(len(ids), -1)
+    sizes = [layer.hidden_size for layer in predictor.network.layers]
+    units = [Unit(layer, number) for layer, size in enumerate(sizes, 1) for number in range(1, size + 1)]
+    halves = [_Sums(len(FEATURES), len(units)) for _ in range(2)]
     half = len(ids) // 2
-    done = 0
+    advance = counting(len(ids), on_progress)
     for places, memory in _memories(predictor.network, predictor.initial_state, ids):
         for sums, which in zip(halves, (places < half, places >= half), strict=True):
             sums.add(features[places[which]].astype(np.float64), memory[which].astype(np.float64))
-        done += len(places)
-        on_progress(done, len(ids))
+        advance(len(places))
     chosen, checked = (sums.correlations() for sums in halves)
-    best = np.abs(chosen).argmax(axis=1)
-    trackers = []
-    for row, (feature, column) in enumerate(zip(FEATURES, best.tolist(), strict=True)):
-        varies = all(np.ptp(features[part, row]) > 0 for part in (slice(half), slice(half, None)))
-        figures = (round(float(found[row, column]), 6) for found in (chosen, checked))
-        trackers.append(
-            Tracker(feature, _unit(units, column), *figures) if varies else Tracker(feature, None, 0.0, 0.0)
-        )
-    return Search(len(ids), half, sum(units), trackers)
+    varies = (np.ptp(features[:half], axis=0) > 0) & (np.ptp(features[half:], axis=0) > 0)
+    trackers = [Tracker(feature, None, 0.0, 0.0) for feature in FEATURES]
+    for row in np.flatnonzero(varies).tolist():
+        best = int(np.abs(chosen[row]).argmax())
+        first, second = (round(float(found[row, best]), 6) for found in (chosen, checked))
+        trackers[row] = Tracker(FEATURES[row], units[best], first, second)
+    return Search(len(ids), half, len(units), trackers)
 
 
-def _unit(sizes: Sequence[int], column: int) -> Unit:
-    """The unit that has this column where all layers stand side by side."""
-    layer = 0
-    while column >= sizes[layer]:
-        column -= sizes[layer]
-        layer += 1
-    return Unit(layer + 1, column + 1)
-
-
-def _features(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Iterator[tuple[int, ...]]:
+def feature_values(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Iterator[tuple[int, ...]]:
     """The values of `FEATURES` once each word is read; marks are no words, unknown words are."""
     tokens = tokenizer.words
     is_word = [token == UNKNOWN or tokenizer.is_word(token) for token in tokens]
@@ -175,7 +165,7 @@ def _features(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Iterator[tupl
 
 def _memories(
     network: LSTMNetwork, state: LSTMState, ids: NDArray[np.int32]
-) -> Iterator[tuple[NDArray[np.intp], Array]]:
+) -> Iterator[tuple[NDArray[np.int64], Array]]:
     """Places in the text, in some order until all were there, and (b, U) what is remembered once they are read.
 
     Args:
@@ -183,12 +173,11 @@ def _memories(
         state: (H,) before the first word.
         ids: (N,) the text.
     """
-    parts = max(1, min(_MAX_PARTS, len(ids) // _MIN_PART))
-    length = -(-len(ids) // parts)
-    starts = np.arange(parts, dtype=np.intp) * length
-    now = beginning = LSTMState(*(tuple(np.tile(layer, (parts, 1)) for layer in kind) for kind in state))
-    for step in range(-_WARM_UP if parts > 1 else 0, length):
-        if step == 0:  # the first part has nothing before it
+    streams = count_streams(len(ids), _MAX_STREAMS)
+    starts, length = cut_into_streams(len(ids), streams)
+    now = beginning = LSTMState(*(tuple(np.tile(layer, (streams, 1)) for layer in kind) for kind in state))
+    for step in range(-WARM_UP if streams > 1 else 0, length):
+        if step == 0:  # the first stream has nothing before it
             for layers, first in zip(now, beginning, strict=True):
                 for layer, values in zip(layers, first, strict=True):
                     layer[0] = values[0]

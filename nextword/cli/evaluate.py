@@ -42,13 +42,14 @@ def evaluate(
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
     text; the memory goes on from each to the next.
     """
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import evaluate as run
-        from nextword.evaluation.evaluate import load_model
+        from nextword.model.language_model import load_model
 
         with console.progress(shown=not quiet) as on_progress:
             adaptation = AdaptConfig() if adapt else None
@@ -71,13 +72,14 @@ def score(
     """
     if not paths and sys.stdin.isatty():
         raise UsageError("there is no text to score", "Name one: nextword score story.txt")
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with named_texts(paths or [Path("-")], encoding, quiet) as texts:
         check_folder()
-        from nextword.evaluation.evaluate import load_model
         from nextword.evaluation.evaluate import score as run
+        from nextword.model.language_model import load_model
 
         with console.progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
             console.print_scores(run(load_model(loaded, device), loaded.tokenizer, texts, on_progress), as_json=json)
@@ -105,14 +107,16 @@ def memory(
     """
     config = MemoryConfig(**settings)
     from nextword.inference.lstm import LSTMNetwork
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
     from nextword.terminal import memory as memory_screen
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     with texts_to_measure(paths, loaded, encoding, quiet) as texts:
         check_folder()
         from nextword.evaluation import gradient_flow, memory_length
-        from nextword.evaluation.evaluate import encode, load_model
+        from nextword.evaluation.evaluation_text import encode
+        from nextword.model.language_model import load_model
 
         model, tokenizer = load_model(loaded, device), loaded.tokenizer
         ids = encode(tokenizer, texts)
@@ -137,6 +141,7 @@ def info(
     json: JsonOption = False,
 ) -> None:
     """Say what a checkpoint is: sizes, vocabulary, corpus, training, perplexity."""
-    from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
+    from nextword.storage.checkpoint import load_checkpoint
+    from nextword.storage.locations import find_checkpoint
 
     console.show_checkpoint(load_checkpoint(find_checkpoint(checkpoint)), as_json=json)

@@ -33,7 +33,7 @@ def repl(
     from nextword.inference.predictor import Predictor
     from nextword.inference.session_store import SessionStore
     from nextword.interactive import repl as room
-    from nextword.storage.checkpoint import user_data_folder
+    from nextword.storage.locations import user_data_folder
 
     live = console.is_terminal(sys.stdin) and console.is_terminal(sys.stdout)
     store = None if private else SessionStore()

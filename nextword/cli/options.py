@@ -97,7 +97,7 @@ def texts_to_measure(
     paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool
 ) -> Iterator[Sequence[Text]]:
     """The documents in `paths`; without any, those of the default corpus that the checkpoint's training held out."""
-    from nextword.text.corpus import held_out_text
+    from nextword.text.held_out import held_out_text
 
     if paths:
         with named_texts(paths, encoding, quiet) as texts:

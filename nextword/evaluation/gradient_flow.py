@@ -8,14 +8,12 @@ vanishes. An LSTM's cell is only scaled by the forget gate, and where that is op
 The state after a word is what the next word is read with: h of every layer and, in an LSTM, c of every layer.
 What is differentiated is the loss of one word as a function of the whole state d words earlier, the words in between
 being given.
-
-Knows the torch model; knows nothing of files or screens.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +22,14 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from nextword.errors import CorpusError
-from nextword.evaluation.memory_length import LIMITS, spread_evenly
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.evaluation.memory_length import DISTANCES, spread_evenly
+from nextword.model.language_model import RecurrentLanguageModel
+from nextword.model.streams import Progress, counting
 from nextword.text.tokenizer import END_ID
 
-DISTANCES = LIMITS  # words
-PLACES = 500
-_BEFORE = 200  # words read before the most distant state, where the text has them
-_SIDE_BY_SIDE = 50
+PLACES = 500  # words looked at, unless another number is asked for
+BATCH_SIZE = 50  # words whose losses are differentiated side by side
+_CONTEXT = 200  # words read before the most distant state, where the text has them
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,11 @@ class GradientFlow:
 
 
 def gradient_flow(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     ids: NDArray[np.int32],
     places: int = PLACES,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Progress | None = None,
+    batch_size: int = BATCH_SIZE,
 ) -> GradientFlow:
     """Measure how the gradient of a word's loss falls with the distance of the state it is taken of.
 
@@ -76,6 +75,7 @@ def gradient_flow(
         ids: (N,) token ids of a text.
         places: How many words of it are looked at, at most; they lie evenly over all that have enough before them.
         on_progress: Called now and then with words read and words to read.
+        batch_size: How many are looked at side by side.
 
     Raises:
         CorpusError: The text is too short for a distance of one word.
@@ -88,16 +88,17 @@ def gradient_flow(
             "Name a longer text.",
         )
     longest = distances[-1]
-    # A place's window: `before` words in a fresh session, then the states looked at, then the word itself.
-    before = min(_BEFORE, (count - 1 - longest) // 2)
-    chosen = spread_evenly(before + longest, count, places)
+    # A place's window: `context` words in a fresh session, then the states looked at, then the word itself.
+    context = min(_CONTEXT, (count - 1 - longest) // 2)
+    steps = np.arange(-longest - context, 1)[:, None]
+    chosen = spread_evenly(context + longest, count, places)
+    advance = counting(len(chosen) * (len(steps) + 1), on_progress)
     sums = np.zeros((len(distances), 2))
-    for begin in range(0, len(chosen), _SIDE_BY_SIDE):
-        block = chosen[begin : begin + _SIDE_BY_SIDE]
-        window = ids[block + np.arange(-longest - before, 1)[:, None]]  # (T, B)
-        window = np.concatenate([np.full((1, len(block)), END_ID), window])
+    for begin in range(0, len(chosen), batch_size):
+        batch = chosen[begin : begin + batch_size]
+        window = np.concatenate([np.full((1, len(batch)), END_ID), ids[batch + steps]])  # (T, B)
         sums += gradient_norms(model, window.astype(np.int64), distances).sum(2)
-        on_progress(begin * len(window) + window.size, len(chosen) * len(window))
+        advance(window.size)
     columns = [*(sums / len(chosen)).T, *(sums / np.where(sums[0] > 0, sums[0], np.nan)).T]
     if model.config.cell != "lstm":
         columns[1::2] = [np.full(len(distances), np.nan)] * 2
@@ -106,7 +107,7 @@ def gradient_flow(
 
 
 def gradient_norms(
-    model: LSTMLanguageModel, window: NDArray[np.int64], distances: Sequence[int]
+    model: RecurrentLanguageModel, window: NDArray[np.int64], distances: Sequence[int]
 ) -> NDArray[np.float64]:
     """Norms of the gradients of the losses of B words with respect to earlier states.
 

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from nextword.text.tokenizer import END_ID, Token, WordTokenizer
 
-SUGGESTIONS = 3
+SUGGESTIONS = 3  # words that the typist sees
 
 
 def keys_needed(token: Token) -> int:

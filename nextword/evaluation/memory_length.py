@@ -1,6 +1,6 @@
 """What the memory is worth on a text, and how far back it reaches.
 
-A text is predicted three times: with the state carried from start to end (`evaluation`), with the state cleared at each
+A text is predicted three times: with the state carried from start to end (`evaluate`), with the state cleared at each
 sentence, and from the last n words alone. The last is exact and not an approximation: for each word measured, a fresh
 session reads the n words before it and nothing else. It takes them for the beginning of a paragraph, so what it gets
 wrong is the most that the limit can cost: the network was never trained to live with it. And it reads 396 words for one
@@ -8,40 +8,37 @@ measured, so in a long text only a sample of places is; all figures that are com
 
 Khandelwal, He, Qi and Jurafsky 2018, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use Context", section 4.
 
-Knows the torch model and, for the gates, the numpy network; knows nothing of files or screens.
-
-Letters in shapes: N tokens of the text, B pieces read side by side, P places.
+Letters in shapes: n tokens or places, N tokens of the text.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from nextword.evaluation.evaluate import EvaluationText, Metrics, Progress, keys_without_help, read_text, scored
+from nextword.evaluation.evaluate import Metrics
+from nextword.evaluation.evaluation_text import keys_without_help, read_text
+from nextword.evaluation.reader import LIMITS, Figures, Places, ReadingLimits, TextReader
 from nextword.inference.lstm import LSTMNetwork, LSTMState
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
+from nextword.model.streams import Progress, counting
 from nextword.text.encoder import Text
 from nextword.text.sentences import sentence_starts
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
-Figures = NDArray[np.float64]  # (n, 3), as `Metrics.add` wants them
-Places = NDArray[np.int64]
-
-LIMITS = (1, 2, 5, 10, 20, 50, 100, 200)  # words
-PLACES = 2_000
-_SAME = 1.01  # perplexities that differ by a factor of less are the same
-_WINDOW = 8192  # words, of all pieces together, read at once
-_MAX_PIECES = 256  # read side by side
-_GATE_WORDS = 10_000  # read to see what the gates do
-_TRACED = 500  # words whose gates are held at one time
+DISTANCES = (1, 2, 5, 10, 20, 50, 100, 200)  # words back
+PLACES = 2_000  # tokens compared, unless another number is asked for
+TRACE_WINDOW = 500  # words whose gates are held at one time
+_SAME = 1.01  # Perplexities that differ by a smaller factor are taken for the same.
+_MAX_TRACED = 10_000  # words read to see what the gates do
 _KEEPING_GATES = {"lstm": "forget", "gru": "update"}
+_MIN_GATE = 1e-38  # about the smallest 32-bit float
+_MIN_DECAY = 1e-9  # nats a word
 
 
 @dataclass(frozen=True)
@@ -122,23 +119,25 @@ class HalfLife:
 
 
 def memory_worth(
-    model: LSTMLanguageModel,
+    model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
     texts: Iterable[Text],
     places: int = PLACES,
-    on_progress: Progress = lambda done, total: None,
+    on_progress: Progress | None = None,
+    limits: ReadingLimits = LIMITS,
 ) -> MemoryWorth:
     """Predict `texts` with all, with some and with little of the memory.
 
     The time grows with the places (some 60 a second on one core, with two layers of 320) and, slowly, with the text;
-    the working memory by some 50 bytes a token.
+    the working memory by some 100 bytes a token.
 
     Args:
-        model: Any model, on any device, in evaluation mode.
+        model: Any model, on any device; its training or evaluation mode is left as it was.
         tokenizer: Its words.
-        texts: The documents, as strings or in portions (iterated over several times).
+        texts: The documents, as strings or in passages (iterated over several times).
         places: How many tokens are compared at most.
         on_progress: Called now and then with words read and words to read.
+        limits: How much is read at one time.
 
     Raises:
         CorpusError: There is no token in the texts.
@@ -148,37 +147,26 @@ def memory_worth(
     count = len(text.ids)
     keys = np.fromiter(keys_without_help(tokenizer, texts), np.int64, count)
     chosen = spread_evenly(0, count, places)
-    limits = [limit for limit in LIMITS if limit < count - 1]
-    far = [chosen[chosen > limit] for limit in limits]  # from where on a limit takes something away
-    total = 2 * count + sum((limit + 1) * len(some) for limit, some in zip(limits, far, strict=True))
-    read = 0
+    # Where a limit of so many words takes something away:
+    far = {distance: chosen[chosen > distance] for distance in DISTANCES if distance < count - 1}
+    total = 2 * count + sum((distance + 1) * len(some) for distance, some in far.items())
+    reader = text.reader(limits, counting(total, on_progress))
 
-    def advance(words: int) -> None:
-        nonlocal read
-        read += words
-        on_progress(read, total)
-
-    pieces = list(text.figures(lambda done, _: on_progress(done, total)))
-    carried, read = np.concatenate(pieces), count
-    starts = np.flatnonzero(np.fromiter(sentence_starts(tokenizer.words[token] for token in text.ids), bool, count))
-    starts = np.union1d([0], starts)
-    cleared = np.empty_like(carried)
-    for at, figures in _read_apart(text, starts, np.diff(starts, append=count), False, advance):
-        cleared[at] = figures
-
-    everything = carried[chosen]
+    chunks = list(reader.stream())
+    carried, keys_there = np.concatenate(chunks), keys[chosen]
+    starts = _sentences(tokenizer, text.ids)
+    cleared = _predicted_anew(reader, carried, starts, np.diff(starts, append=count))
     compared = []
-    for limit, some in zip(limits, far, strict=True):
-        limited = everything.copy()
-        for at, figures in _read_apart(text, some - limit, np.full(len(some), limit + 1), True, advance):
-            limited[np.searchsorted(chosen, at)] = figures
-        compared.append(_compare("last", limit, limited, everything, keys[chosen]))
-    compared.append(_compare("sentence", None, cleared[chosen], everything, keys[chosen]))
-    compared.append(_compare("all", None, everything, everything, keys[chosen]))
+    for distance, some in far.items():
+        lengths = np.full(len(some), distance + 1)
+        limited = _predicted_anew(reader, carried, some - distance, lengths, last_only=True)
+        compared.append(_compare("last", distance, limited[chosen], carried[chosen], keys_there))
+    compared.append(_compare("sentence", None, cleared[chosen], carried[chosen], keys_there))
+    compared.append(_compare("all", None, carried[chosen], carried[chosen], keys_there))
     return MemoryWorth(
         tokens=count,
         unknown_rate=text.unknown_rate,
-        carried=_worth(pieces, keys),
+        carried=_worth(chunks, keys),
         cleared=_worth([cleared], keys),
         places=len(chosen),
         compared=compared,
@@ -199,50 +187,30 @@ def spread_evenly(begin: int, end: int, count: int) -> Places:
     return places
 
 
-def _read_apart(
-    text: EvaluationText, starts: Places, lengths: Places, last_only: bool, advance: Callable[[int], None]
-) -> Iterator[tuple[Places, Figures]]:
-    """Predict pieces of a text, each as a fresh session would that knows nothing of what came before it.
-
-    Args:
-        text: Whose pieces they are.
-        starts: Where each begins.
-        lengths: How many tokens it has; one or more.
-        last_only: Whether only the last token of each is wanted.
-        advance: Called with the number of tokens read since the last call.
-
-    Yields:
-        Places in the text, in no particular order, and their figures.
-    """
-    model = text.model
-    device = model.output.bias.device
-    observe = scored(model, text.measure)
-    order = np.argsort(lengths, kind="stable")  # those side by side are of about the same length
-    for first in range(0, len(order), _MAX_PIECES):
-        pieces = order[first : first + _MAX_PIECES]
-        begin, length = starts[pieces], lengths[pieces]
-        state: list[LayerState] | None = None
-        window = max(1, _WINDOW // len(pieces))
-        for step in range(0, int(length.max()), window):
-            steps = np.arange(step, min(step + window, int(length.max())))[:, None]
-            places = np.minimum(begin + steps, len(text.ids) - 1)  # (T, B)
-            before = np.where(steps == 0, END_ID, text.ids[places - 1])
-            wanted = steps == length - 1 if last_only else steps < length
-            with torch.inference_mode():
-                shown, state = model(torch.from_numpy(before.astype(np.int64)).to(device), state)
-                if wanted.any():
-                    came = torch.from_numpy(text.words[places[wanted]].astype(np.int64)).to(device)
-                    figures = observe(shown[torch.from_numpy(wanted).to(device)], came)
-                    yield places[wanted], figures.double().cpu().numpy()
-            advance(int(np.count_nonzero(steps < length)))
+def _sentences(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Places:
+    """Where the sentences of a text begin."""
+    starts = np.fromiter(sentence_starts(tokenizer.words[token] for token in ids), bool, len(ids))
+    starts[0] = True
+    return np.flatnonzero(starts)
 
 
-def _worth(pieces: list[Figures], keys: NDArray[np.int64]) -> Worth:
-    """What `evaluate` makes of figures that come in these pieces, to the last bit."""
+def _predicted_anew(
+    reader: TextReader, carried: Figures, starts: Places, lengths: Places, last_only: bool = False
+) -> Figures:
+    """(N, 3) `carried`, but the tokens of some passages (or the last of each) are predicted by a fresh session."""
+    figures = carried.copy()
+    for places, found in reader.passages(starts, lengths, last_only):
+        figures[places] = found
+    return figures
+
+
+def _worth(chunks: list[Figures], keys: NDArray[np.int64]) -> Worth:
+    """What `evaluate` makes of figures that come in these chunks, to the last bit."""
     metrics = Metrics()
-    for figures in pieces:
+    for figures in chunks:
         metrics.add(figures, keys[metrics.tokens : metrics.tokens + len(figures)])
-    return Worth(metrics.perplexity, metrics.bits_per_word, metrics.top(1), metrics.top(3), metrics.keystroke_savings)
+    found = metrics.figures()
+    return Worth(**{field.name: found[field.name] for field in fields(Worth)})
 
 
 def _compare(
@@ -263,12 +231,13 @@ def effective_memory(compared: list[Compared]) -> int | None:
     return enough
 
 
-def half_lives(network: LSTMNetwork, ids: NDArray[np.int32]) -> list[HalfLife]:
+def half_lives(network: LSTMNetwork, ids: NDArray[np.int32], window: int = TRACE_WINDOW) -> list[HalfLife]:
     """How long the layers of a network remember, from what their gates do while they read a text.
 
     Args:
         network: Any; a plain recurrent net has no gate that keeps anything, and so no half-life.
         ids: (N,) the text, of which the first 10,000 words are read.
+        window: Words read at one time.
 
     Returns:
         First layer to last.
@@ -277,14 +246,14 @@ def half_lives(network: LSTMNetwork, ids: NDArray[np.int32]) -> list[HalfLife]:
     if gate is None:
         return []
     _, state = network.read([END_ID], network.initial_state())
-    ids = ids[:_GATE_WORDS]
+    ids = ids[:_MAX_TRACED]
     sums = [np.zeros(layer.hidden_size) for layer in network.layers]
-    for begin in range(0, len(ids), _TRACED):
-        traces = network.trace(ids[begin : begin + _TRACED].tolist(), state)
+    for begin in range(0, len(ids), window):
+        traces = network.trace(ids[begin : begin + window].tolist(), state)
         state = LSTMState(tuple(trace.hidden[-1] for trace in traces), tuple(trace.cell[-1] for trace in traces))
         for layer, trace in enumerate(traces):
-            sums[layer] += np.log(np.maximum(trace.gates[gate].astype(np.float64), 1e-38)).sum(0)
-    lives = [math.log(2) / np.maximum(-logs / len(ids), 1e-9) for logs in sums]
+            sums[layer] += np.log(np.maximum(trace.gates[gate].astype(np.float64), _MIN_GATE)).sum(0)
+    lives = [math.log(2) / np.maximum(-logs / len(ids), _MIN_DECAY) for logs in sums]
     return [
         HalfLife(layer, gate, tuple(np.quantile(words, (0.25, 0.5, 0.75, 0.9, 1)).tolist()))
         for layer, words in enumerate(lives, start=1)

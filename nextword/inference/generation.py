@@ -11,7 +11,8 @@ from nextword.config import GenerateConfig
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, at_temperature
 from nextword.inference.session import Session
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer
+from nextword.text.detokenizer import Detokenizer
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 _MAX_TOKENS_PER_WORD = 20  # drawn for every word asked for: a text of nothing but marks ends, too
 

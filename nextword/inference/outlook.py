@@ -13,9 +13,11 @@ from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import NewWord, rare_probability
+from nextword.inference.word_index import NewWord, rare_share
+from nextword.text.casing import capitalized
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer, capitalized
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 _MAX_CHUNK_SIZE = 64  # values of which `near_largest` takes the maximum
 
@@ -64,7 +66,7 @@ class Outlook:
         """The `k` most likely words, the likeliest first; equals in order of their ids.
 
         The unknown word and `<eos>` are never among them. The words that were too rare for the vocabulary
-        (`rare_probability`) are suggested where letters of them are typed. A word that is typed in full comes after
+        (`rare_share`) are suggested where letters of them are typed. A word that is typed in full comes after
         all others.
 
         Args:
@@ -110,7 +112,7 @@ class Outlook:
             if probability > 0 and new.word.startswith(letters)
         }
         if prefix:
-            each = rare_probability(float(distribution[UNKNOWN_ID]), len(index.rare))
+            each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare))
             for place in index.rare_starting_with(letters)[: k + 1 + len(found)]:
                 rare = index.rare[place]
                 negative, number, form = found.get(rare.word, (0.0, size + len(self.new_words) + place, rare.form))

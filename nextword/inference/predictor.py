@@ -8,10 +8,8 @@ from nextword.config import AdaptConfig
 from nextword.inference.engine import Engine
 from nextword.inference.outlook import Prediction
 from nextword.inference.session import Session
-from nextword.inference.word_index import RARE_SHARE
-from nextword.storage.checkpoint import find_checkpoint, load_checkpoint
-
-__all__ = ["RARE_SHARE", "Predictor"]
+from nextword.storage.checkpoint import load_checkpoint
+from nextword.storage.locations import find_checkpoint
 
 
 class Predictor(Engine):

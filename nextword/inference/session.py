@@ -18,7 +18,7 @@ from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.word_index import NewWord
-from nextword.text.encoder import SURROGATE
+from nextword.text.pipeline import SURROGATE
 from nextword.text.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
 
 MAX_TAIL_LENGTH = 2_000  # characters of the text kept
@@ -170,7 +170,7 @@ class Session:
         now = self._snapshot
         tail = f"{now.tail} {text}" if now.tail else text
         after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-MAX_TAIL_LENGTH:]))
-        for chunk in encoded.portions(chunk_words):
+        for chunk in encoded.chunks(chunk_words):
             after = self._after(after, chunk)
         self._push_undo(now)
         self._snapshot = after

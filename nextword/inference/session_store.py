@@ -1,6 +1,6 @@
 """Sessions on disk: what one process has read, another goes on from.
 
-`sessions/NAME.safetensors` in the user's data folder is a file like a checkpoint (`checkpoint.py`): written whole or
+`sessions/NAME.safetensors` in the user's data folder is a file like a checkpoint (`container.py`): written whole or
 not at all, verified by its digest, never pickled; only its owner may read it. It holds what the session remembers and
 nothing that it has forgotten:
 
@@ -32,20 +32,14 @@ from nextword.inference.lstm import LSTMState
 from nextword.inference.session import MAX_TAIL_LENGTH, Session, Snapshot, new_word
 from nextword.signals import DeferredSignals, exit_on_sigterm
 from nextword.storage.atomic import shared_lock
-from nextword.storage.checkpoint import (
-    SUFFIX,
-    Kind,
-    read_container,
-    refusing_damage,
-    user_data_folder,
-    write_container,
-)
+from nextword.storage.container import FileKind, read_container, refusing_damage, write_container
+from nextword.storage.locations import SUFFIX, user_data_folder
 from nextword.storage.strict import strict_json
 from nextword.text.tokenizer import SentencePosition
 
 FORMAT = "nextword-session/1"
 MAX_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
-_KIND = Kind(
+_KIND = FileKind(
     "session",
     missing="Name another session, or begin one: nextword predict --session NAME TEXT",
     damaged="Remove the file, and begin the session anew.",

@@ -5,27 +5,20 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
-RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
+_RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
 _LAST_CHARACTER = "\U0010ffff"
 
-Probability = TypeVar("Probability", float, NDArray[Any])
 
-
-def rare_probability(unknown: Probability, count: int) -> Probability:
-    """The probability of each of the words that were too rare for the vocabulary: equal shares of half of `<unk>`'s.
-
-    Args:
-        unknown: The probability of `<unk>`: a number, or an array of any shape.
-        count: How many rare words there are.
-    """
-    return RARE_SHARE * unknown / max(1, count)
+def rare_share(count: int) -> float:
+    """What each of `count` words too rare for the vocabulary has of `<unk>`'s probability: an equal part of half."""
+    return _RARE_SHARE / max(1, count)
 
 
 class NewWord(NamedTuple):

@@ -285,7 +285,7 @@ def find(flags: Flags) -> Path:
     Raises:
         CheckpointError: There is none.
     """
-    from nextword.storage.checkpoint import find_checkpoint, newest_checkpoint
+    from nextword.storage.locations import find_checkpoint, newest_checkpoint
 
     folder = flags.d or os.environ.get("NEXTWORD_DATA_PATH")
     if flags.checkpoint or os.environ.get("NEXTWORD_CHECKPOINT") or not folder:

@@ -1,7 +1,4 @@
-"""The machine: where to train, in which number format, and how memory is kept.
-
-Knows torch's devices and the clock; knows nothing of networks.
-"""
+"""The machine: where to compute, in which number format, and how memory is kept."""
 
 from __future__ import annotations
 
@@ -34,14 +31,16 @@ def keep_freed_memory() -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """The device asked for; `auto` takes a GPU where there is one.
+    """The device of that name: `cpu`, `cuda`, or `auto` for a GPU where there is one.
 
     Raises:
-        UsageError: A GPU is asked for and there is none.
+        UsageError: There is no such device.
     """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"the device is {name!r}; it must be auto, cpu or cuda", "Let it be chosen: --device auto")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise UsageError("there is no CUDA device on this machine", "Train on the processor: --device cpu")
+        raise UsageError("there is no CUDA device on this machine", "Use the processor: --device cpu")
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 

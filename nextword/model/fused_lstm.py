@@ -9,7 +9,7 @@ lose what a long memory adds in small portions. Here
 - the cell state and the gates are 32-bit, only the factors of the products are bf16.
 
 Equations as in Hochreiter and Schmidhuber 1997 with the forget gate of Gers, Schmidhuber and Cummins 2000; gates in
-torch's order: input, forget, candidate, output. Knows nothing of the rest of the model.
+torch's order: input, forget, candidate, output.
 
 Letters in shapes: T steps, B streams, I inputs, H units.
 """

@@ -1,7 +1,7 @@
 """The network that learns: embedding, recurrent layers, dropouts, tied output layer, in torch.
 
-The same network in numpy, which answers users, is in `lstm.py`; a test holds the two together. The parameter names
-of this module's `state_dict` are the names in a checkpoint. Knows nothing of text, files or training loops.
+The same network in numpy, which answers users, is in `inference/lstm.py`; a test holds the two together. The parameter
+names of this module's `state_dict` are the names in a checkpoint.
 
 Letters in shapes: T steps, B streams, V words in the vocabulary, E embedding_dim, H a layer's hidden size.
 """
@@ -16,17 +16,18 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from nextword.config import ModelConfig
+from nextword.model.device import find_device
 from nextword.model.fused_lstm import lstm_window
 from nextword.model.loss import WordSampler, linear_cross_entropy
+from nextword.storage.checkpoint import Checkpoint
 
 LayerState = tuple[Tensor, Tensor]  # hidden and cell state of one layer, each (1, B, H); a GRU's cell state is zeros
 
 _CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 _WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of one nn.LSTM layer
-_FUSED_FROM = 600  # units: where `fused_lstm` begins to be faster than nn.LSTM in bf16 on a processor, of 320 to 672
 
 
-class LSTMLanguageModel(nn.Module):
+class RecurrentLanguageModel(nn.Module):
     """Predicts each next word of B streams of text from all that came before in that stream.
 
     What remembers is an LSTM, or, to compare with, a GRU or a plain recurrent net.
@@ -38,7 +39,10 @@ class LSTMLanguageModel(nn.Module):
     Attributes:
         sparse: Whether, with a sampler, `loss` leaves the gradients of embedding and output matrix as sparse tensors of
             the rows that took part: worth it for a large vocabulary.
+        fused_from: Units of a layer from which on `fused_lstm` is faster than nn.LSTM in bf16 on a processor.
     """
+
+    fused_from = 600  # units; measured with 320 to 672
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -57,24 +61,24 @@ class LSTMLanguageModel(nn.Module):
             self.output.weight = self.embedding.weight
 
     def forward(self, inputs: Tensor, state: list[LayerState] | None = None) -> tuple[Tensor, list[LayerState]]:
-        """What the last layer shows after every word, and the state after the last one.
+        """The last layer's hidden state after every word, and the state of all layers after the last one.
 
         Args:
             inputs: (T, B) token ids.
             state: Where the streams were before; None for the very beginning.
 
         Returns:
-            (T, B, H) outputs of the last layer, dropout applied; the state to carry into the next window.
+            (T, B, H) hidden states of the last layer, dropout applied; the state to carry into the next window.
         """
         state = state if state is not None else self.initial_state(inputs.shape[1])
-        shown = self._locked_dropout(self._embed(inputs), self.config.dropout_input)
+        hidden = self._locked_dropout(self._embed(inputs), self.config.dropout_input)
         carried: list[LayerState] = []
         for index, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
             if index:
-                shown = self._locked_dropout(shown, self.config.dropout_hidden)
-            shown, after = self._run(layer, shown, before)
+                hidden = self._locked_dropout(hidden, self.config.dropout_hidden)
+            hidden, after = self._run(layer, hidden, before)
             carried.append(after)
-        return self._locked_dropout(shown, self.config.dropout_output), carried
+        return self._locked_dropout(hidden, self.config.dropout_output), carried
 
     def loss(
         self,
@@ -88,17 +92,17 @@ class LSTMLanguageModel(nn.Module):
 
         Args:
             inputs: (T, B) token ids.
-            targets: (T, B) the ids that came after them.
+            targets: (T, B) the ids that follow them.
             state: Where the streams were before; None for the very beginning.
             dtype: Number format of the matrix products: `torch.bfloat16` or `torch.float32`.
             sampler: Draws the words that the output layer scores; None for all of them.
         """
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
-            shown, state = self(inputs, state)
-        flat = shown.flatten(0, 1)
+            hidden, state = self(inputs, state)
+        flat = hidden.flatten(0, 1)
         output = self.output.weight, self.output.bias
         loss = linear_cross_entropy(flat, *output, targets.flatten(), dtype, sampler, self.sparse)
-        return loss, [(hidden.detach(), cell.detach()) for hidden, cell in state]
+        return loss, [(h.detach(), c.detach()) for h, c in state]
 
     def initial_state(self, batch_size: int) -> list[LayerState]:
         """A state of zeros for B streams: nothing read, nothing remembered."""
@@ -124,10 +128,10 @@ class LSTMLanguageModel(nn.Module):
         if self.training and chance:
             weights["weight_hh_l0"] = functional.dropout(weights["weight_hh_l0"], chance)
         if not isinstance(layer, nn.LSTM):
-            shown, hidden = functional_call(layer, weights, (inputs, state[0].to(inputs.dtype)))
-            return shown, (hidden, state[1])
+            output, hidden = functional_call(layer, weights, (inputs, state[0].to(inputs.dtype)))
+            return output, (hidden, state[1])
         device = inputs.device.type
-        if device == "cpu" and layer.hidden_size >= _FUSED_FROM and torch.is_autocast_enabled(device):
+        if device == "cpu" and layer.hidden_size >= self.fused_from and torch.is_autocast_enabled(device):
             return lstm_window(inputs, [weights[name] for name in _WEIGHTS], state)
         state = (state[0].to(inputs.dtype), state[1].to(inputs.dtype))
         result: tuple[Tensor, LayerState] = functional_call(layer, weights, (inputs, state))
@@ -140,3 +144,22 @@ class LSTMLanguageModel(nn.Module):
         streams, own = self.columns or (vectors.shape[1], slice(None))
         mask = torch.rand(1, streams, vectors.shape[2], device=vectors.device)[:, own] >= chance
         return vectors * (mask / (1 - chance)).to(vectors.dtype)
+
+
+def load_model(checkpoint: Checkpoint, device: str = "auto") -> RecurrentLanguageModel:
+    """The network of a checkpoint in torch, in evaluation mode.
+
+    Args:
+        checkpoint: A verified one.
+        device: As `find_device` has it.
+
+    Raises:
+        UsageError: There is no such device.
+    """
+    where = find_device(device)
+    model = RecurrentLanguageModel(checkpoint.config, len(checkpoint.tokenizer))
+    tensors = {name: torch.from_numpy(values) for name, values in checkpoint.tensors.items()}
+    if checkpoint.config.tied:
+        tensors["output.weight"] = tensors["embedding.weight"]
+    model.load_state_dict(tensors)
+    return model.to(where).eval()

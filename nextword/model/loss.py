@@ -6,7 +6,7 @@ is computed at once, in the forward pass, while its logits are still there.
 
 Most of the time of a small network goes into the output layer, and most of that into words that are hardly ever
 right. `WordSampler` draws some of the vocabulary for a step; the others are estimated from them, without bias in the
-softmax's normalizer. Knows nothing of the rest of the model.
+softmax's normalizer.
 """
 
 from __future__ import annotations

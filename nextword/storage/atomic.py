@@ -1,7 +1,6 @@
 """The door to the disk: files written whole or not at all, and one run at a time that writes them.
 
-Every durable write goes through the few system calls of `Disk`, so that tests can make each of them fail. Knows files
-and nothing of what is in them.
+Every durable write goes through the few system calls of `Disk`, so that tests can make each of them fail.
 """
 
 from __future__ import annotations
@@ -159,7 +158,10 @@ def shared_lock(path: Path) -> Iterator[None]:
 
 
 def _locked(lock: Path, path: Path) -> int:
-    """The lock file's descriptor, once the lock is this process's."""
+    """The lock file's descriptor, once the lock is this process's.
+
+    Written out, since filelock takes over, and before its version 4 empties, whatever has the lock's name.
+    """
     while True:
         # O_NONBLOCK: a pipe of that name must not make the run wait.
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)

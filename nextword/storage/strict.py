@@ -1,4 +1,4 @@
-"""JSON as it must be where it may come from somebody else. Knows nothing of the rest of the package."""
+"""JSON as it must be where it may come from somebody else."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-_MAX_PARTS = 200_000
-_PORTION = 1 << 20  # characters
+MAX_PARTS = 1 << 20  # arrays, objects, and commas between values; each takes up to 300 bytes of memory
 
 
-def strict_json(text: str | bytes | bytearray, most_parts: int = _MAX_PARTS) -> Any:
+def strict_json(text: str | bytes | bytearray, max_parts: int = MAX_PARTS, chunk_size: int = 1 << 20) -> Any:
     """The value of a JSON text in which no name stands twice and every number is one, finite and not too long.
 
     Args:
         text: The text; bytes are UTF-8.
-        most_parts: How many arrays, objects, and commas between values it may have. Each value takes many times the
-            memory that it does as text, up to 300 bytes; so this bounds what reading it takes.
+        max_parts: How many arrays, objects, and commas between values it may have. A value takes many times the memory
+            that it does as text; so this bounds what reading takes.
+        chunk_size: How many characters are looked at together when they are counted.
 
     Raises:
         ValueError: It is none, or has more parts.
         RecursionError: It is nested too deep.
     """
     text = text if isinstance(text, str) else text.decode()
-    if _marks(text) > most_parts and sum(map(_marks, _outside_strings(text))) > most_parts:
+    if _marks(text) > max_parts and sum(map(_marks, _outside_strings(text, chunk_size))) > max_parts:
         raise ValueError("it has too many parts")
     return json.loads(text, object_pairs_hook=_distinct, parse_constant=_finite, parse_float=_finite)
 
 
-def json_object(text: str | bytes, most_parts: int = _MAX_PARTS) -> dict[str, Any]:
+def json_object(text: str | bytes) -> dict[str, Any]:
     """What `strict_json` gives, where that is an object. Raises `ValueError` for anything else, too."""
-    value = strict_json(text, most_parts)
+    value = strict_json(text)
     if not isinstance(value, dict):
         raise ValueError("what should be a JSON object is none")
     return value
@@ -41,15 +41,15 @@ def _marks(text: str) -> int:
     return text.count("[") + text.count("{") + text.count(",")
 
 
-def _outside_strings(text: str) -> Iterator[str]:
-    """What a JSON text has outside its strings, read in portions so that it takes little memory."""
+def _outside_strings(text: str, chunk_size: int) -> Iterator[str]:
+    """What a JSON text has outside its strings, chunk by chunk so that it takes little memory."""
     begin, inside = 0, 0
     while begin < len(text):
-        portion = text[begin : begin + _PORTION]
-        if (len(portion) - len(portion.rstrip("\\"))) % 2:  # the last backslash belongs to what follows it
-            portion = text[begin : begin + _PORTION + 1]
-        begin += len(portion)
-        pieces = portion.replace("\\\\", "").replace('\\"', "").split('"')
+        chunk = text[begin : begin + chunk_size]
+        if (len(chunk) - len(chunk.rstrip("\\"))) % 2:  # the last backslash belongs to what follows it
+            chunk = text[begin : begin + chunk_size + 1]
+        begin += len(chunk)
+        pieces = chunk.replace("\\\\", "").replace('\\"', "").split('"')
         yield "".join(pieces[inside::2])
         inside = (inside + len(pieces) - 1) % 2
 

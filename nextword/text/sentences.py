@@ -1,7 +1,7 @@
 """Where sentences start: token by token as somebody types, and for long arrays of ids at once.
 
 Capitals depend on it: which are a word's own is learned from the places where no sentence starts, and a word shown at
-a start gets one. Knows tokens and ids; nothing of how text becomes either.
+a start gets one.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 `FormCounts` hands out provisional numbers, one for each word in each of its spellings (*forms*), while the text is
 read, and turns them into ids once the vocabulary is known: so the text is read once. Memory is bounded: where there
-are too many different forms, the rarest are forgotten (lossy counting, Manku and Motwani 2002). Knows words and
-numbers; nothing of text, files or sentences.
+are too many different forms, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,30 @@ from numpy.typing import NDArray
 UNKNOWN, END = "<unk>", "<eos>"
 UNKNOWN_ID, END_ID = 0, 1
 
-_FORMS = 1 << 20  # different forms kept, at least; a few hundred bytes each
+MAX_FORMS = 1 << 20  # different forms kept, a few hundred bytes each
 MAX_WORD_LENGTH = 1_000  # characters; what is longer is no word
+MAX_NEW_WORD_LENGTH = 64  # characters of a word outside the vocabulary that is remembered
+MAX_RARE_WORDS = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
+
+
+def is_word(token: str) -> bool:
+    """Whether `token` is a word to suggest: neither a special token nor only punctuation."""
+    return token not in (UNKNOWN, END) and any(map(str.isalnum, token))
+
+
+def is_learnable(word: str) -> bool:
+    """Whether a normalized word outside the vocabulary is one to remember and suggest."""
+    return len(word) <= MAX_NEW_WORD_LENGTH and word.isprintable() and is_word(word)
+
+
+class Vocabulary(NamedTuple):
+    """What a `WordTokenizer` is made of."""
+
+    words: Sequence[str]  # normalized, by id
+    scheme: str  # `words` or `whitespace`
+    cased: bool  # whether upper and lower case are different words
+    surface_forms: dict[str, str]  # normalized word to the form it is usually written in, where the two differ
+    rare: Sequence[str]  # words too rare to have an id, as they are written, the most frequent first
 
 
 class FormCounts:
@@ -30,14 +52,14 @@ class FormCounts:
 
     Args:
         vocab_size: Most words the vocabulary may hold.
-        limit: How many forms are kept before the rarest are forgotten.
+        limit: How many forms are kept before the rarest are forgotten; twice `vocab_size` at least.
 
     Attributes:
         tokens: How many were counted.
         missed: How many times at most a word was met and not counted.
     """
 
-    def __init__(self, vocab_size: int, limit: int = _FORMS) -> None:
+    def __init__(self, vocab_size: int, limit: int = MAX_FORMS) -> None:
         self._limit = max(limit, 2 * vocab_size)
         self._numbers = {UNKNOWN: UNKNOWN_ID, END: END_ID}  # word, or word LF form where they differ
         self._births = array("q", [0, 0])
@@ -63,7 +85,7 @@ class FormCounts:
         return number
 
     def count(self, numbers: NDArray[np.int32]) -> bool:
-        """Count the next stretch of the text, (N,), and forget rare forms where there are too many.
+        """Count the next chunk of the text, (N,), and forget rare forms where there are too many.
 
         Returns:
             Whether any were forgotten: their numbers must not be used again.
@@ -129,7 +151,7 @@ class Resolver:
         self._position = 0
 
     def __call__(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The ids of the next stretch, both (N,)."""
+        """The ids of the next chunk, both (N,)."""
         ids: NDArray[np.int32] = self._table[numbers]
         if self._births is not None:
             ids[self._births[numbers] > self._position + np.arange(len(numbers))] = UNKNOWN_ID

@@ -23,7 +23,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from nextword.errors import UsageError
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import LayerState, RecurrentLanguageModel
 
 _PATIENCE = timedelta(hours=1)  # the first process may validate for so long; a killed one is noticed at once
 _SIGNS = ("gloo", "nccl", "closed by peer", "reset by peer", "broken pipe")  # in torch's messages about a lost process
@@ -120,7 +120,7 @@ class ProcessGroup:
 
         return [(whole(hidden), whole(cell)) for hidden, cell in state]
 
-    def loss(self, model: LSTMLanguageModel, streams: int) -> Loss:
+    def loss(self, model: RecurrentLanguageModel, streams: int) -> Loss:
         """`model.loss`, for this process's columns of `streams`; its gradients become those of all of them.
 
         DistributedDataParallel takes the mean of the processes' gradients while backward still computes others. Each
@@ -141,7 +141,7 @@ class ProcessGroup:
 class _WeightedLoss(nn.Module):
     """`model.loss` as a module's `forward`, which is where DistributedDataParallel looks."""
 
-    def __init__(self, model: LSTMLanguageModel, weight: float) -> None:
+    def __init__(self, model: RecurrentLanguageModel, weight: float) -> None:
         super().__init__()
         self.model, self.weight = model, weight
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nextword.config import GATES, ModelConfig
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.token_file import count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 from nextword.training.optimizer import gradient_values
@@ -64,7 +64,7 @@ def topic_units(config: ModelConfig) -> int:
     return int(config.topic_share * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
 
 
-def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
+def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32]) -> None:
     """Set the weights of a new `model` to what counting the training text `ids`, (N,), tells.
 
     Uses torch's random generator: the same seed and text give the same weights.
@@ -83,7 +83,7 @@ def initialize(model: LSTMLanguageModel, ids: NDArray[np.int32]) -> None:
         _integrate_topics(model, topics)
 
 
-def take_over(model: LSTMLanguageModel, weights: dict[str, NDArray[np.float32]], ids: NDArray[np.int32]) -> None:
+def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float32]], ids: NDArray[np.int32]) -> None:
     """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
 
     A new word starts near the mean of all vectors, so it is neither likely nor unlikely anywhere, and with a bias that
@@ -107,7 +107,7 @@ def take_over(model: LSTMLanguageModel, weights: dict[str, NDArray[np.float32]],
             model.output.bias[known:] = torch.from_numpy(np.log(counts / counts.sum())[known:])
 
 
-def keep_topics(model: LSTMLanguageModel, progress: float) -> None:
+def keep_topics(model: RecurrentLanguageModel, progress: float) -> None:
     """Take from the gradients what would change the topic; call it before every step of the optimizer.
 
     Args:
@@ -172,7 +172,7 @@ def _cooccurrences(ids: NDArray[np.int32], size: int) -> NDArray[np.float32]:
     return together + together.T
 
 
-def _integrate_topics(model: LSTMLanguageModel, topics: int) -> None:
+def _integrate_topics(model: RecurrentLanguageModel, topics: int) -> None:
     """Make the first units of the first layer sum up the topic, and those of the others pass it on.
 
     The other units start from torch's random numbers, but for their candidates: as small as torch makes them, hardly

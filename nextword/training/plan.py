@@ -12,7 +12,8 @@ from pathlib import Path
 
 from nextword.config import ModelConfig, TrainConfig, contradictions, is_file_name
 from nextword.errors import StorageError, UsageError
-from nextword.storage.checkpoint import SUFFIX, Checkpoint
+from nextword.storage.checkpoint import Checkpoint
+from nextword.storage.locations import SUFFIX
 from nextword.text.corpus import Passage, default_corpus, watched
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import LearnedVocabulary, WordTokenizer

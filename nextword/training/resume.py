@@ -1,6 +1,6 @@
 """The resume file: everything an unfinished run needs to go on exactly where it stopped.
 
-`NAME.resume.safetensors` stands beside the checkpoint `NAME.safetensors`, in the same container (`checkpoint.py`):
+`NAME.resume.safetensors` stands beside the checkpoint `NAME.safetensors`, in the same container (`container.py`):
 written whole or not at all, verified by its digest, never pickled. It is self-contained, and holds
 
     tensors     model.*, the parameters; optimizer.*, its moments; state.*, the carried hidden and cell states;
@@ -29,18 +29,17 @@ from torch import Tensor
 
 from nextword.config import ModelConfig, TrainConfig, contradictions
 from nextword.errors import CheckpointError, UsageError
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.storage.checkpoint import (
-    SUFFIX,
+    CHECKPOINT,
     Checkpoint,
     check_network,
     check_parameters,
     load_checkpoint,
-    read_container,
     read_tokenizer,
-    refusing_damage,
-    write_container,
 )
+from nextword.storage.container import read_container, refusing_damage, write_container
+from nextword.storage.locations import SUFFIX
 from nextword.storage.strict import json_object
 from nextword.text.tokenizer import WordTokenizer
 
@@ -111,7 +110,7 @@ def save_resume_point(path: Path, point: ResumePoint) -> None:
         "vocabulary": vocabulary,
         "facts": json.dumps(point.facts, ensure_ascii=False, allow_nan=False),
     }
-    write_container(path, point.tensors, metadata)
+    write_container(path, point.tensors, metadata, CHECKPOINT)
 
 
 def load_resume_point(path: Path) -> ResumePoint:
@@ -120,16 +119,16 @@ def load_resume_point(path: Path) -> ResumePoint:
     Raises:
         CheckpointError: It is missing, damaged, or of a format this version cannot read.
     """
-    metadata, tensors = read_container(path, FORMAT)
-    with refusing_damage(path):
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
+    with refusing_damage(path, CHECKPOINT):
         model_config = ModelConfig(**json_object(metadata["config"]))
         config = TrainConfig(**json_object(metadata["training"]))
         facts = json_object(metadata["facts"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
         words = check_network(parameters, model_config)
-        tokenizer = read_tokenizer(metadata, words)
         _check_facts(facts)
         _check_tensors(tensors, facts["state"], model_config, config)
+        tokenizer = read_tokenizer(metadata, words)
         return ResumePoint(model_config, config, tokenizer, tensors, facts, path)
 
 
@@ -242,7 +241,7 @@ def reached(point: ResumePoint, path: Path, corpus_digest: str) -> float:
 
 
 def capture(
-    model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, state: list[LayerState] | None
+    model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, state: list[LayerState] | None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Tensors and facts from which `restore` makes the same network, optimizer, state and random generators."""
     shapes = model.config.parameter_shapes(model.embedding.num_embeddings)
@@ -267,7 +266,7 @@ def capture(
 
 
 def restore(
-    point: ResumePoint, model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
+    point: ResumePoint, model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> list[LayerState] | None:
     """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state.
 
@@ -284,7 +283,7 @@ def restore(
 
 
 def _restore(
-    point: ResumePoint, model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
+    point: ResumePoint, model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> list[LayerState] | None:
     tensors, facts = point.tensors, point.facts
     parameters = {name.removeprefix("model."): _tensor(values) for name, values in tensors.items()}

@@ -39,12 +39,15 @@ from nextword.errors import (
 from nextword.evaluation.evaluate import perplexity
 from nextword.inference.predictor import Predictor
 from nextword.model.device import find_device, format_name, keep_freed_memory, product_format, product_speed
-from nextword.model.language_model import LayerState, LSTMLanguageModel
+from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.model.loss import WordSampler
 from nextword.signals import DeferredSignals
 from nextword.storage.atomic import exclusive_lock
-from nextword.storage.checkpoint import SUFFIX, Checkpoint, check_words, load_checkpoint, save_checkpoint
-from nextword.text.corpus import Corpus, read_corpus, split_corpus
+from nextword.storage.checkpoint import Checkpoint, check_words, load_checkpoint, save_checkpoint
+from nextword.storage.locations import SUFFIX
+from nextword.text.corpus import Corpus, read_corpus
+from nextword.text.detokenizer import detokenize
+from nextword.text.held_out import split_corpus
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
 from nextword.training.batches import Window, batchify, window_count, windows
@@ -54,14 +57,7 @@ from nextword.training.initialization import initialize, keep_topics, take_over
 from nextword.training.optimizer import ClippedSGD
 from nextword.training.plan import Plan, begun, changed, resumed, started_from
 from nextword.training.recipe import Budget, choose, sample_size
-from nextword.training.resume import (
-    ResumePoint,
-    capture,
-    reached,
-    restore,
-    resume_path,
-    save_resume_point,
-)
+from nextword.training.resume import ResumePoint, capture, reached, restore, resume_path, save_resume_point
 from nextword.training.schedule import Schedule, Validations
 
 Paths = str | Path | Sequence[str | Path]
@@ -273,10 +269,10 @@ class _Run:
             plan = self.plan = self._chosen(replace(plan, config=config))
             config = plan.config
         self.config = config
-        check_words(data.tokenizer, plan.model_config)
+        check_words(data.tokenizer)
         torch.manual_seed(config.seed)
         keep_freed_memory()
-        self.model = LSTMLanguageModel(plan.model_config, len(data.tokenizer))
+        self.model = RecurrentLanguageModel(plan.model_config, len(data.tokenizer))
         self.started_from = point.facts["started_from"] if point else plan.source and plan.source.digest
         if plan.source is not None:
             take_over(self.model, plan.source.tensors, data.training.ids)
@@ -647,6 +643,6 @@ def _previews(predictor: Predictor, ids: NDArray[np.int32]) -> list[Preview]:
     chosen = long_enough[:: max(1, len(long_enough) // _PREVIEWS)][:_PREVIEWS]
     previews = []
     for begin in chosen:
-        context = predictor.tokenizer.detokenize(int(token) for token in text[begin : begin + _PREVIEW_WORDS])
+        context = detokenize(predictor.tokenizer, text[begin : begin + _PREVIEW_WORDS].tolist())
         previews.append(Preview(context, predictor.predict(context, k=3)))
     return previews

@@ -16,8 +16,9 @@ from nextword.analysis.explain import Explanation, Unit, explain
 from nextword.cli.main import app
 from nextword.config import GATES, ExplainConfig
 from nextword.errors import CorpusError, NextwordError, UsageError
-from nextword.evaluation.evaluate import load_model, score
+from nextword.evaluation.evaluate import score
 from nextword.inference.predictor import Predictor
+from nextword.model.language_model import load_model
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END_ID
 

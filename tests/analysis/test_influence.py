@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from support.models import random_predictor
 
 from nextword.analysis.influence import Influence, Part, why_likeliest, why_suggested
-from nextword.config import GATES, AdaptConfig, ModelConfig, WhyConfig
+from nextword.config import GATES, AdaptConfig, WhyConfig
 from nextword.errors import UsageError
 from nextword.inference.predictor import Predictor
 from nextword.terminal.influence import summary
 
 TEXT = 'Anna lives in Paris. "Where is the cat?" asked Maria. The horse sat on the'
-
-
-def random_predictor(predictor: Predictor, cell: str) -> Predictor:
-    """A network of that kind of cell that has learned nothing, with the words of `predictor`."""
-    config = ModelConfig(cell=cell, embedding_dim=6, hidden_size=7, num_layers=2)
-    chance = np.random.default_rng(3)
-    shapes = config.parameter_shapes(len(predictor.tokenizer))
-    tensors = {name: chance.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
-    return Predictor(replace(predictor.checkpoint, config=config, tensors=tensors))
 
 
 def explained(predictor: Predictor, text: str, **settings: Any) -> tuple[list[Part], list[Influence]]:
@@ -41,8 +32,8 @@ def log2_after(predictor: Predictor, ids: list[int], word: str) -> float:
 
 
 @pytest.mark.parametrize("cell", sorted(GATES))
-def test_every_figure_is_that_of_reading_the_text_without_the_word(predictor: Predictor, cell: str) -> None:
-    predictor = random_predictor(predictor, cell)
+def test_every_figure_is_that_of_reading_the_text_without_the_word(cell: str) -> None:
+    predictor = random_predictor(cell, TEXT)
     ids = predictor.tokenizer.encode(TEXT).ids
     parts, influences = explained(predictor, TEXT, k=2)
     assert [part.position for part in parts] == list(range(1, len(ids) + 1))

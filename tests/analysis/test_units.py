@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from support.models import random_predictor
 from support.text import make_text
 
 from nextword.analysis.explain import Unit
-from nextword.analysis.units import FEATURES, MAX_CHARACTERS, _features, find_trackers
+from nextword.analysis.units import FEATURES, MAX_CHARACTERS, feature_values, find_trackers
 from nextword.config import GATES
 from nextword.errors import CorpusError
 from nextword.inference.predictor import Predictor
@@ -22,7 +23,7 @@ from nextword.text.tokenizer import UNKNOWN_ID, WordTokenizer
 def features_of(text: str) -> dict[str, list[int]]:
     tokenizer = WordTokenizer.train([text], min_count=1)
     (ids,) = tokenizer.encode_documents([text])
-    columns = zip(*_features(tokenizer, ids), strict=True)
+    columns = zip(*feature_values(tokenizer, ids), strict=True)
     return dict(zip(FEATURES, map(list, columns), strict=True))
 
 
@@ -52,7 +53,7 @@ def test_the_best_unit_of_the_first_half_and_what_it_does_on_the_second(cell: st
 
     traces = predictor.network.trace(ids.tolist(), predictor.initial_state)
     memory = np.concatenate([trace.cell if cell == "lstm" else trace.hidden for trace in traces], axis=1)
-    values = np.array(list(_features(predictor.tokenizer, ids)))
+    values = np.array(list(feature_values(predictor.tokenizer, ids)))
     half = len(ids) // 2
     for column, tracker in enumerate(found.trackers):
         assert tracker.feature == FEATURES[column]
@@ -72,10 +73,11 @@ def test_the_best_unit_of_the_first_half_and_what_it_does_on_the_second(cell: st
 def test_a_unit_made_to_count_is_found() -> None:
     """A cell that adds something with every word and keeps it counts the words of the text."""
     predictor = random_predictor("lstm", "so it goes on and on")
-    layer = predictor.network.layers[0]
-    layer._input_weight[2::9] = layer._recurrent_weight[2::9] = 0
-    layer._bias[2::9] = [-5, 20, 2, 0]  # a little let in, all kept, always the same
-    found = find_trackers(predictor, "so it goes on and on " * 20)
+    tensors = {name: values.copy() for name, values in predictor.checkpoint.tensors.items()}
+    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+        tensors[f"lstm.0.{name}"][2::9] = 0
+    tensors["lstm.0.bias_ih_l0"][2::9] = [-5, 20, 2, 0]  # a little let in, all kept, always the same
+    found = find_trackers(Predictor(replace(predictor.checkpoint, tensors=tensors)), "so it goes on and on " * 20)
     tracker = found.trackers[FEATURES.index("words of the paragraph so far")]
     assert tracker.unit == Unit(1, 3)
     assert tracker.chosen == pytest.approx(1, abs=1e-3)
@@ -88,19 +90,21 @@ def test_too_few_words_are_refused(predictor: Predictor, text: str) -> None:
 
 
 def test_unknown_words_count_as_words(predictor: Predictor) -> None:
-    features = list(_features(predictor.tokenizer, np.full(3, UNKNOWN_ID, np.int32)))
+    features = list(feature_values(predictor.tokenizer, np.full(3, UNKNOWN_ID, np.int32)))
     assert [values[2] for values in features] == [1, 2, 3]
 
 
-def test_the_table_and_the_json_say_the_same(
-    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, predictor: Predictor
-) -> None:
+def test_of_a_text_that_is_too_long_the_first_characters_are_read(predictor: Predictor) -> None:
+    text = make_text(10, seed=5)
+    found = find_trackers(predictor, f"{text}and no more", max_characters=len(text))
+    assert found == find_trackers(predictor, text) != find_trackers(predictor, f"{text}and no more")
+    assert MAX_CHARACTERS > 1_000_000
+
+
+def test_the_table_and_the_json_say_the_same(tiny_checkpoint: Path, predictor: Predictor) -> None:
     text = make_text(10, seed=5)
     found = find_trackers(predictor, text)
-    monkeypatch.setattr("nextword.analysis.units.MAX_CHARACTERS", len(text))
-    record = json.loads(
-        invoke("explain", "--find", "--json", "--quiet", "-c", str(tiny_checkpoint), stdin=f"{text}and no more")
-    )
+    record = json.loads(invoke("explain", "--find", "--json", "--quiet", "-c", str(tiny_checkpoint), stdin=text))
     table = invoke("explain", "--find", "-", "--quiet", "-c", str(tiny_checkpoint), stdin=text).splitlines()
     assert (record["words"], record["units"]) == (found.words, 72)
     assert table[0].split() == ["unit", "first", "half", "second", "half"]
@@ -114,4 +118,3 @@ def test_the_table_and_the_json_say_the_same(
             assert unit == facts["unit"] == str(tracker.unit)
             assert (chosen, checked) == (f"{tracker.chosen:+.2f}", f"{tracker.checked:+.2f}")
             assert facts["checked"] == tracker.checked
-    assert MAX_CHARACTERS > 1_000_000

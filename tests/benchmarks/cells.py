@@ -28,9 +28,10 @@ from nextword import Predictor
 from nextword.analysis.influence import why_likeliest
 from nextword.config import ModelConfig, TrainConfig, WhyConfig
 from nextword.evaluation import gradient_flow
-from nextword.evaluation.evaluate import encode, load_model
+from nextword.evaluation.evaluation_text import encode
 from nextword.evaluation.memory_length import memory_worth
-from nextword.text.corpus import held_out_text
+from nextword.model.language_model import load_model
+from nextword.text.held_out import held_out_text
 from nextword.training.train import train
 
 # Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.

@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import TrainConfig
 from nextword.text.corpus import default_corpus, read_corpus
-from nextword.training.plan import begun
-from nextword.training.train import _prepare
+from nextword.text.held_out import split_corpus
+from nextword.text.token_file import TokenFile
+from nextword.text.tokenizer import WordTokenizer
 
 ENDINGS = ("ka", "ri", "mo", "ten", "sul", "ev", "ing", "ly", "ness", "dor", "pi", "an")
 
@@ -44,10 +45,11 @@ def main() -> None:
         path = Path(folder, "large.txt")
         write_text(path, megabytes * 1_000_000)
         began, cpu_began = time.perf_counter(), time.process_time()
-        plan = begun([path], None, ModelConfig(), TrainConfig(out=folder), (), lambda path: None)
-        data = _prepare(plan, lambda event: None)
+        texts, held_out = split_corpus(read_corpus([path]).documents, TrainConfig.valid_fraction)
+        learned = WordTokenizer.train_and_encode(texts)
+        validation = TokenFile(learned.tokenizer.encode_documents(held_out))
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
-        print(f"text         {path.stat().st_size / 1e6:,.0f} MB, {len(data.training) + len(data.validation):,} words")
+        print(f"text         {path.stat().st_size / 1e6:,.0f} MB, {len(learned.ids) + len(validation):,} words")
     print(f"time         {seconds:.1f} s ({cpu:.1f} s of one core)")
     print(f"peak memory  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 

@@ -228,9 +228,9 @@ def evaluate(connection: Connection, size: int, words: int, tokens: int) -> None
     """Send how many seconds the perplexity of a text takes."""
     from nextword import ModelConfig
     from nextword.evaluation.evaluate import perplexity
-    from nextword.model.language_model import LSTMLanguageModel
+    from nextword.model.language_model import RecurrentLanguageModel
 
-    model = LSTMLanguageModel(ModelConfig(embedding_dim=size, hidden_size=size), words)
+    model = RecurrentLanguageModel(ModelConfig(embedding_dim=size, hidden_size=size), words)
     ids = zipf_ids(tokens, words).astype(np.int32)
     began = time.perf_counter()
     perplexity(model, ids)

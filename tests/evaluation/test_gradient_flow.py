@@ -14,16 +14,15 @@ from typer.testing import CliRunner
 from nextword.cli.main import app
 from nextword.config import ModelConfig
 from nextword.errors import CorpusError
-from nextword.evaluation import gradient_flow as gradient_room
 from nextword.evaluation.gradient_flow import Gradient, GradientFlow, gradient_flow, gradient_norms
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.terminal.memory import show_gradients
 from nextword.text.tokenizer import END_ID
 
 IDS = np.random.default_rng(3).integers(0, 5, 120).astype(np.int32)
 
 
-def made(cell: str, **biases: float) -> LSTMLanguageModel:
+def made(cell: str, **biases: float) -> RecurrentLanguageModel:
     """A network of one unit and one layer that reads hardly anything: weights of zero, but for the output layer's.
 
     Args:
@@ -32,7 +31,7 @@ def made(cell: str, **biases: float) -> LSTMLanguageModel:
     """
     torch.manual_seed(0)
     config = ModelConfig(cell=cell, embedding_dim=1, hidden_size=1, num_layers=1, tied=False)
-    model = LSTMLanguageModel(config, 5).eval()
+    model = RecurrentLanguageModel(config, 5).eval()
     layer = model.layers[0]
     with torch.no_grad():
         for parameter in layer.parameters():
@@ -49,7 +48,7 @@ def relative(flow: GradientFlow, of: str) -> list[float]:
 
 
 def test_in_a_plain_net_of_one_unit_the_gradient_is_a_power_of_its_recurrent_weight() -> None:
-    model = LSTMLanguageModel(ModelConfig(cell="rnn", embedding_dim=1, hidden_size=1, num_layers=1, tied=False), 5)
+    model = RecurrentLanguageModel(ModelConfig(cell="rnn", embedding_dim=1, hidden_size=1, num_layers=1, tied=False), 5)
     weight = 0.7
     with torch.no_grad():
         for parameter in model.layers[0].parameters():
@@ -81,7 +80,7 @@ def test_else_it_fades_as_the_gate_says() -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_one_pass_finds_what_a_differentiation_for_every_distance_finds(cell: str) -> None:
     torch.manual_seed(1)
-    model = LSTMLanguageModel(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), 5).eval()
+    model = RecurrentLanguageModel(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), 5).eval()
     window = np.concatenate([[np.full(3, END_ID)], IDS[:39].reshape(13, 3)]).astype(np.int64)
     distances = [0, 1, 2, 5, 9, 12]
     norms = gradient_norms(model, window, distances)
@@ -100,13 +99,12 @@ def test_one_pass_finds_what_a_differentiation_for_every_distance_finds(cell: st
                 assert norms[row, kind, column] == pytest.approx(float(torch.cat(found, 2).norm()), rel=1e-4, abs=1e-9)
 
 
-def test_places_side_by_side_are_a_matter_of_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_side_by_side_are_a_matter_of_speed() -> None:
     torch.manual_seed(1)
-    model = LSTMLanguageModel(ModelConfig(embedding_dim=6, hidden_size=7), 5).eval()
+    model = RecurrentLanguageModel(ModelConfig(embedding_dim=6, hidden_size=7), 5).eval()
     expected = gradient_flow(model, IDS, places=10)
-    monkeypatch.setattr(gradient_room, "_SIDE_BY_SIDE", 3)
     heard: list[tuple[int, int]] = []
-    flow = gradient_flow(model, IDS, 10, lambda *done: heard.append(done))
+    flow = gradient_flow(model, IDS, 10, lambda *done: heard.append(done), batch_size=3)
     assert heard[-1][0] == heard[-1][1]
     assert len(heard) == 4
     for some, others in zip(flow.gradients, expected.gradients, strict=True):

@@ -12,18 +12,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.models import random_model
 from support.text import make_text
 from typer.testing import CliRunner
 
 from nextword.cli.main import app
 from nextword.config import ModelConfig
-from nextword.evaluation import evaluate as evaluation_room
-from nextword.evaluation import memory_length
-from nextword.evaluation.evaluate import encode, evaluate, score
+from nextword.evaluation.evaluate import evaluate, score
+from nextword.evaluation.evaluation_text import encode
 from nextword.evaluation.memory_length import Compared, Worth, effective_memory, half_lives, memory_worth, spread_evenly
+from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.lstm import LSTMNetwork
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.terminal import memory as memory_screen
 from nextword.terminal import output as console
 from nextword.text.tokenizer import END_ID, WordTokenizer
@@ -33,48 +34,38 @@ TEXT = 'Anna lives in Paris. "Where is the cat?" asked Peter.\n\nMr. McDonald sa
 SENTENCES = [0, 5, 16]  # where they begin: Anna, " (with what is asked), Mr
 
 
-def a_model(tokenizer: WordTokenizer, cell: str) -> LSTMLanguageModel:
-    torch.manual_seed(0)
-    model = LSTMLanguageModel(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.uniform_(-0.8, 0.8)
-    return model
+def a_model(tokenizer: WordTokenizer, cell: str) -> RecurrentLanguageModel:
+    return random_model(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer))
 
 
-def bits(model: LSTMLanguageModel, read: list[int], came: int) -> float:
+def bits(model: RecurrentLanguageModel, read: list[int], target: int) -> float:
     """Surprisal of a word after a fresh session has read some others."""
     with torch.no_grad():
-        shown, _ = model(torch.tensor([[END_ID], *([token] for token in read)]))
-        return -float(torch.log_softmax(model.output(shown[-1, 0]).double(), 0)[came]) / math.log(2)
+        hidden, _ = model(torch.tensor([[END_ID], *([token] for token in read)]))
+        return -float(torch.log_softmax(model.output(hidden[-1, 0]).double(), 0)[target]) / math.log(2)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_with_the_state_carried_it_is_what_eval_says_to_the_last_bit(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, cell: str
-) -> None:
-    monkeypatch.setattr(evaluation_room, "_STRETCH", 150)
-    monkeypatch.setattr(evaluation_room, "_MIN_PART", 60)
+def test_with_the_state_carried_it_is_what_eval_says_to_the_last_bit(predictor: Predictor, cell: str) -> None:
+    limits = ReadingLimits(chunk=150, min_stream=60)
     tokenizer = predictor.tokenizer
     model, text = a_model(tokenizer, cell), make_text(10, seed=5)
-    worth, expected = memory_worth(model, tokenizer, [text], places=3), evaluate(model, tokenizer, [text])
+    worth = memory_worth(model, tokenizer, [text], places=3, limits=limits)
+    expected = evaluate(model, tokenizer, [text], limits=limits)
     assert worth.tokens == expected.tokens > 2 * 150
     assert worth.unknown_rate == expected.unknown_rate
     assert asdict(worth.carried) == {name: getattr(expected, name) for name in asdict(worth.carried)}
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_limit_is_a_fresh_session_that_has_read_the_last_words_alone(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, cell: str
-) -> None:
-    monkeypatch.setattr(memory_length, "_MAX_PIECES", 3)
-    monkeypatch.setattr(memory_length, "_WINDOW", 9)
+def test_a_limit_is_a_fresh_session_that_has_read_the_last_words_alone(predictor: Predictor, cell: str) -> None:
+    limits = ReadingLimits(max_passages=3, passage_window=9)
     tokenizer = predictor.tokenizer
     model = a_model(tokenizer, cell)
     ids = encode(tokenizer, [TEXT]).tolist()
     everything = np.array([bits(model, ids[:place], token) for place, token in enumerate(ids)])
     heard: list[tuple[int, int]] = []
-    worth = memory_worth(model, tokenizer, [TEXT], on_progress=lambda *done: heard.append(done))
+    worth = memory_worth(model, tokenizer, [TEXT], on_progress=lambda *done: heard.append(done), limits=limits)
     assert heard[-1][0] == heard[-1][1]
     assert heard == sorted(heard)
     assert worth.places == worth.tokens == len(ids) == 27
@@ -149,7 +140,7 @@ def test_the_effective_memory_is_where_perplexity_comes_within_one_percent_for_g
 
 @pytest.mark.parametrize(("cell", "gate", "at"), [("lstm", "forget", 1), ("gru", "update", 1)])
 def test_the_half_life_is_that_of_the_gate(cell: str, gate: str, at: int) -> None:
-    model = LSTMLanguageModel(ModelConfig(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
+    model = RecurrentLanguageModel(ModelConfig(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
     kept = np.array([0.5, 0.25, 0.9, 0.999])
     with torch.no_grad():
         for parameter in model.parameters():
@@ -167,14 +158,11 @@ def test_the_half_life_is_that_of_the_gate(cell: str, gate: str, at: int) -> Non
     assert 0 < life.quantiles[0] < 0.01
 
 
-def test_the_mean_of_the_gates_logarithm_is_over_the_text_however_it_is_cut(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_mean_of_the_gates_logarithm_is_over_the_text_however_it_is_cut(predictor: Predictor) -> None:
     network, ids = predictor.network, encode(predictor.tokenizer, [TEXT])
     _, state = network.read([END_ID], network.initial_state())
     expected = [-math.log(2) / np.log(trace.gates["forget"]).mean(0) for trace in network.trace(ids.tolist(), state)]
-    monkeypatch.setattr(memory_length, "_TRACED", 7)
-    lives = half_lives(network, ids)
+    lives = half_lives(network, ids, window=7)
     assert [life.layer for life in lives] == [1, 2]
     for life, words in zip(lives, expected, strict=True):
         assert life.quantiles[1] == pytest.approx(np.median(words), rel=1e-4)

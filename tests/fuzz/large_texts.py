@@ -76,7 +76,7 @@ def learned(paths: Sequence[Path], megabytes: int, forms: int = 0) -> list[dict[
         megabytes: Of address space, beside what the program has before it reads.
         forms: How many different words it counts at once; 0 for as many as ever.
     """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     arguments = [sys.executable, __file__, "--learn", str(megabytes), str(forms), *map(str, paths)]
     done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
@@ -88,18 +88,21 @@ def _learn(megabytes: int, forms: int, paths: Sequence[Path]) -> None:
     import torch  # noqa: F401 - before the limit, which is on what comes on top
 
     from nextword.config import ModelConfig, TrainConfig
-    from nextword.text import tokenizer, vocabulary
+    from nextword.text.tokenizer import WordTokenizer
     from nextword.training.events import Event, Prepared
     from nextword.training.train import train
 
     status = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines())
     limit = int(status["VmSize"].split()[0]) * 1024 + megabytes * 1_000_000
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    counts = partial(vocabulary.FormCounts, **({"limit": forms} if forms else {}))
+    learn = partial(WordTokenizer.train_and_encode, **({"max_forms": forms} if forms else {}))
     network = ModelConfig(embedding_dim=8, hidden_size=8, num_layers=1)
     for path in paths:
         began, processor, events = time.perf_counter(), time.process_time(), list[Event]()
-        with tempfile.TemporaryDirectory(prefix="nextword-") as out, patch.object(tokenizer, "FormCounts", counts):
+        with (
+            tempfile.TemporaryDirectory(prefix="nextword-") as out,
+            patch.object(WordTokenizer, "train_and_encode", learn),
+        ):
             settings = TrainConfig(max_steps=2, vocab_size=1_000, out=out, device="cpu", precision="fp32")
             train(path, network, settings, on_event=events.append)
         (prepared,) = (event for event in events if isinstance(event, Prepared))

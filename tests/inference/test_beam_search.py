@@ -9,8 +9,9 @@ import pytest
 from nextword.inference.lstm import LSTMState
 from nextword.inference.outlook import Outlook, Prediction, capitalized_like
 from nextword.inference.predictor import Predictor
+from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 
 def every_phrase(

@@ -15,7 +15,8 @@ from nextword.config import GenerateConfig
 from nextword.errors import UsageError
 from nextword.inference.generation import Sampler, nucleus
 from nextword.inference.predictor import Predictor
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Detokenizer
+from nextword.text.detokenizer import Detokenizer, detokenize
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 
 def continuation(predictor: Predictor, text: str, **settings: float) -> str:
@@ -75,7 +76,7 @@ def test_what_is_drawn_is_written_as_detokenize_writes_it_and_never_the_unknown_
     assert END_ID in ids
     assert ids[0] != END_ID
     assert (END_ID, END_ID) not in set(itertools.pairwise(ids))
-    assert mixed_up.tokenizer.detokenize(ids) == text
+    assert detokenize(mixed_up.tokenizer, ids) == text
 
 
 def test_a_text_is_gone_on_with_as_people_write(predictor: Predictor) -> None:

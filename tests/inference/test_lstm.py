@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 
 from nextword.config import GATES, ModelConfig
 from nextword.inference.lstm import LSTMNetwork, LSTMState, at_temperature, log_softmax, lstm_cell, sigmoid, softmax
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 
 
-def random_model(config: ModelConfig, vocabulary_size: int, seed: int) -> LSTMLanguageModel:
+def random_model(config: ModelConfig, vocabulary_size: int, seed: int) -> RecurrentLanguageModel:
     torch.manual_seed(seed)
-    model = LSTMLanguageModel(config, vocabulary_size).eval()
+    model = RecurrentLanguageModel(config, vocabulary_size).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.6, 0.6)
     return model
 
 
-def network_of(model: LSTMLanguageModel, vocabulary_size: int) -> LSTMNetwork:
+def network_of(model: RecurrentLanguageModel, vocabulary_size: int) -> LSTMNetwork:
     """The same weights in numpy: exactly those that a checkpoint holds."""
     state = model.state_dict()
     return LSTMNetwork({name: state[name].numpy() for name in model.config.parameter_shapes(vocabulary_size)})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nextword.inference.lstm import Array
 from nextword.inference.outlook import Outlook, Prediction, capitalized_like, near_largest
 from nextword.inference.predictor import Predictor
-from nextword.inference.word_index import NewWord, rare_probability
+from nextword.inference.word_index import NewWord, rare_share
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
 
@@ -140,9 +140,8 @@ def test_words_too_rare_for_the_vocabulary_are_found_by_their_letters_alone(pred
 
 
 def test_rare_words_share_half_of_what_is_unknown_in_numbers_and_in_arrays() -> None:
-    assert rare_probability(0.3, 5) == pytest.approx(0.03)
-    assert rare_probability(np.float32([[0.5], [1]]), 4).tolist() == [[0.0625], [0.125]]
-    assert rare_probability(0.3, 0) == 0.15
+    assert 0.3 * rare_share(5) == pytest.approx(0.03)
+    assert rare_share(0) == 0.5
 
 
 def test_phrases_need_a_state_to_go_on_from(predictor: Predictor) -> None:

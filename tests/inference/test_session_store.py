@@ -28,7 +28,8 @@ from nextword.inference.predictor import Predictor
 from nextword.inference.session import Session
 from nextword.inference.session_store import FORMAT, MAX_REMEMBERED, SessionStore
 from nextword.storage.atomic import Disk
-from nextword.storage.checkpoint import Checkpoint, read_container, save_checkpoint, write_container
+from nextword.storage.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
+from nextword.storage.container import read_container, write_container
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 ADAPT = AdaptConfig()
@@ -482,14 +483,14 @@ def test_a_newer_format_asks_for_an_upgrade(store: SessionStore, predictor: Pred
 
 def rewrite(path: Path, change: Change) -> None:
     """Change a session's file and give it the digest of what it is then."""
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     facts = json.loads(metadata["session"])
     before = json.dumps(facts)
     del metadata["digest"]
     change(tensors, facts, metadata)
     if json.dumps(facts) != before:
         metadata["session"] = json.dumps(facts)
-    write_container(path, tensors, metadata)
+    write_container(path, tensors, metadata, CHECKPOINT)
 
 
 def wrong_values(name: str, value: float) -> Change:

@@ -13,9 +13,10 @@ import pytest
 
 from nextword.config import AdaptConfig, ModelConfig, TrainConfig
 from nextword.errors import CheckpointError, Interrupted, UsageError
-from nextword.evaluation.evaluate import evaluate, load_model
+from nextword.evaluation.evaluate import evaluate
 from nextword.inference.predictor import Predictor
 from nextword.inference.session_store import SessionStore
+from nextword.model.language_model import load_model
 from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
 from nextword.training.events import Event, Step
 from nextword.training.train import train

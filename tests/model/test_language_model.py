@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,15 +11,18 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from nextword.config import ModelConfig
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.errors import UsageError
+from nextword.model.language_model import RecurrentLanguageModel, load_model
+from nextword.storage.checkpoint import Checkpoint, load_checkpoint
+from nextword.text.tokenizer import WordTokenizer
 
 NO_DROPOUT = {f"dropout_{where}": 0.0 for where in ("words", "input", "hidden", "output", "recurrent")}
 
 
-def make(vocabulary_size: int = 40, seed: int = 0, **fields: float) -> LSTMLanguageModel:
+def make(vocabulary_size: int = 40, seed: int = 0, **fields: float) -> RecurrentLanguageModel:
     torch.manual_seed(seed)
     sizes = {"embedding_dim": 8, "hidden_size": 10, "num_layers": 2}
-    return LSTMLanguageModel(ModelConfig(**{**NO_DROPOUT, **sizes, **fields}), vocabulary_size)  # type: ignore[arg-type]
+    return RecurrentLanguageModel(ModelConfig(**{**NO_DROPOUT, **sizes, **fields}), vocabulary_size)  # type: ignore[arg-type]
 
 
 def some_words(steps: int = 6, streams: int = 3) -> torch.Tensor:
@@ -36,7 +41,7 @@ def test_the_state_dict_has_the_names_and_shapes_of_the_config(
     embedding_dim: int, hidden_size: int, num_layers: int, tied: bool, vocabulary_size: int
 ) -> None:
     config = ModelConfig(embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied)
-    model = LSTMLanguageModel(config, vocabulary_size)
+    model = RecurrentLanguageModel(config, vocabulary_size)
     expected = config.parameter_shapes(vocabulary_size)
     assert {name: tuple(values.shape) for name, values in model.named_parameters()} == expected
     shared = {"output.weight": expected["embedding.weight"]} if tied else {}
@@ -66,8 +71,8 @@ def test_a_stream_does_not_see_the_streams_beside_it() -> None:
 def test_the_loss_is_the_cross_entropy_of_the_output_layer(tied: bool) -> None:
     model, words = make(tied=tied), some_words(7)
     loss, _ = model.loss(words[:-1], words[1:], None)
-    shown, _ = model(words[:-1])
-    expected = functional.cross_entropy(model.output(shown).flatten(0, 1), words[1:].flatten())
+    hidden, _ = model(words[:-1])
+    expected = functional.cross_entropy(model.output(hidden).flatten(0, 1), words[1:].flatten())
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
     for name, parameter in model.named_parameters():
         got, wanted = (torch.autograd.grad(value, parameter, retain_graph=True)[0] for value in (loss, expected))
@@ -121,10 +126,10 @@ def test_what_is_kept_is_scaled_so_that_the_mean_stays() -> None:
 def test_a_dropped_word_is_dropped_wherever_it_stands() -> None:
     model = make(dropout_words=0.5, num_layers=1)
     every_word_twice = torch.arange(40).repeat_interleave(2)[None]  # one step, the same word in neighboring streams
-    shown = model(every_word_twice)[0][0]
-    torch.testing.assert_close(shown[::2], shown[1::2])
+    hidden = model(every_word_twice)[0][0]
+    torch.testing.assert_close(hidden[::2], hidden[1::2])
     # All dropped words look alike: only the biases speak. The others differ from each other.
-    alike = (shown[::2, None] - shown[None, ::2]).abs().amax(2) < 1e-6
+    alike = (hidden[::2, None] - hidden[None, ::2]).abs().amax(2) < 1e-6
     assert 10 < alike.sum(1).max() < 30
 
 
@@ -146,16 +151,40 @@ def test_recurrent_dropout_leaves_the_weights_themselves_alone_and_trains_them()
     assert 0.2 < (gradient == 0).float().mean() < 0.8
 
 
-def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn() -> None:
     torch.manual_seed(2)
-    network = LSTMLanguageModel(ModelConfig(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
+    network = RecurrentLanguageModel(ModelConfig(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
     window = torch.randint(30, (9, 4))
     gradients = []
     for least in (1, 10**6):  # by hand, and by nn.LSTM
-        monkeypatch.setattr("nextword.model.language_model._FUSED_FROM", least)
+        network.fused_from = least
         torch.manual_seed(3)  # of the dropout masks
         loss, _ = network.loss(window[:-1], window[1:], None, torch.bfloat16)
         gradients.append(torch.autograd.grad(loss, network.layers[0].get_parameter("weight_hh_l0"))[0])
     by_hand, by_torch = gradients
     assert not torch.equal(by_hand, by_torch)  # two ways, indeed
     assert torch.nn.functional.cosine_similarity(by_hand.flatten(), by_torch.flatten(), dim=0) > 0.99
+
+
+# -- from a checkpoint -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_checkpoints_model_is_the_one_that_was_saved(tied: bool) -> None:
+    tokenizer = WordTokenizer.train(["the cat sat"], min_count=1)
+    saved = make(len(tokenizer), tied=tied).eval()
+    tensors = {name: values.detach().numpy() for name, values in saved.named_parameters()}
+    loaded = load_model(Checkpoint(saved.config, tokenizer, tensors, {}), "cpu")
+    assert not loaded.training
+    words = torch.tensor([[0, 1], [3, 2], [4, 4]])
+    torch.testing.assert_close(loaded.output(loaded(words)[0]), saved.output(saved(words)[0]), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda"])
+def test_a_device_that_is_not_there_is_a_usage_error(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError) as caught:
+        load_model(load_checkpoint(tiny_checkpoint), device)
+    assert "--device" in caught.value.hint

@@ -15,7 +15,7 @@ import pytest
 from support.disk import CALLS, NEW, OLD, REPLACED, FaultyDisk, raising
 
 from nextword.errors import LockedError, StorageError
-from nextword.storage import atomic as storage
+from nextword.storage import atomic
 from nextword.storage.atomic import Disk, exclusive_lock, write_atomically
 
 if sys.platform == "win32":
@@ -27,24 +27,24 @@ PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from nextword.storage import atomic as storage
+from nextword.storage import atomic
 from support.disk import NEW, FaultyDisk, killed
-storage.disk = FaultyDisk(int(sys.argv[3]), killed, after=sys.argv[4] == "after")
-storage.write_atomically(Path(sys.argv[2]), NEW, "")
+atomic.disk = FaultyDisk(int(sys.argv[3]), killed, after=sys.argv[4] == "after")
+atomic.write_atomically(Path(sys.argv[2]), NEW, "")
 """
 KILLED_SAVING = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
-from nextword.storage import atomic as storage
+from nextword.storage import atomic
 from support.disk import CALLS, FaultyDisk, killed
 path, old, new = map(Path, sys.argv[3:])
 old, new = load_checkpoint(old), load_checkpoint(new)
 for at in range(1, len(CALLS) + 1):
     save_checkpoint(path, old)
     if os.fork() == 0:
-        storage.disk = FaultyDisk(at, killed, after=sys.argv[2] == "1")
+        atomic.disk = FaultyDisk(at, killed, after=sys.argv[2] == "1")
         save_checkpoint(path, new)
     assert os.WTERMSIG(os.wait()[1]) == 9
     print(load_checkpoint(path).digest, flush=True)
@@ -69,7 +69,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def put(monkeypatch: pytest.MonkeyPatch) -> Callable[[Disk], Disk]:
     def use(disk: Disk) -> Disk:
-        monkeypatch.setattr(storage, "disk", disk)
+        monkeypatch.setattr(atomic, "disk", disk)
         return disk
 
     return use
@@ -175,7 +175,7 @@ def test_whichever_call_fails_or_is_the_last_a_whole_checkpoint_is_loaded(
         for number in (errno.EIO, errno.ENOSPC, errno.EXDEV):
             save_checkpoint(path, old)
             with monkeypatch.context() as faulty:
-                faulty.setattr(storage, "disk", FaultyDisk(at, raising(number), after=after))
+                faulty.setattr(atomic, "disk", FaultyDisk(at, raising(number), after=after))
                 with pytest.raises(StorageError, match=os.strerror(number)):
                     save_checkpoint(path, new)
             assert load_checkpoint(path).digest == expected(at)
@@ -277,7 +277,7 @@ def test_a_lock_on_a_file_that_its_owner_has_just_removed_is_none(
     path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
 ) -> None:
     lock = path.with_name(".one.lock")
-    honest, locked = storage.fcntl.flock, []
+    honest, locked = atomic.fcntl.flock, []
 
     def flock(descriptor: int, operation: int) -> None:
         if not locked:  # the owner ends between this process's open and its lock, and perhaps another begins
@@ -287,11 +287,11 @@ def test_a_lock_on_a_file_that_its_owner_has_just_removed_is_none(
         honest(descriptor, operation)
         locked.append(os.fstat(descriptor).st_ino)
 
-    monkeypatch.setattr(storage.fcntl, "flock", flock)
+    monkeypatch.setattr(atomic.fcntl, "flock", flock)
     with exclusive_lock(path):
         assert len(locked) == 2
         assert lock.stat().st_ino == locked[-1]
-        monkeypatch.setattr(storage.fcntl, "flock", honest)
+        monkeypatch.setattr(atomic.fcntl, "flock", honest)
         with pytest.raises(LockedError), exclusive_lock(path):
             pass
 

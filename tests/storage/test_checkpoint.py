@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import stat
 import threading
@@ -15,16 +16,11 @@ import pytest
 
 from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, StorageError, UsageError
-from nextword.storage.checkpoint import (
-    FORMAT,
-    SUFFIX,
-    Checkpoint,
-    find_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from nextword.storage.checkpoint import FORMAT, Checkpoint, check_words, load_checkpoint, save_checkpoint
+from nextword.storage.container import MAX_HEADER
+from nextword.storage.locations import SUFFIX, find_checkpoint
 from nextword.storage.strict import strict_json
-from nextword.text.tokenizer import WordTokenizer
+from nextword.text.tokenizer import MAX_RARE_WORDS, WordTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -235,18 +231,31 @@ def test_a_thousand_loads_while_another_thread_saves_see_one_whole_checkpoint_ea
     assert all(one.training in stories for one in loaded)
 
 
-def test_what_could_not_be_read_again_is_not_written(
-    checkpoint: Checkpoint, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_read_again_is_not_written(checkpoint: Checkpoint, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "one.safetensors"
-    path.write_bytes(content)
-    length = int.from_bytes(content[:8], "little")
-    monkeypatch.setattr("nextword.storage.checkpoint._SPARE_HEADER", length - len(content) // 8)
-    save_checkpoint(path, checkpoint)
-    assert load_checkpoint(path).training == checkpoint.training
+    free = MAX_HEADER - int.from_bytes(content[:8], "little")
+    longest = {**checkpoint.training, "note": "x" * (free - 40)}
+    save_checkpoint(path, replace(checkpoint, training=longest))
+    assert load_checkpoint(path).training == longest
+    before = path.read_bytes()
     with pytest.raises(UsageError, match="too many words"):
-        save_checkpoint(path, replace(checkpoint, training={"note": "longer" * 1000}))
-    assert path.read_bytes() == content
+        save_checkpoint(path, replace(checkpoint, training={**longest, "note": "x" * free}))
+    assert path.read_bytes() == before
+
+
+def test_a_hundred_thousand_long_words_with_forms_and_the_rare_ones_fit_and_three_times_as_many_are_refused() -> None:
+    def of(words: int) -> WordTokenizer:
+        tokenizer, vocabulary = map(json.loads, WordTokenizer.train(["we met Anna"], min_count=1).to_json())
+        forms = [f"McWordsworth{number}" for number in range(words)]
+        ids = ["<unk>", "<eos>", *map(str.lower, forms)]
+        tokenizer["model"]["vocab"] = {word: index for index, word in enumerate(ids)}
+        vocabulary |= {"surface_forms": {form.lower(): form for form in forms}, "rare": forms[:MAX_RARE_WORDS]}
+        return WordTokenizer.from_json(tokenizer, vocabulary)
+
+    check_words(of(100_000))
+    with pytest.raises(UsageError, match=r"300,002 words are too long") as caught:
+        check_words(of(300_000))
+    assert "--vocab-size" in caught.value.hint
 
 
 def test_a_write_leaves_no_temporary_file(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -268,7 +277,7 @@ def test_a_checkpoint_has_the_rights_of_any_new_file(checkpoint: Checkpoint, tmp
 
 def test_the_checkpoint_named_goes_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home" / "data" / "nextword"
-    monkeypatch.setattr("nextword.storage.checkpoint.user_data_folder", lambda: home)
+    monkeypatch.setattr("nextword.storage.locations.user_data_folder", lambda: home)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError) as caught:
         find_checkpoint()

@@ -17,7 +17,7 @@ from support.text import make_text
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import Interrupted
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
 from nextword.training.events import Event, Step
@@ -78,8 +78,8 @@ def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]
             saving.kill()
 
 
-def go_on_from(point: ResumePoint) -> LSTMLanguageModel:
+def go_on_from(point: ResumePoint) -> RecurrentLanguageModel:
     """A network, with an optimizer and the random generators, set to what a resume file says."""
-    model = LSTMLanguageModel(point.model_config, len(point.tokenizer))
+    model = RecurrentLanguageModel(point.model_config, len(point.tokenizer))
     restore(point, model, ClippedSGD(model.parameters(), lr=1, clip=1), torch.device("cpu"))
     return model

@@ -23,7 +23,7 @@ from torch.distributed import FileStore
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import Interrupted
-from nextword.model import language_model as network
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.training import distributed, schedule
 from nextword.training import train as trainer
 from nextword.training.events import Event, Step, Validation
@@ -61,7 +61,7 @@ class Case:
         with (
             patch.multiple(schedule, _MIN_TOKENS=400, _MIN_RATIO=1),
             patch.object(trainer, "_SPARSE_FROM", 40),
-            patch.object(network, "_FUSED_FROM", 14),
+            patch.object(RecurrentLanguageModel, "fused_from", 14),
         ):
             return train(**arguments, on_event=on_event)
 

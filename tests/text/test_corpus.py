@@ -5,20 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import re
+import tempfile
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.limits import files_limited_to
 
-from nextword.errors import CorpusError
-from nextword.text import corpus as corpus_room
-from nextword.text.corpus import default_corpus, read_corpus, read_text, split_corpus, watched
+from nextword.errors import CorpusError, StorageError
+from nextword.text.corpus import default_corpus, read_corpus, watched
+from nextword.text.held_out import split_corpus
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,12 @@ def refusal(path: Path, encoding: str = "utf-8") -> CorpusError:
     assert str(path) in caught.value.message or encoding in caught.value.message
     assert caught.value.hint
     return caught.value
+
+
+def text_of(path: Path, encoding: str = "utf-8", **settings: Any) -> str:
+    """The text of one file, which may be blank; a file with a word in it stands in the same folder."""
+    other = written(path.with_name("word.txt"), "word".encode(encoding))
+    return read_corpus([path, other], encoding, **settings).documents[0].text
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -77,12 +84,12 @@ def test_a_utf16_byte_order_mark_is_named(tmp_path: Path, encoding: str) -> None
     error = refusal(path)
     assert "UTF-16" in error.message
     assert "--encoding utf-16" in error.hint
-    assert read_text(path, "utf-16") == "Good morning"
+    assert text_of(path, "utf-16") == "Good morning"
 
 
 def test_another_encoding_can_be_named(tmp_path: Path) -> None:
     path = written(tmp_path / "latin.txt", "caf\u00e9".encode("latin-1"))
-    assert read_text(path, "latin-1") == "caf\u00e9"
+    assert text_of(path, "latin-1") == "caf\u00e9"
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "hex", "undefined", "a\0b"])
@@ -95,7 +102,7 @@ def test_an_unknown_encoding_is_refused_for_a_file_and_for_a_folder(tmp_path: Pa
 
 
 def test_a_utf8_byte_order_mark_is_dropped(tmp_path: Path) -> None:
-    assert read_text(written(tmp_path / "marked.txt", b"\xef\xbb\xbfGood morning")) == "Good morning"
+    assert text_of(written(tmp_path / "marked.txt", b"\xef\xbb\xbfGood morning")) == "Good morning"
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r"])
@@ -171,7 +178,7 @@ def test_a_named_pipe_or_a_device_is_refused_without_waiting_for_it(tmp_path: Pa
     "text",
     ["word " * 2_000_000 + "end", "x" * 10_000_000, "\n" * 10_000_000 + "end", "\\[" * 5_000_000, "a\r" * 1_000_000],
 )
-def test_ten_megabytes_of_anything_are_read_with_a_few_portions_held(tmp_path: Path, text: str) -> None:
+def test_ten_megabytes_of_anything_are_read_with_a_few_chunks_held(tmp_path: Path, text: str) -> None:
     path = written(tmp_path / "long.txt", text.encode())
     del text
     tracemalloc.start()
@@ -181,8 +188,8 @@ def test_ten_megabytes_of_anything_are_read_with_a_few_portions_held(tmp_path: P
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert length == document.characters
-    assert most < 8 << 20  # a portion is 1 MB, held as bytes, as text, and as text with other line ends
+    assert length == len(document.whole)
+    assert most < 8 << 20  # a chunk is 1 MB, held as bytes, as text, as text with other line ends, as UTF-8
 
 
 def test_the_digest_tells_corpora_apart_by_their_texts_alone(tmp_path: Path) -> None:
@@ -196,17 +203,10 @@ def test_the_digest_tells_corpora_apart_by_their_texts_alone(tmp_path: Path) -> 
     assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("c", "ab")}) == 4
 
 
-# -- in portions -----------------------------------------------------------------------------------------------------
+# -- in chunks -------------------------------------------------------------------------------------------------------
 
-small_portions = st.sampled_from([1, 2, 3, 5, 16])
+small_chunks = st.sampled_from([1, 2, 3, 5, 16])
 encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "shift_jis", "utf-7"])
-
-
-@contextmanager
-def portions_of(size: int) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus_room, "_PORTION", size)
-        yield
 
 
 @given(
@@ -216,11 +216,10 @@ def portions_of(size: int) -> Iterator[None]:
         st.text("ab\r\n\0", max_size=20).map(lambda text: text.encode("utf-16")),
     ),
     encoding=encodings,
-    size=small_portions,
+    size=small_chunks,
 )
-def test_a_file_read_in_portions_is_the_file_read_at_once(
-    folder: Path, content: bytes, encoding: str, size: int
-) -> None:
+@example(content=b"+2AA-a+3AA-", encoding="utf-7", size=1)  # halves of characters
+def test_a_file_read_in_chunks_is_the_file_read_at_once(folder: Path, content: bytes, encoding: str, size: int) -> None:
     path = written(folder / "some.txt", content)
     if encoding == "utf-8" and content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return
@@ -228,52 +227,77 @@ def test_a_file_read_in_portions_is_the_file_read_at_once(
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-7":  # it counts from elsewhere
-            with portions_of(size), pytest.raises(CorpusError, match=f"byte {error.start}\\)"):
-                read_text(path, encoding)
+            with pytest.raises(CorpusError, match=f"byte {error.start}\\)"):
+                text_of(path, encoding, chunk_size=size)
         return
-    with portions_of(size):
-        if "\0" in text:
-            with pytest.raises(CorpusError, match=f"NUL at character {text.index(chr(0))}\\)"):
-                read_text(path, encoding)
-            return
-        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        assert read_text(path, encoding) == text
-        document = read_corpus([path], encoding).documents[0] if text.strip() else None
-        for begin in range(len(text) if document else 0):
+    if "\0" in text:
+        with pytest.raises(CorpusError, match=f"NUL at character {text.index(chr(0))}\\)"):
+            text_of(path, encoding, chunk_size=size)
+        return
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    assert text_of(path, encoding, chunk_size=size) == text
+    if text.strip():
+        whole = read_corpus([path], encoding, chunk_size=size).documents[0].whole
+        for begin in range(len(text)):
             for end in range(begin, len(text) + 1):
-                assert "".join(document.portions(begin, end)) == text[begin:end]
+                (passage,) = whole.cut([begin, end])
+                assert passage.text == text[begin:end]
+                assert len(passage) == end - begin
 
 
 @given(
-    text=st.lists(st.sampled_from(["word", "other words", "\n", "\n\n", " ", "\t", "\n \n"]), max_size=30).map("".join),
-    size=small_portions,
+    text=st.lists(st.sampled_from(["word", "\u3042 words", "\n", "\n\n", " ", "\t", "\n \n"]), max_size=30).map(
+        "".join
+    ),
+    size=small_chunks,
     fraction=st.sampled_from([0.05, 0.3, 0.5]),
 )
-def test_the_split_does_not_depend_on_portions(folder: Path, text: str, size: int, fraction: float) -> None:
-    def split() -> list[list[str]] | str:
+@example(text=" word\nword", size=1, fraction=0.05)
+def test_the_split_does_not_depend_on_chunks(folder: Path, text: str, size: int, fraction: float) -> None:
+    def split(**settings: Any) -> list[list[str]] | str:
         try:
-            return [
-                [passage.text for passage in part] for part in split_corpus(read_corpus([path]).documents, fraction)
-            ]
+            parts = split_corpus(read_corpus([path], **settings).documents, fraction)
         except CorpusError as error:
             return error.message
+        return [[passage.text for passage in part] for part in parts]
 
     path = written(folder / "some.txt", text.encode())
-    at_once = split()
-    with portions_of(size):
-        assert split() == at_once
+    assert split(chunk_size=size) == split()
 
 
-def test_a_file_that_changes_between_two_readings_is_refused(tmp_path: Path) -> None:
+def test_a_text_stays_as_it_was_checked_whatever_becomes_of_its_file(tmp_path: Path) -> None:
     path = written(tmp_path / "growing.txt", b"Good morning")
     document = read_corpus([path]).documents[0]
+    written(path, b"Good morning\0to you")
     assert document.text == "Good morning"
-    written(path, b"Good morning to you")
-    with pytest.raises(CorpusError, match="changed while it was read"):
-        _ = document.text
     path.unlink()
-    with pytest.raises(CorpusError, match="does not exist"):
-        _ = document.text
+    assert document.text == "Good morning"
+
+
+def test_texts_are_read_side_by_side_and_nothing_of_a_refused_file_is_among_them(tmp_path: Path) -> None:
+    for name, content in {"a": b"one " * 9, "b": b"half a file\xff", "c": b"two " * 9, "d": b"no\0text"}.items():
+        written(tmp_path / "folder" / name, content)
+    corpus = read_corpus([tmp_path / "folder"], chunk_size=4)
+    one, two = (document.whole for document in corpus.documents)
+    assert list(zip(one, two, strict=True)) == [("one ", "two ")] * 9
+    assert len(corpus.skipped) == 2
+
+
+def test_no_file_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "some.txt", b"Good morning")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    corpus = read_corpus([path])
+    assert not list((tmp_path / "temporary").iterdir())  # not even while it is read: the copy has no name
+    assert corpus.documents[0].text == "Good morning"
+
+
+def test_a_full_temporary_folder_is_named_with_the_way_out(tmp_path: Path) -> None:
+    path = written(tmp_path / "long.txt", b"Good morning\n" * 10_000)
+    with files_limited_to(100_000), pytest.raises(StorageError, match="copy of the text cannot be written") as caught:
+        read_corpus([path])
+    assert tempfile.gettempdir() in caught.value.message
+    assert "TMPDIR" in caught.value.hint
 
 
 def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
@@ -281,10 +305,9 @@ def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
     written(tmp_path / "b.txt", b"Good night\n" * 10)
     checked: list[tuple[int, int]] = []
     read: list[tuple[int, int]] = []
-    with portions_of(50):
-        corpus = read_corpus([tmp_path], on_progress=lambda *event: checked.append(event))
-        texts = watched([document.whole for document in corpus.documents], lambda *event: read.append(event))
-        assert "".join(portion for text in texts for portion in text).count("Good") == 20
+    corpus = read_corpus([tmp_path], on_progress=lambda *event: checked.append(event), chunk_size=50)
+    texts = watched([document.whole for document in corpus.documents], lambda *event: read.append(event))
+    assert "".join(chunk for text in texts for chunk in text).count("Good") == 20
     for events in (checked, read):
         assert events == sorted(events)
         assert {total for _, total in events} == {240}

@@ -1,4 +1,4 @@
-"""Encoding in a stream gives the ids of encoding at once: for any text, however it is cut into portions."""
+"""Encoding in a stream gives the ids of encoding at once: for any text, however it is cut into chunks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, trainers
 
-from nextword.text import encoder
+from nextword.text.encoder import Encoder, Text, whole_pretokens
+from nextword.text.pipeline import MAX_PRETOKEN_LENGTH, SPACES, SURROGATE, Pipeline
 from nextword.text.tokenizer import END, END_ID, UNKNOWN, UNKNOWN_ID, WordTokenizer
 
 TEXT = (
@@ -34,8 +35,8 @@ def tokenizer(request: pytest.FixtureRequest) -> WordTokenizer:
     return WordTokenizer.train([TEXT, " ".join(MARKS)], scheme, request.param == "cased", min_count=1)
 
 
-def encoded(tokenizer: WordTokenizer, *texts: encoder.Text) -> list[int]:
-    return [int(token) for portion in tokenizer.encode_documents(texts) for token in portion]
+def encoded(tokenizer: WordTokenizer, *texts: Text) -> list[int]:
+    return [int(token) for chunk in tokenizer.encode_documents(texts) for token in chunk]
 
 
 def encoded_by_the_library(tokenizer: WordTokenizer, text: str) -> list[int]:
@@ -43,11 +44,11 @@ def encoded_by_the_library(tokenizer: WordTokenizer, text: str) -> list[int]:
     if tokenizer.scheme == "whitespace":
         pieces = text.removesuffix("\n").split("\n")
     else:
-        pieces = [piece for piece in encoder.PARAGRAPH_END.split(text) if piece.strip(encoder.SPACES)]
+        pieces = [piece for piece in Pipeline("words", False).end.split(text) if piece.strip(SPACES)]
     return [token for piece in pieces for token in [*tokenizer.encode(piece).ids, END_ID]]
 
 
-def in_portions(text: str, places: list[int]) -> list[str]:
+def in_chunks(text: str, places: list[int]) -> list[str]:
     places = [0, *sorted(places), max(60, len(text))]
     return [text[begin:end] for begin, end in itertools.pairwise(places)]
 
@@ -56,11 +57,11 @@ def in_portions(text: str, places: list[int]) -> list[str]:
 @example(text="a\n \nb", places=[2, 3])  # inside a paragraph's end
 @example(text="mother-in-law e\u0301", places=[3, 15])  # inside words
 @example(text="a\n\n\n\n", places=[2, 3, 4])
-def test_a_text_in_portions_has_the_ids_of_the_library(tokenizer: WordTokenizer, text: str, places: list[int]) -> None:
+def test_a_text_in_chunks_has_the_ids_of_the_library(tokenizer: WordTokenizer, text: str, places: list[int]) -> None:
     expected = encoded_by_the_library(tokenizer, text)
     assert encoded(tokenizer, text) == expected
-    assert encoded(tokenizer, in_portions(text, places)) == expected
-    assert encoded(tokenizer, text, in_portions(text, places)) == expected * 2
+    assert encoded(tokenizer, in_chunks(text, places)) == expected
+    assert encoded(tokenizer, text, in_chunks(text, places)) == expected * 2
 
 
 @pytest.mark.parametrize(("scheme", "cased"), [("words", False), ("words", True), ("whitespace", False)])
@@ -68,56 +69,56 @@ def test_a_text_in_portions_has_the_ids_of_the_library(tokenizer: WordTokenizer,
 def test_a_text_read_for_the_first_time_gets_the_words_and_ids_of_the_library(
     scheme: str, cased: bool, text: str, places: list[int]
 ) -> None:
-    learned = WordTokenizer.train_and_encode([in_portions(text, places)], scheme, cased, min_count=1)
+    learned = WordTokenizer.train_and_encode([in_chunks(text, places)], scheme, cased, min_count=1)
     assert learned.ids.ids.tolist() == encoded_by_the_library(learned.tokenizer, text)
     assert learned.tokenizer.to_json() == WordTokenizer.train([text], scheme, cased, min_count=1).to_json()
     assert UNKNOWN_ID not in learned.ids.ids
     trainer = trainers.WordLevelTrainer(special_tokens=[UNKNOWN, END], show_progress=False)
     library = Tokenizer.from_str(learned.tokenizer.to_json()[0])
-    library.train_from_iterator([encoder.SURROGATE.sub("\ufffd", text)], trainer)
+    library.train_from_iterator([SURROGATE.sub("\ufffd", text)], trainer)
     vocabulary = library.get_vocab()
     assert learned.tokenizer.words == sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-@pytest.mark.parametrize("limit", ["_KNOWN_CHUNKS", "_KNOWN_CHARACTERS", "_PORTION"])
+@pytest.mark.parametrize("limits", [{"max_known": 1}, {"max_known_length": 1}, {}])
+@pytest.mark.parametrize("scheme", ["words", "whitespace"])
 @given(text=any_text, places=cuts)
 def test_what_is_remembered_makes_no_difference(
-    tokenizer: WordTokenizer, limit: str, text: str, places: list[int]
+    scheme: str, limits: dict[str, int], text: str, places: list[int]
 ) -> None:
-    expected = encoded(tokenizer, text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder, limit, 1)
-        patch.setattr(encoder, "_PORTION", 1)
-        assert encoded(tokenizer, in_portions(text, places)) == expected
+    tokenizer = WordTokenizer.train([TEXT, " ".join(MARKS)], scheme, min_count=1)
+    small = Encoder(
+        Pipeline(scheme, False), lambda token, _: tokenizer.token_id(token) or UNKNOWN_ID, lookup_length=1, **limits
+    )
+    ids = [int(token) for chunk in small.encode([in_chunks(text, places)]) for token in chunk]
+    assert ids == encoded(tokenizer, text)
 
 
-def test_little_is_remembered_however_many_different_words_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "_KNOWN_CHUNKS", 100)
-    monkeypatch.setattr(encoder, "_PORTION", 100)
+def test_little_is_remembered_however_many_different_words_there_are() -> None:
     asked = Counter[str]()
 
     def number(token: str, written: str) -> int:
         asked[token] += 1
         return len(token)
 
-    pipeline = Tokenizer.from_str(WordTokenizer.train(["a"], min_count=1).to_json()[0])
-    reader = encoder.Encoder(pipeline, False, number)
+    reader = Encoder(Pipeline("words", False), number, max_known=100, lookup_length=100)
     ids = np.concatenate(list(reader.encode([(f"word{index} again " for index in range(1000))])))
     assert len(ids) == 2001
     assert 5 <= asked["again"] <= 20  # once for every time that all was forgotten
 
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "\n" * 1_000_000 + "x", "\t" * 1_000_000, "\u00ad" * 1_000_000])
-def test_a_text_without_spaces_or_without_words_is_not_gathered(text: str) -> None:
-    portions = [text[begin : begin + 1000] for begin in range(0, len(text), 1000)]
-    assert max(map(len, encoder._blocks(portions, by_line=False))) <= encoder._MAX_CHUNK_LENGTH + 2000
-    assert max(map(len, encoder._blocks(portions, by_line=True))) <= encoder._MAX_CHUNK_LENGTH + 2000
+@pytest.mark.parametrize("by_line", [False, True])
+def test_a_text_without_spaces_or_without_words_is_not_gathered(text: str, by_line: bool) -> None:
+    chunks = [text[begin : begin + 1000] for begin in range(0, len(text), 1000)]
+    assert max(map(len, whole_pretokens(chunks, by_line))) <= MAX_PRETOKEN_LENGTH + 2000
 
 
 PEAK = """
 import re, sys
 from pathlib import Path
-from nextword.text.corpus import read_corpus, split_corpus
+from nextword.text.corpus import read_corpus
+from nextword.text.held_out import split_corpus
 from nextword.text.tokenizer import WordTokenizer
 for path in sys.argv[1:]:
     train, valid = split_corpus(read_corpus([Path(path)]).documents, 0.05)

@@ -14,14 +14,14 @@ MARKS = ['"', ".", "!", "?", "...", ",", ":", ";", "'", "(", ")", "[", "--", "-"
 WORDS = [UNKNOWN, END, *MARKS, "mr", "i", "j", "the", "McDonald"]
 
 
-@given(portions=st.lists(st.lists(st.integers(0, len(WORDS) - 1), min_size=1), min_size=1, max_size=4))
-def test_starts_in_arrays_are_the_starts_token_by_token(portions: list[list[int]]) -> None:
+@given(chunks=st.lists(st.lists(st.integers(0, len(WORDS) - 1), min_size=1), min_size=1, max_size=4))
+def test_starts_in_arrays_are_the_starts_token_by_token(chunks: list[list[int]]) -> None:
     position, expected = SentencePosition(), []
-    for token in [token for portion in portions for token in portion]:
+    for token in [token for chunk in chunks for token in chunk]:
         expected.append(position.at_start)
         position = position.after(WORDS[token])
     starts = SentenceStarts(WORDS)
-    assert [start for portion in portions for start in starts(np.asarray(portion, np.int32)).tolist()] == expected
+    assert [start for chunk in chunks for start in starts(np.asarray(chunk, np.int32)).tolist()] == expected
 
 
 @pytest.mark.parametrize(

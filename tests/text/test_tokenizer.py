@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nextword.text.detokenizer import detokenize
+from nextword.text.pipeline import SURROGATE
 from nextword.text.tokenizer import END, END_ID, UNKNOWN, UNKNOWN_ID, SentencePosition, WordTokenizer
 
 TEXT = """\
@@ -70,8 +72,8 @@ def test_the_end_of_a_typed_text_ends_nothing(words: WordTokenizer) -> None:
 
 
 def test_every_paragraph_of_a_document_ends_with_eos(words: WordTokenizer) -> None:
-    ids = [int(token) for portion in words.encode_documents(["\n\nthe old\nhouse\n\n\nin\n", "Paris", " \n"])
-           for token in portion]  # fmt: skip
+    ids = [int(token) for chunk in words.encode_documents(["\n\nthe old\nhouse\n\n\nin\n", "Paris", " \n"])
+           for token in chunk]  # fmt: skip
     assert [words.words[token] for token in ids] == ["the", "old", "house", END, "in", END, "paris", END]
 
 
@@ -125,7 +127,7 @@ def test_detokenize_gives_ordinary_writing_back(words: WordTokenizer) -> None:
         'Anna said, "The house is old." Then Mr. McDonald left... The house (in Paris) is old; I don\'t know!\n\n'
         '"Where is the end?" asked Anna.'
     )
-    assert words.detokenize(words.encode(text).ids) == text
+    assert detokenize(words, words.encode(text).ids) == text
 
 
 @given(st.data())
@@ -133,7 +135,7 @@ def test_text_made_of_words_is_read_back_as_the_same_ids(words: WordTokenizer, d
     word_ids = [token for token in range(END_ID + 1, len(words)) if words.is_word(words.words[token])]
     paragraphs = data.draw(st.lists(st.lists(st.sampled_from(word_ids), min_size=1), max_size=4))
     ids = [token for paragraph in paragraphs for token in [*paragraph, END_ID]]
-    assert words.encode(words.detokenize(ids)).ids == ids
+    assert words.encode(detokenize(words, ids)).ids == ids
 
 
 def test_unknown_words_are_named_as_they_were_typed_each_once(words: WordTokenizer) -> None:
@@ -181,7 +183,7 @@ def whitespace() -> WordTokenizer:
 
 
 def test_whitespace_ends_every_line_with_eos_blank_lines_too(whitespace: WordTokenizer) -> None:
-    ids = [int(token) for portion in whitespace.encode_documents([BENCHMARK]) for token in portion]
+    ids = [int(token) for chunk in whitespace.encode_documents([BENCHMARK]) for token in chunk]
     expected = ["the", "Cat", "sat", END, END, UNKNOWN, "sat", "on", "N", END]
     assert [whitespace.words[token] for token in ids] == expected
 
@@ -201,7 +203,7 @@ def test_whitespace_keeps_case_and_punctuation_as_they_are(whitespace: WordToken
 
 def test_whitespace_typed_lines_and_detokenized_lines_agree(whitespace: WordTokenizer) -> None:
     text = "the Cat sat\n\nsat on N\n"
-    assert whitespace.detokenize(whitespace.encode(text).ids) == text
+    assert detokenize(whitespace, whitespace.encode(text).ids) == text
 
 
 # -- both ------------------------------------------------------------------------------------------------------------
@@ -215,9 +217,9 @@ def test_no_text_at_all_makes_encode_fail(
     words: WordTokenizer, whitespace: WordTokenizer, scheme: str, text: str
 ) -> None:
     tokenizer = words if scheme == "words" else whitespace
-    ids, unknown = tokenizer.encode(text)
-    assert all(0 <= token < len(tokenizer) for token in ids)
-    assert bool(unknown) == (UNKNOWN_ID in ids)
+    encoded = tokenizer.encode(text)
+    assert all(0 <= token < len(tokenizer) for token in encoded.ids)
+    assert bool(encoded.unknown_words) == (UNKNOWN_ID in encoded.ids)
 
 
 def test_a_lone_surrogate_is_an_unknown_mark_and_not_a_question(words: WordTokenizer) -> None:
@@ -248,7 +250,7 @@ def test_a_tokenizer_survives_json(words: WordTokenizer, whitespace: WordTokeniz
     assert again.encode(text) == tokenizer.encode(text)
     assert again.to_json() == tokenizer.to_json()
     ids = tokenizer.encode(TEXT).ids
-    assert again.detokenize(ids) == tokenizer.detokenize(ids)
+    assert detokenize(again, ids) == detokenize(tokenizer, ids)
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -359,11 +361,11 @@ def test_a_long_text_has_the_ids_and_the_unknown_words_of_its_parts(words: WordT
     assert encoded.unknown_words == {place: "Zebra" for place, token in enumerate(encoded.ids) if token == UNKNOWN_ID}
     assert words.encode_many(["the", part * 2_000, "old"])[1] == encoded
     for most in (1, 7, 10**6):
-        portions = list(encoded.portions(most))
-        assert [token for portion in portions for token in portion.ids] == encoded.ids
-        assert max(len(portion.ids) for portion in portions) <= max(most, 1)
-        assert sum(len(portion.unknown_words) for portion in portions) == len(encoded.unknown_words)
-        assert all(portion.ids[place] == UNKNOWN_ID for portion in portions for place in portion.unknown_words)
+        chunks = list(encoded.chunks(most))
+        assert [token for chunk in chunks for token in chunk.ids] == encoded.ids
+        assert max(len(chunk.ids) for chunk in chunks) <= max(most, 1)
+        assert sum(len(chunk.unknown_words) for chunk in chunks) == len(encoded.unknown_words)
+        assert all(chunk.ids[place] == UNKNOWN_ID for chunk in chunks for place in chunk.unknown_words)
 
 
 # -- where the tokens of a document stand ----------------------------------------------------------------------------
@@ -405,7 +407,10 @@ def test_in_whitespace_every_line_has_its_own_end(whitespace: WordTokenizer) -> 
 
 
 @pytest.mark.parametrize("scheme", ["words", "whitespace"])
-@given(text=st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab .\n\u2019\u00ad\u2026"))
+@given(text=st.text(st.characters()) | st.text("ab .\n\u2019\u00ad\u2026\x1c\x1f\x85\u200b\u2028\ud800"))
+@example(text="\x1f")  # white space for Python alone
+@example(text="a\n\x1c\nb\n\x85\nc")
+@example(text="\n\u00ad\n\n \n\nb")
 def test_written_tokens_have_the_ids_that_the_document_is_encoded_to(
     words: WordTokenizer, whitespace: WordTokenizer, scheme: str, text: str
 ) -> None:
@@ -413,10 +418,22 @@ def test_written_tokens_have_the_ids_that_the_document_is_encoded_to(
     written = list(tokenizer.written(text))
     encoded = np.concatenate([np.empty(0, np.int32), *tokenizer.encode_documents([text])])
     assert [token.token_id for token in written] == encoded.tolist()
-    lines = (unicodedata.normalize("NFC", text) if scheme == "words" else text).split("\n")
+    shown = SURROGATE.sub("\ufffd", text)
+    lines = (unicodedata.normalize("NFC", shown) if scheme == "words" else shown).split("\n")
     assert all(token.word in lines[token.line - 1] for token in written if token.token_id != END_ID)
     located = [(token.line, token.position) for token in written]
     assert located == sorted(set(located))
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000 + "\n\nb", "a " * 70_000, "the, " * 70_000 + "\n\nb"])
+def test_tokens_of_a_long_text_are_those_of_its_encoding(
+    words: WordTokenizer, whitespace: WordTokenizer, text: str
+) -> None:
+    for tokenizer in (words, whitespace):
+        located = list(tokenizer.written(text))
+        same = [token.token_id for token in located] == np.concatenate([*tokenizer.encode_documents([text])]).tolist()
+        assert same
+        assert all(token.spaced for token in located[:-6] if token.word == "a")
 
 
 def test_words_too_rare_for_the_vocabulary_are_kept_as_they_are_written() -> None:

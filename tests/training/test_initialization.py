@@ -11,7 +11,7 @@ import torch
 
 from nextword.config import ModelConfig
 from nextword.evaluation.evaluate import perplexity
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.tokenizer import END_ID
 from nextword.training.initialization import initialize, keep_topics, topic_units
 
@@ -33,9 +33,9 @@ def ids() -> np.ndarray:
     return np.concatenate(paragraphs).astype(np.int32)
 
 
-def initialized(ids: np.ndarray, seed: int = 0, **settings: int | bool) -> LSTMLanguageModel:
+def initialized(ids: np.ndarray, seed: int = 0, **settings: int | bool) -> RecurrentLanguageModel:
     torch.manual_seed(seed)
-    model = LSTMLanguageModel(ModelConfig(**settings), WORDS)
+    model = RecurrentLanguageModel(ModelConfig(**settings), WORDS)
     initialize(model, ids)
     return model.eval()
 
@@ -82,7 +82,7 @@ def test_frequent_words_have_no_topic(ids: np.ndarray) -> None:
     assert lengths[FUNCTION_WORDS.start : FUNCTION_WORDS.stop].max() < 0.1 * lengths[FIRST.start : FIRST.stop].mean()
 
 
-def share_of_first_group(model: LSTMLanguageModel, context: list[int]) -> float:
+def share_of_first_group(model: RecurrentLanguageModel, context: list[int]) -> float:
     """Probability that the next word is one of the first group."""
     with torch.no_grad():
         hidden, _ = model(torch.tensor([END_ID, *context])[:, None])

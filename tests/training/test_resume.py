@@ -24,9 +24,10 @@ from support.stop_points import KINDS, Stopper, drawn, drawn_case, stopped_and_r
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import CheckpointError, CorpusError, Interrupted, StorageError, UsageError
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
-from nextword.storage.checkpoint import load_checkpoint, read_container, write_container
+from nextword.storage.checkpoint import CHECKPOINT, load_checkpoint
+from nextword.storage.container import read_container, write_container
 from nextword.training import train as trainer
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
 from nextword.training.resume import FORMAT, capture, load_resume_point, restore, resume_path
@@ -179,7 +180,7 @@ def test_a_checkpoint_lost_while_the_run_lay_still_is_written_anew(tiny_corpus: 
 def test_an_optimizers_moments_and_every_random_draw_are_restored(
     make: Callable[[Any], torch.optim.Optimizer], tiny_corpus: Path, settings: TrainConfig
 ) -> None:
-    def learn(model: LSTMLanguageModel, optimizer: torch.optim.Optimizer, state: Any, steps: int) -> Any:
+    def learn(model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, state: Any, steps: int) -> Any:
         for _ in range(steps):
             ids = torch.randint(0, 20, (6, 3))
             loss, state = model.loss(ids[:-1], ids[1:], state)
@@ -189,7 +190,7 @@ def test_an_optimizers_moments_and_every_random_draw_are_restored(
         return state
 
     torch.manual_seed(3)
-    model = LSTMLanguageModel(DROPPING, 20)
+    model = RecurrentLanguageModel(DROPPING, 20)
     optimizer = make(model.parameters())
     state = learn(model, optimizer, None, 4)
     run_and_stop(tiny_corpus, settings, 1)
@@ -198,7 +199,7 @@ def test_an_optimizers_moments_and_every_random_draw_are_restored(
     learn(model, optimizer, state, 4)
 
     torch.manual_seed(4)
-    other = LSTMLanguageModel(DROPPING, 20)
+    other = RecurrentLanguageModel(DROPPING, 20)
     second = make(other.parameters())
     carried = restore(
         replace(point, tensors=tensors, facts=json.loads(json.dumps(facts))), other, second, torch.device("cpu")
@@ -438,12 +439,12 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             train(None, None, settings, resume=True)
     path.write_bytes(content)
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}):
-        write_container(path, tensors, metadata | bad)
+        write_container(path, tensors, metadata | bad, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             load_resume_point(path)
-    write_container(path, {**tensors, "model.more": np.zeros(1, np.float32)}, metadata)
+    write_container(path, {**tensors, "model.more": np.zeros(1, np.float32)}, metadata, CHECKPOINT)
     with pytest.raises(CheckpointError, match="more"):
         load_resume_point(path)
 
@@ -482,14 +483,14 @@ HOSTILE: dict[str, Change] = {
 def test_a_resume_file_made_to_harm_is_refused(tiny_corpus: Path, settings: TrainConfig) -> None:
     run_and_stop(tiny_corpus, settings, 3)
     path = Path(settings.out) / "model.resume.safetensors"
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     for name, change in HOSTILE.items():
         changed, facts = dict(tensors), json.loads(metadata["facts"])
         change(changed, facts)
-        write_container(path, changed, metadata | {"facts": json.dumps(facts)})
+        write_container(path, changed, metadata | {"facts": json.dumps(facts)}, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             pytest.fail(f"{name}: {load_resume_point(path)}")
-    write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata)
+    write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata, CHECKPOINT)
     with pytest.raises(CheckpointError, match="cannot be restored"):
         train(None, None, settings, resume=True)
 

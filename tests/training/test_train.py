@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from support.cli import RunCLI
+from support.limits import files_limited_to
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import (
@@ -32,12 +34,12 @@ from nextword.errors import (
     UsageError,
 )
 from nextword.inference.predictor import Predictor
-from nextword.model.language_model import LSTMLanguageModel
+from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import load_checkpoint
-from nextword.text.corpus import read_corpus, split_corpus
+from nextword.text.corpus import read_corpus
+from nextword.text.held_out import split_corpus
 from nextword.text.tokenizer import WordTokenizer
-from nextword.text.vocabulary import FormCounts
 from nextword.training import train as trainer
 from nextword.training.batches import window_count
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
@@ -209,9 +211,9 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
     reading: float,
 ) -> None:
     now = 1000.0
-    honest, prepare = LSTMLanguageModel.loss, trainer._prepare
+    honest, prepare = RecurrentLanguageModel.loss, trainer._prepare
 
-    def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
+    def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
         nonlocal now
         now += pace if model.training else 0.2
         return honest(model, *arguments)
@@ -222,7 +224,7 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
         return prepare(*arguments)
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
-    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     monkeypatch.setattr(trainer, "_prepare", slowly)
     events: list[Event] = []
     train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
@@ -318,7 +320,8 @@ def test_files_passed_over_are_noted(
 def test_words_forgotten_while_counting_are_noted(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextword.text.tokenizer.FormCounts", lambda size: FormCounts(size, limit=20))
+    learn = partial(WordTokenizer.train_and_encode, max_forms=20)
+    monkeypatch.setattr(WordTokenizer, "train_and_encode", learn)
     events: list[Event] = []
     train(tiny_corpus, tiny_model, replace(settings, vocab_size=10), on_event=events.append)
     prepared = of_type(Prepared, events)[0]
@@ -326,14 +329,8 @@ def test_words_forgotten_while_counting_are_noted(
     assert prepared.vocabulary_size == 10
 
 
-def test_a_full_temporary_folder_is_named(
-    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*arguments: Any) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("nextword.text.tokenizer.write_ids", full)
-    with pytest.raises(StorageError, match="No space left") as caught:
+def test_a_full_temporary_folder_is_named(tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
+    with files_limited_to(1_000), pytest.raises(StorageError, match="File too large") as caught:
         train(tiny_corpus, tiny_model, settings)
     assert tempfile.gettempdir() in caught.value.message
     assert "TMPDIR" in caught.value.hint
@@ -449,12 +446,13 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
 
 
 def test_words_that_no_checkpoint_could_hold_are_refused_before_training(
-    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
 ) -> None:
-    events: list[Event] = []
-    monkeypatch.setattr("nextword.storage.checkpoint._SPARE_HEADER", 0)
+    corpus, events = tmp_path / "long words.txt", list[Event]()
+    long = "\U0001d41a" * 980  # a letter of four bytes
+    corpus.write_text("\n\n".join(f"{long}{number} {long}{number}" for number in range(4_500)), encoding="utf-8")
     with pytest.raises(UsageError, match="words are too long to keep them") as caught:
-        train(tiny_corpus, replace(tiny_model, embedding_dim=1), settings, on_event=events.append)
+        train(corpus, replace(tiny_model, embedding_dim=1), settings, on_event=events.append)
     assert "--vocab-size" in caught.value.hint
     assert not any(isinstance(event, Step) for event in events)
     assert not list(Path(settings.out).glob("*"))
@@ -548,9 +546,9 @@ def test_a_disk_that_is_full_ends_the_run_and_leaves_the_checkpoint_that_was_the
 
 def spoilt(after: int, value: float) -> Callable[..., Any]:
     """A loss that is fine for `after` steps and then times `value`."""
-    honest, calls = LSTMLanguageModel.loss, itertools.count(1)
+    honest, calls = RecurrentLanguageModel.loss, itertools.count(1)
 
-    def loss(model: LSTMLanguageModel, *arguments: Any) -> Any:
+    def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
         result, state = honest(model, *arguments)
         return (result * value if model.training and next(calls) > after else result), state
 
@@ -567,7 +565,7 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_file_from_before(
 ) -> None:
     path = train(tiny_corpus, tiny_model, settings)
     before = path.read_bytes()
-    monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(1, value))
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", spoilt(1, value))
     events: list[Event] = []
     moved: list[object] = []
     monkeypatch.setattr(trainer.ClippedSGD, "step", moved.append)
@@ -585,7 +583,7 @@ def test_after_a_good_epoch_a_diverged_run_keeps_that_epochs_model(
     events: list[Event] = []
     config = replace(settings, max_steps=None, epochs=3, batch_size=40, bptt=40)
     epoch = window_count(load_checkpoint(train(tiny_corpus, tiny_model, config)).training["training_tokens"], 40, 40)
-    monkeypatch.setattr(LSTMLanguageModel, "loss", spoilt(epoch + 1, math.nan))
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", spoilt(epoch + 1, math.nan))
     with pytest.raises(DivergedError, match=r"model\.safetensors"):
         train(tiny_corpus, tiny_model, replace(config, force=True), on_event=events.append)
     kept = load_checkpoint(Path(settings.out) / "model.safetensors")
@@ -625,7 +623,7 @@ def test_too_little_memory_is_said_with_what_helps_and_the_file_from_before_is_l
     def loss(*arguments: Any) -> Any:
         raise cause
 
-    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     with pytest.raises(OutOfMemoryError) as caught:
         train(tiny_corpus, tiny_model, replace(settings, force=True))
     assert (caught.value.exit_code, "--batch-size 2" in caught.value.hint) == (8, True)
@@ -650,7 +648,7 @@ def test_a_bug_is_not_dressed_up_as_a_users_error(
     def loss(*arguments: Any) -> Any:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(LSTMLanguageModel, "loss", loss)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         train(tiny_corpus, tiny_model, settings)
 

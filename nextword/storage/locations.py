@@ -1,0 +1,52 @@
+"""Where checkpoints and a user's data are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from nextword.errors import CheckpointError, StorageError
+
+SUFFIX = ".safetensors"
+
+
+def user_data_folder() -> Path:
+    """The folder where programs keep a user's data on this system, with nextword's name.
+
+    Raises:
+        StorageError: The system knows no home of this user.
+    """
+    try:
+        if os.name == "nt":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nextword"
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Application Support" / "nextword"
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nextword"
+    except RuntimeError as error:
+        raise StorageError("this user has no home folder to keep data in", "Name one: export HOME=FOLDER") from error
+
+
+def find_checkpoint(path: str | Path | None = None) -> Path:
+    """The checkpoint to use: `path`, else $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints or the user's data.
+
+    Raises:
+        CheckpointError: None was named and none is there.
+    """
+    named = path or os.environ.get("NEXTWORD_CHECKPOINT")
+    if named:
+        return Path(named)
+    found = newest_checkpoint(Path("checkpoints"))
+    if not found:
+        with contextlib.suppress(StorageError):  # without a home there is no such folder
+            found = newest_checkpoint(user_data_folder())
+    if not found:
+        raise CheckpointError("there is no checkpoint in ./checkpoints", "Make one: nextword train")
+    return found
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint in `folder` that was written last; None if there is none."""
+    found = [file for file in folder.glob("*" + SUFFIX) if not file.name.endswith(".resume" + SUFFIX)]
+    return max(found, key=lambda file: (file.stat().st_mtime, file.name), default=None)

@@ -1,0 +1,65 @@
+"""Learning a vocabulary from text of any size, which is read once and encoded on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.text.casing import FormsByPlace
+from nextword.text.encoder import Encoder, Text
+from nextword.text.pipeline import Pipeline, folded
+from nextword.text.spool import spool
+from nextword.text.token_file import TokenFile, read_ids, write_ids
+from nextword.text.vocabulary import MAX_FORMS, MAX_RARE_WORDS, UNKNOWN_ID, FormCounts, Vocabulary, is_learnable
+
+
+def learn_words(
+    texts: Iterable[Text],
+    scheme: str,
+    cased: bool,
+    vocab_size: int,
+    min_count: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    max_forms: int = MAX_FORMS,
+) -> tuple[Vocabulary, TokenFile, int]:
+    """What `WordTokenizer.train_and_encode` says: the vocabulary, the ids of the texts, and how many words were missed.
+
+    Every word gets a provisional number, written to a temporary file, and the numbers become ids when all words are
+    counted.
+    """
+    counts = FormCounts(vocab_size, max_forms)
+    with spool() as file:
+        _count(texts, Pipeline(scheme, cased), cased, counts, file)
+        words, rare = counts.vocabulary(vocab_size, min_count, MAX_RARE_WORDS)
+        rare = [word for word in rare if is_learnable(word)]
+        resolve = counts.resolver([*words, *rare])
+        forms = None if cased else FormsByPlace([*words, *rare], len(resolve))
+
+        def ids() -> Iterator[NDArray[np.int32]]:
+            done = 0
+            for numbers in read_ids(file):
+                resolved = resolve(numbers)
+                if forms:
+                    forms.count(numbers, resolved)
+                done += len(numbers)
+                if on_progress:
+                    on_progress(done, counts.tokens)
+                resolved[resolved >= len(words)] = UNKNOWN_ID
+                yield resolved
+
+        token_file = TokenFile(ids())
+    surface_forms = forms.most_frequent(counts) if forms else {}
+    rare_forms = [surface_forms.pop(word, word) for word in rare]
+    return Vocabulary(words, scheme, cased, surface_forms, rare_forms), token_file, counts.missed
+
+
+def _count(texts: Iterable[Text], pipeline: Pipeline, cased: bool, counts: FormCounts, file: IO[bytes]) -> None:
+    """Count the words of `texts` and write the number of each to `file`."""
+    encoder = Encoder(pipeline, lambda token, written: counts.number(token, token if cased else folded(written)))
+    for numbers in encoder.encode(texts):
+        write_ids(file, [numbers])
+        if counts.count(numbers):
+            encoder.forget()

@@ -1,0 +1,134 @@
+"""The rules by which a text is cut into words: all of them stand here, for both schemes.
+
+- `words`, for ordinary text: Unicode NFC, curly quotes and dashes folded to their plain forms, words with inner
+  apostrophes and hyphens kept whole, every punctuation mark a token of its own, lower case unless `cased`.
+  A blank line ends a paragraph, and every paragraph ends with `<eos>`; line ends inside one are plain spaces.
+- `whitespace`, for text already cut into tokens (Penn Treebank, WikiText): split at white space, case kept, one
+  `<eos>` for every line, `<unk>` in the text is the unknown word.
+
+White space is what the `tokenizers` library takes for it, everywhere: no token reaches across it, and nothing else is
+blank. (`str.isspace` and `str.split` know four control characters more.)
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
+from typing import NamedTuple
+
+from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from nextword.text.vocabulary import END, UNKNOWN
+
+SCHEMES = ("words", "whitespace")
+SPACES = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029]))
+SPACES += "\u202f\u205f\u3000"
+SPACE = re.compile(f"[{SPACES}]")
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 can hold
+MAX_CHUNK_LENGTH = 1 << 16  # characters given to the library as one text, if there are spaces to cut it at
+MAX_PRETOKEN_LENGTH = 1 << 18  # characters without a space before they are cut all the same
+_BATCH_LENGTH = 1 << 20  # characters given to it at once
+
+_PARAGRAPH_END = re.compile(rf"\n[{SPACES.replace(chr(10), '')}]*\n[{SPACES}]*")
+_LINE_END = re.compile(r"\n")
+# One word, number or punctuation mark: letters and digits with inner apostrophes and hyphens (don't, mother-in-law),
+# digits with inner points, commas and colons (3.14, 1,000, 10:30), runs of dots and of dashes, else one character.
+_WORD = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*(?:(?:['-]|(?<=\p{N})[.,:](?=\p{N}))[\p{L}\p{N}][\p{L}\p{M}\p{N}]*)*"
+_TOKEN = _WORD + r"|\.{2,}|-{2,}|\S"
+_FOLDED = {
+    "[\u2018\u2019\u201b\u02bc]": "'",
+    "[\u201c-\u201f\u00ab\u00bb]": '"',
+    "[\u2014\u2015]": "--",
+    "[\u2010-\u2013]": "-",
+    "\u2026": "...",
+    "[\u00ad\u200b\u2060\ufeff]": "",
+}
+_FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
+_FOLD = normalizers.Sequence(_FOLDS)
+
+
+def folded(text: str) -> str:
+    """`text` in plain characters, its case kept."""
+    return text if text.isascii() else str(_FOLD.normalize_str(text))
+
+
+def without_surrogates(text: str) -> str:
+    """`text` as UTF-8 can hold it."""
+    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
+
+
+class Chunk(NamedTuple):
+    """Some of a text that is cut into words by itself."""
+
+    source: int  # which of several texts it is from
+    begin: int  # where it stands there
+    text: str
+    ended: bool  # whether the paragraph (or line) ends with it, and another one begins
+
+
+class Pipeline:
+    """What cuts a text into words and looks up their ids.
+
+    Args:
+        scheme: `words` or `whitespace`.
+        cased: Whether upper and lower case are different words.
+        words: By id.
+
+    Attributes:
+        library: The normalizer, the pre-tokenizer and the vocabulary; all of its JSON is made from these three.
+        by_line: Whether `<eos>` ends a line, or a paragraph.
+        end: Where a text has its `<eos>`: the end of a line, or that of a paragraph with all white space behind it.
+    """
+
+    def __init__(self, scheme: str, cased: bool, words: Iterable[str] = (UNKNOWN, END)) -> None:
+        self.by_line = scheme == "whitespace"
+        self.end = _LINE_END if self.by_line else _PARAGRAPH_END
+        self.library = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=UNKNOWN))
+        if self.by_line:
+            self.library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        else:
+            self.library.normalizer = normalizers.Sequence([*_FOLDS] if cased else [*_FOLDS, normalizers.Lowercase()])
+            self.library.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+
+    def prepared(self, text: str) -> str:
+        """`text` as the library can take it, whose offsets leave out accents that stand apart."""
+        text = without_surrogates(text)
+        return text if self.by_line else unicodedata.normalize("NFC", text)
+
+    def normalize(self, word: str) -> str:
+        """A word as the vocabulary would have it."""
+        word = without_surrogates(word)
+        return word if self.by_line else str(self.library.normalizer.normalize_str(word))
+
+    def encodings(self, texts: Sequence[str]) -> Iterator[tuple[Chunk, Encoding]]:
+        """Prepared texts in chunks, in order, with the tokens of each and where they stand in it."""
+        batch: list[Chunk] = []
+        length = 0
+        for chunk in chain.from_iterable(map(self._chunks, texts, count())):
+            batch.append(chunk)
+            length += len(chunk.text) + 1
+            if length > _BATCH_LENGTH:
+                yield from self._encoded(batch)
+                batch, length = [], 0
+        yield from self._encoded(batch)
+
+    def _encoded(self, batch: Sequence[Chunk]) -> Iterator[tuple[Chunk, Encoding]]:
+        if len(batch) == 1:  # without the threads that many are shared out to
+            return iter([(batch[0], self.library.encode(batch[0].text))])
+        return zip(batch, self.library.encode_batch([chunk.text for chunk in batch]), strict=True)
+
+    def _chunks(self, text: str, source: int) -> Iterator[Chunk]:
+        """A text cut where it has its `<eos>`, and at spaces, so that a long one takes little memory."""
+        begin = 0
+        for found in chain(self.end.finditer(text), [None]):
+            end = found.start() if found else len(text)
+            while end - begin > MAX_CHUNK_LENGTH:
+                longest = min(begin + MAX_PRETOKEN_LENGTH, end)
+                space = SPACE.search(text, begin + MAX_CHUNK_LENGTH // 2, longest)
+                cut = space.start() if space else longest
+                yield Chunk(source, begin, text[begin:cut], False)
+                begin = cut
+            yield Chunk(source, begin, text[begin:end], found is not None)
+            begin = found.end() if found else end

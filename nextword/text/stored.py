@@ -1,0 +1,88 @@
+"""What a file may hold of a tokenizer: everything else in it is refused, as files may come from anybody."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from itertools import count
+from operator import ne
+from typing import Any
+
+from nextword.text.pipeline import SCHEMES, SPACE, Pipeline
+from nextword.text.vocabulary import (
+    END,
+    END_ID,
+    MAX_NEW_WORD_LENGTH,
+    MAX_RARE_WORDS,
+    MAX_WORD_LENGTH,
+    UNKNOWN,
+    UNKNOWN_ID,
+    Vocabulary,
+)
+
+
+def checked(tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | None) -> Vocabulary:
+    """What stands in two JSON texts, parsed; arguments as those of `WordTokenizer.from_json`.
+
+    Raises:
+        ValueError, or what comes of a value of another kind: AttributeError, KeyError, TypeError.
+    """
+    scheme, cased, forms = vocabulary["scheme"], vocabulary["cased"], vocabulary["surface_forms"]
+    rare = vocabulary.get("rare", [])  # files of earlier versions have none
+    ids = tokenizer["model"].pop("vocab")
+    _check_vocabulary(ids, size)
+    _check_forms(forms, ids)
+    _check_rare(rare)
+    if scheme not in SCHEMES or type(cased) is not bool:
+        raise ValueError(f"there is no scheme {scheme!r}, or cased is {cased!r}")
+    _check_pipeline(tokenizer, scheme, cased)
+    return Vocabulary(sorted(ids, key=ids.__getitem__), scheme, cased, forms, rare)
+
+
+def _check_pipeline(tokenizer: dict[str, Any], scheme: str, cased: bool) -> None:
+    """Raise `ValueError` unless it cuts text as the pipeline does that is made anew for it.
+
+    Another release of the library may write other fields, as long as there is nothing in them.
+    """
+    expected = json.loads(Pipeline(scheme, cased).library.to_str())
+    named = tokenizer["model"]["type"], tokenizer["model"]["unk_token"]
+    same = all(tokenizer.pop(part) == expected[part] for part in ("normalizer", "pre_tokenizer"))
+    del tokenizer["model"], tokenizer["version"]
+    if not same or named != ("WordLevel", UNKNOWN) or any(tokenizer.values()):
+        raise ValueError("it cuts text in another way than this version does")
+
+
+def _check_vocabulary(ids: dict[str, int], size: int | None) -> None:
+    """Raise `ValueError` unless the words have the ids 0, 1, 2 ... once each, the special tokens first."""
+    if size not in (None, len(ids)):
+        raise ValueError(f"there are {len(ids):,} words, and rows of embedding.weight for {size:,}")
+    if not all(type(index) is int for index in ids.values()) or any(map(ne, sorted(ids.values()), count())):
+        raise ValueError("the words' ids are not 0, 1, 2 and so on")
+    if ids.get(UNKNOWN) != UNKNOWN_ID or ids.get(END) != END_ID:
+        raise ValueError(f"{UNKNOWN} and {END} are not the first words")
+    if any(len(word) > MAX_WORD_LENGTH for word in ids):
+        raise ValueError("a word is too long")
+
+
+def _check_forms(forms: dict[str, str], ids: dict[str, int]) -> None:
+    """Raise `ValueError` unless words have forms that can be theirs; a form may only be as odd as its word."""
+    for word, form in forms.items():
+        if word not in ids or not isinstance(form, str) or not 0 < len(form) <= 2 * MAX_WORD_LENGTH:
+            raise ValueError(f"{word[:MAX_NEW_WORD_LENGTH]!r} cannot have this form")
+        if not _is_plain(form) and _is_plain(word):
+            raise ValueError(f"the form of {word[:MAX_NEW_WORD_LENGTH]!r} cannot be shown")
+
+
+def _check_rare(rare: list[str]) -> None:
+    """Raise `ValueError` unless these can be words to suggest."""
+    if not isinstance(rare, list) or len(rare) > MAX_RARE_WORDS:
+        raise ValueError("the rare words are no list, or too many")
+    for word in rare:
+        if not isinstance(word, str) or not 0 < len(word) <= 2 * MAX_NEW_WORD_LENGTH or not _is_plain(word):
+            raise ValueError("a rare word is no word")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is one word, and can be shown; what a later Unicode may have made a letter counts as one."""
+    shown = text.isprintable() or all(char.isprintable() or unicodedata.category(char) == "Cn" for char in text)
+    return shown and not SPACE.search(text)
