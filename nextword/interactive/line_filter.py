@@ -57,12 +57,9 @@ class LineFilter:
 
     def _candidates(self, unfinished: str) -> Iterator[str]:
         """The likeliest words that begin with the letters typed, as these are."""
-        start = self._tokenizer.normalize(unfinished)
-        for prediction in self._reader.suggest(self._count, unfinished):
-            word = prediction.word
-            if len(start) != len(unfinished) or not word.isascii():
-                word = self._tokenizer.normalize(word)
-            yield unfinished + word[len(start) :]
+        for prediction in self._reader.suggest(self._count, unfinished, exact=True):
+            if (rest := self._tokenizer.rest(prediction.word, unfinished)) is not None:
+                yield unfinished + rest
 
 
 def joined(words: Iterable[str]) -> bytes:

@@ -64,9 +64,8 @@ class TypingLine:
         """What the likeliest word would add to `text`: the rest of its letters, or all of them; never its space."""
         words = self.suggestions(text)
         complete, letters = self._tokenizer.split_unfinished(text)
-        if not words or len(self._tokenizer.normalize(letters)) != len(letters):
-            return ""
-        return _space(complete, letters) + words[0].word[len(letters) :]
+        rest = self._tokenizer.rest(words[0].word, letters) if words else None
+        return "" if rest is None else _space(complete, letters) + rest
 
     def take(self, text: str, rank: int = 1) -> str:
         """`text` with the suggestion of that rank and a space in the place of the unfinished word.

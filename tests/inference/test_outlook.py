@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.inference.lstm import Array
-from nextword.inference.outlook import Outlook, Prediction, capitalized_like, near_largest
+from nextword.inference.outlook import Outlook, Prediction, near_largest
 from nextword.inference.predictor import Predictor
 from nextword.inference.word_index import NewWord, rare_share
+from nextword.text.casing import capitalized_like
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
 

@@ -21,7 +21,7 @@ def test_starts_in_arrays_are_the_starts_token_by_token(chunks: list[list[int]])
         expected.append(position.at_start)
         position = position.after(WORDS[token])
     starts = SentenceStarts(WORDS)
-    assert [start for chunk in chunks for start in starts(np.asarray(chunk, np.int32)).tolist()] == expected
+    assert [start for chunk in chunks for start in starts(np.asarray(chunk, np.int32))[0].tolist()] == expected
 
 
 @pytest.mark.parametrize(
