@@ -13,7 +13,6 @@ from nextword.text.vocabulary import END, MAX_NEW_WORD_LENGTH, FormCounts
 
 MAX_ABBREVIATIONS = 1_000  # learned from a text
 MIN_SCORE = 0.3  # Kiss and Strunk's threshold
-_MIN_TIMES = 5  # full stops after a word of which nothing shows that a sentence went on
 
 
 def _listed(*lines: str) -> frozenset[str]:
@@ -50,9 +49,9 @@ class _Habits(NamedTuple):
 def learn_abbreviations(chunks: Iterable[NDArray[np.int32]], counts: FormCounts) -> list[str]:
     """What a text abbreviates, in alphabetical order; of `AMBIGUOUS`, what it does not use as words.
 
-    Kiss and Strunk 2006, "Unsupervised Multilingual Sentence Boundary Detection", section 4.1: a word that nearly
-    always has a full stop, the shorter the better. A word that often ends sentences passes that test, too, where a text
-    is small, so what follows the full stop has its say.
+    Kiss and Strunk 2006, "Unsupervised Multilingual Sentence Boundary Detection": a word that nearly always has a full
+    stop, the shorter the better. A word that often ends sentences passes that test, too, where a text is small, so what
+    follows the full stop has its say.
 
     Args:
         chunks: The numbers of the text's forms, from its beginning, which `counts` gave.
@@ -71,12 +70,15 @@ def _is_abbreviated(word: str, habit: _Habits, share: float) -> bool:
     letters = word.replace(".", "")
     if not (len(letters) > 1 and len(word) <= MAX_NEW_WORD_LENGTH and letters.isalpha()):
         return False
-    went_on = habit.inside > habit.closing or (habit.stopped >= _MIN_TIMES and not habit.closing)
-    return went_on and abbreviation_score(word, habit.times, habit.stopped, share) >= MIN_SCORE
+    return habit.inside > habit.closing and abbreviation_score(word, habit.times, habit.stopped, share) >= MIN_SCORE
 
 
 def abbreviation_score(word: str, count: int, stopped: int, share: float) -> float:
-    """How much speaks for a word being an abbreviation (Kiss and Strunk 2006, equations 2 to 7); 0.3 is enough.
+    """How much speaks for a word being an abbreviation (Kiss and Strunk 2006); 0.3 is enough.
+
+    Twice the logarithm of the likelihood ratio of two beliefs, that 99 % of the word's places are before a full stop or
+    as many as of all words; times the number of full stops in it; and made smaller by its length and by every place
+    without a full stop.
 
     Args:
         word: Without its last full stop.

@@ -27,12 +27,13 @@ def capitalized_at_start(form: str) -> str:
 
 
 def capitalized_like(prefix: str, form: str) -> str:
-    """`form` with a capital where `prefix` begins with one, in capitals where all of its letters are, if it has two."""
-    if not prefix[:1].isupper():
+    """`form` with a capital where `prefix` begins with one, in capitals where all of its letters are, if it has two.
+
+    Letters typed as the form has them change nothing: "NA" may become "NASA's".
+    """
+    if not prefix[:1].isupper() or form.startswith(prefix):
         return form
-    capital = capitalized(form)
-    in_capitals = prefix.isupper() and sum(map(str.isalpha, prefix)) > 1 and not capital.startswith(prefix)
-    return form.upper() if in_capitals else capital
+    return form.upper() if prefix.isupper() and sum(map(str.isalpha, prefix)) > 1 else capitalized(form)
 
 
 class FormsByPlace:
