@@ -37,6 +37,7 @@ from nextword.storage.locations import SUFFIX, user_data_folder
 from nextword.storage.strict import strict_json
 from nextword.text.sentences import OTHER, SentencePosition, kind_of
 from nextword.text.tokenizer import WordTokenizer
+from nextword.text.vocabulary import MAX_NEW_WORD_LENGTH
 
 FORMAT = "nextword-session/1"
 MAX_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
@@ -237,7 +238,8 @@ def _can_be_previous(token: Any, tokenizer: WordTokenizer) -> bool:
     """Whether the position in a sentence can be one after `token`; earlier versions kept ordinary words, too."""
     if not isinstance(token, str):
         return False
-    return token == "" or tokenizer.token_id(token) is not None or kind_of(token, tokenizer.abbreviations) != OTHER
+    followed = len(token) <= MAX_NEW_WORD_LENGTH and kind_of(token, tokenizer.abbreviations) != OTHER
+    return token == "" or tokenizer.token_id(token) is not None or followed
 
 
 def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:

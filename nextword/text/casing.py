@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,24 @@ def capitalized_like(prefix: str, form: str) -> str:
     if not prefix[:1].isupper() or form.startswith(prefix):
         return form
     return form.upper() if prefix.isupper() and sum(map(str.isalpha, prefix)) > 1 else capitalized(form)
+
+
+def rest_of(word: str, letters: str, normalize: Callable[[str], str]) -> str | None:
+    """What of a word, as it is written, follows the letters typed; None where it does not begin with them.
+
+    The letters may have other capitals, and apostrophes and accents that only count as the word's.
+
+    Args:
+        word: A word.
+        letters: What is typed of it.
+        normalize: Makes the same of what counts as the same.
+    """
+    length = len(letters)
+    if word.startswith(letters) or (letters.isascii() and word[:length].lower() == letters.lower()):
+        return word[length:]
+    begin = normalize(letters)
+    lengths = (len(begin), *range(len(begin)), *range(len(begin) + 1, len(word) + 1))
+    return next((word[length:] for length in lengths if normalize(word[:length]) == begin), None)
 
 
 class FormsByPlace:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.text.abbreviations import ABBREVIATIONS, AMBIGUOUS, TITLES
-from nextword.text.vocabulary import END, UNKNOWN
+from nextword.text.vocabulary import END, MAX_NEW_WORD_LENGTH, UNKNOWN
 
 # What a token does to a position.
 OTHER, ENDS, QUOTE, STOP, PERIOD, SPEECH, THROUGH, TITLE, ABBREVIATION = range(9)
@@ -29,6 +29,7 @@ _THROUGH_MARKS = frozenset("'*#\u00bf\u00a1>|+\u2022\u2023\u2043\u00b7\u2219\u21
     "``"
 }
 _CLOSING_CATEGORIES = frozenset(("Pe", "Pf"))
+_MAX_CACHED_LENGTH = MAX_NEW_WORD_LENGTH + 1  # characters of a token; what is longer is a word, or a run of a mark
 _SHORT_PRONOUNS = frozenset(("i", "я"))  # sentences end with them
 
 
@@ -57,7 +58,7 @@ def kind_of(token: str, abbreviations: Container[str] = AMBIGUOUS) -> int:
         token: A normalized word.
         abbreviations: Normalized words whose full stop ends no sentence, beside those known everywhere.
     """
-    kind = _kind(token)
+    kind = _kind(token[:_MAX_CACHED_LENGTH])
     return ABBREVIATION if kind == OTHER and token.lower() in abbreviations else kind
 
 
@@ -95,7 +96,7 @@ class SentencePosition(NamedTuple):
             starts = opened if quoted else ended
         elif kind == PERIOD:
             starts = kind_of(self.previous, abbreviations) not in {TITLE, ABBREVIATION}
-        return SentencePosition(starts, quoted, UNKNOWN if kind == OTHER else token)
+        return SentencePosition(starts, quoted, UNKNOWN if kind == OTHER else token[:MAX_NEW_WORD_LENGTH])
 
 
 def sentence_starts(tokens: Iterable[str], abbreviations: Container[str] = AMBIGUOUS) -> Iterator[bool]:
@@ -119,7 +120,7 @@ def sentence_starts(tokens: Iterable[str], abbreviations: Container[str] = AMBIG
 
 def _closes(token: str, quoted: bool) -> bool:
     """Whether a token after the end of a sentence belongs to it."""
-    kind = _kind(token)
+    kind = kind_of(token, ())
     bracket = kind == THROUGH and unicodedata.category(token[0]) in _CLOSING_CATEGORIES
     return bracket or kind in {STOP, PERIOD, ENDS} or (kind == QUOTE and quoted)
 

@@ -114,11 +114,8 @@ class WordTokenizer:
         self.surface_forms = vocabulary.surface_forms
         self.rare = list(vocabulary.rare)
         self._pipeline = Pipeline(self.scheme, self.cased, self.words)
-        self._learned = vocabulary.abbreviations
-        known = self._learned
-        if known is None:  # nobody looked for them in the text
-            known = [word for word in AMBIGUOUS if self.token_id(word) is None]
-        self.abbreviations = frozenset(known)  # normalized words whose full stop ends no sentence
+        self._learned = vocabulary.abbreviations  # None: nobody looked for words whose full stop ends no sentence
+        self.abbreviations = frozenset(AMBIGUOUS.difference(self.words) if self._learned is None else self._learned)
 
     # -- making one ----------------------------------------------------------------------------------------------
 
@@ -202,8 +199,7 @@ class WordTokenizer:
     def to_json(self) -> tuple[str, str]:
         """(the `tokenizers` JSON, what nextword adds to it as JSON); `from_json` takes both."""
         facts = {"scheme": self.scheme, "cased": self.cased, "surface_forms": self.surface_forms, "rare": self.rare}
-        if self._learned is not None:
-            facts["abbreviations"] = list(self._learned)
+        facts |= {} if self._learned is None else {"abbreviations": list(self._learned)}
         return self._pipeline.library.to_str(), json.dumps(facts, ensure_ascii=False)
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
@@ -265,18 +261,6 @@ class WordTokenizer:
     def normalize(self, word: str) -> str:
         """A word as the vocabulary would have it: plain characters, and lower case unless cased."""
         return self._pipeline.normalize(word)
-
-    def rest(self, word: str, letters: str) -> str | None:
-        """What of a word, as it is written, follows the letters typed; None where it does not begin with them.
-
-        The letters may have other capitals, and marks that count as the word's: `I\u2019` leaves `m` of `I'm`.
-        """
-        length = len(letters)
-        if word.startswith(letters) or (letters.isascii() and word[:length].lower() == letters.lower()):
-            return word[length:]
-        begin = self.normalize(letters)
-        lengths = (len(begin), *range(len(begin)), *range(len(begin) + 1, len(word) + 1))
-        return next((word[length:] for length in lengths if self.normalize(word[:length]) == begin), None)
 
     def split_unfinished(self, text: str) -> tuple[str, str]:
         """A text being typed as (what is complete, the letters of the word at its end); together they are the text.
