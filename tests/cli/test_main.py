@@ -109,8 +109,8 @@ def test_the_help_of_explain_names_how_many_characters_are_read(predictor: Predi
 def test_the_help_of_memory_names_its_distances_and_places() -> None:
     first, last = ", ".join(map(str, memory_length.DISTANCES[:3])), memory_length.DISTANCES[-1]
     assert f"the last {first} ... {last} words" in " ".join(COMMANDS["memory"].help.split())
-    places = next(item for item in fields(MemoryConfig) if item.name == "places").metadata["help"]
-    assert f"unset: {memory_length.PLACES:,}, with --gradients {gradient_flow.PLACES:,}." in places
+    places = next(item for item in fields(MemoryConfig) if item.name == "places").metadata["unset"]
+    assert places == f"{memory_length.PLACES:,}, with --gradients {gradient_flow.PLACES:,}"
 
 
 def test_the_help_says_what_is_chosen_when_an_option_is_left_out(run_cli: RunCLI) -> None:

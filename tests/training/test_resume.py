@@ -442,10 +442,10 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             train(None, None, settings, resume=True)
     path.write_bytes(content)
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     unset = {"training": json.dumps(json.loads(metadata["training"]) | {"lr": None})}
     for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}, unset):
-        write_container(path, tensors, metadata | bad)
+        write_container(path, tensors, metadata | bad, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             load_resume_point(path)
     write_container(path, {**tensors, "model.more": np.zeros(1, np.float32)}, metadata, CHECKPOINT)
@@ -504,10 +504,10 @@ def test_a_resume_file_of_an_earlier_version_is_gone_on_from(
 ) -> None:
     run_and_stop(tiny_corpus, settings, 3)
     path = Path(settings.out) / "model.resume.safetensors"
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     facts = json.loads(metadata["facts"]) | {"best": None}  # which was noted, and never read
     assert facts["surroundings"]["device"] == "cpu"
-    write_container(path, tensors, metadata | {"facts": json.dumps(facts)})
+    write_container(path, tensors, metadata | {"facts": json.dumps(facts)}, CHECKPOINT)
     assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
