@@ -477,6 +477,7 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
     assert events == []
 
 
+@pytest.mark.slow
 def test_words_that_no_checkpoint_could_hold_are_refused_before_training(
     tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
 ) -> None:
@@ -535,6 +536,7 @@ def test_nobody_else_trains_under_the_name_of_a_run_that_goes_on(
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
 def test_two_runs_of_one_name_end_the_second_and_a_killed_one_is_in_nobodys_way(
     tiny_corpus: Path, tmp_path: Path, cli_environment: dict[str, str], run_cli: RunCLI
