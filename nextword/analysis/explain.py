@@ -278,8 +278,9 @@ def _expected(
             if len(surprisals) < len(tokens):
                 token = tokens[len(surprisals)]
                 surprisals.append(-float(log_probabilities[row, token.token_id]) / math.log(2))
-                word = tokenizer.words[token.token_id] if token.token_id != UNKNOWN_ID else token.word
-                position = position.after(tokenizer.normalize(word), tokenizer.abbreviations)
+                known = token.token_id != UNKNOWN_ID
+                word = tokenizer.words[token.token_id] if known else tokenizer.normalize(token.word)
+                position = position.after(word, tokenizer.abbreviations)
     return surprisals, guesses
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from nextword.text.vocabulary import END, MAX_NEW_WORD_LENGTH, FormCounts
 
 MAX_ABBREVIATIONS = 1_000  # learned from a text
 MIN_SCORE = 0.3  # Kiss and Strunk's threshold
+_GOES_ON = frozenset(",;:)")  # what a sentence goes on with after an abbreviation
 
 
 def _listed(*lines: str) -> frozenset[str]:
@@ -37,16 +38,10 @@ ABBREVIATIONS = _listed(
 AMBIGUOUS = _listed("fig figs vol nos ed ave chap jan mar avr jun jul sep dec cap resp")
 
 
-class _Habits(NamedTuple):
-    """How a word stands in a text."""
-
-    times: int
-    stopped: int  # of them before a full stop
-    inside: int  # of those where the sentence went on: with a small letter, a number, a comma
-    closing: int  # of those where it ended: a paragraph ended, too, or a word begins that needs no capital
+Read = Callable[[], Iterable[NDArray[np.int32]]]  # the numbers of a text's forms, from its beginning
 
 
-def learn_abbreviations(chunks: Iterable[NDArray[np.int32]], counts: FormCounts) -> list[str]:
+def learn_abbreviations(read: Read, counts: FormCounts) -> list[str]:
     """What a text abbreviates, in alphabetical order; of `AMBIGUOUS`, what it does not use as words.
 
     Kiss and Strunk 2006, "Unsupervised Multilingual Sentence Boundary Detection": a word that nearly always has a full
@@ -54,23 +49,41 @@ def learn_abbreviations(chunks: Iterable[NDArray[np.int32]], counts: FormCounts)
     follows the full stop has its say.
 
     Args:
-        chunks: The numbers of the text's forms, from its beginning, which `counts` gave.
+        read: Reads the text, whose numbers `counts` gave; called twice.
         counts: The whole text counted.
     """
-    habits = _habits(chunks, counts)
-    share = sum(habit.stopped for habit in habits.values()) / max(1, counts.tokens)
-    learned = {word for word, habit in habits.items() if _is_abbreviated(word, habit, share)} - TITLES - ABBREVIATIONS
-    known = {word for word in AMBIGUOUS if word not in habits or habits[word].closing <= habits[word].inside}
-    often = sorted(learned - AMBIGUOUS, key=lambda word: (-habits[word].stopped, word))
+    stopped = _stopped(read, counts)
+    candidates = {word: number for word, number in stopped.items() if word in AMBIGUOUS or number}
+    went_on = _went_on(read, counts, set(candidates))
+    known = {word for word in AMBIGUOUS if went_on[word] >= 0}
+    learned = [word for word in candidates if went_on[word] > 0 and word not in AMBIGUOUS]
+    often = sorted(learned, key=lambda word: (-candidates[word], word))
     return sorted([*known, *often[: MAX_ABBREVIATIONS - len(known)]])
 
 
-def _is_abbreviated(word: str, habit: _Habits, share: float) -> bool:
-    """Whether a text shows that a word is an abbreviation."""
+def _stopped(read: Read, counts: FormCounts) -> dict[str, int]:
+    """How often a full stop follows the words that it follows; 0 where too seldom for an abbreviation."""
+    table = np.zeros(len(counts.times), np.int64)
+    for before, _ in _around_stops(read, counts):
+        table += np.bincount(before, minlength=len(table))
+    words = {word for word, _, number in counts.forms() if table[number]}
+    times: Counter[str] = Counter()
+    stopped: Counter[str] = Counter()
+    for word, _, number in counts.forms():
+        if word in words:
+            times[word] += int(counts.times[number])
+            stopped[word] += int(table[number])
+    share = int(table.sum()) / max(1, counts.tokens)
+    return {word: number * _looks_abbreviated(word, times[word], number, share) for word, number in stopped.items()}
+
+
+def _looks_abbreviated(word: str, count: int, stopped: int, share: float) -> bool:
+    """Whether a word may be an abbreviation that is not known everywhere, by how often it has a full stop."""
     letters = word.replace(".", "")
-    if not (len(letters) > 1 and len(word) <= MAX_NEW_WORD_LENGTH and letters.isalpha()):
+    may_be = len(letters) > 1 and len(word) <= MAX_NEW_WORD_LENGTH and letters.isalpha()
+    if not may_be or word in TITLES or word in ABBREVIATIONS:
         return False
-    return habit.inside > habit.closing and abbreviation_score(word, habit.times, habit.stopped, share) >= MIN_SCORE
+    return abbreviation_score(word, count, stopped, share) >= MIN_SCORE
 
 
 def abbreviation_score(word: str, count: int, stopped: int, share: float) -> float:
@@ -92,43 +105,40 @@ def abbreviation_score(word: str, count: int, stopped: int, share: float) -> flo
     return likelihood * (word.count(".") + 1) * math.exp(-letters - bare * math.log(letters))
 
 
-def _habits(chunks: Iterable[NDArray[np.int32]], counts: FormCounts) -> dict[str, _Habits]:
-    """The habits of all words that a full stop follows somewhere."""
-    forms, times = list(counts.forms()), counts.times
-    stop = next((number for word, _, number in forms if word == "."), -1)
-    follows = _what_follows(forms, len(times))
-    table = np.zeros(3 * len(times), np.int64)
-    before: NDArray[np.int32] = np.empty(0, np.int32)
-    for chunk in chunks:
-        numbers = np.concatenate([before, chunk])
-        places = np.flatnonzero(numbers[1:-1] == stop) + 1
-        table += np.bincount(3 * numbers[places - 1] + follows[numbers[places + 1]], minlength=len(table))
-        before = numbers[-2:]
-    stopped = table.reshape(-1, 3)
-    totals: dict[str, _Habits] = {}
-    seen = {word for word, _, number in forms if stopped[number].any()}
-    for word, _, number in forms:
-        if word in seen:
-            count, all_stops = int(times[number]), stopped[number].tolist()
-            new = (count, sum(all_stops), all_stops[_INSIDE], all_stops[_CLOSING])
-            totals[word] = _Habits(*map(sum, zip(totals.get(word, (0, 0, 0, 0)), new, strict=True)))
-    return totals
+def _went_on(read: Read, counts: FormCounts, words: set[str]) -> Counter[str]:
+    """How much oftener a sentence went on after some words with a full stop than it ended there.
 
-
-_UNCLEAR, _INSIDE, _CLOSING = range(3)
-_GOES_ON = frozenset(",;:)")
-
-
-def _what_follows(forms: list[tuple[str, str, int]], size: int) -> NDArray[np.int64]:
-    """(size,) what a form says, by its number, about the full stop before it.
-
-    A capital says that a sentence ended where the word is written without one elsewhere; else it may be a name's.
+    It went on where a small letter, a number or a comma follows; it ended where the paragraph does, or where a word
+    has a capital that it does not always have. Other capitals may be names'.
     """
-    small = {word for word, form, _ in forms if form[:1].islower()}
-    follows = np.full(size, _UNCLEAR, np.int64)
-    for word, form, number in forms:
-        if form[:1].islower() or form[:1].isdigit() or word in _GOES_ON:
-            follows[number] = _INSIDE
-        elif word == END or word in small:
-            follows[number] = _CLOSING
-    return follows
+    numbers = {number: word for word, _, number in counts.forms() if word in words}
+    wanted = np.zeros(len(counts.times), bool)
+    wanted[list(numbers)] = True
+    pairs: Counter[tuple[int, int]] = Counter()
+    for before, after in _around_stops(read, counts):
+        here = wanted[before]
+        pairs.update(zip(before[here].tolist(), after[here].tolist(), strict=True))
+    followers = {after for _, after in pairs}
+    signs = {number: _sign(word, form, counts) for word, form, number in counts.forms() if number in followers}
+    went_on: Counter[str] = Counter()
+    for (number, follower), times in pairs.items():
+        went_on[numbers[number]] += times * signs.get(follower, 0)
+    return went_on
+
+
+def _sign(word: str, form: str, counts: FormCounts) -> int:
+    """What a form says about the full stop before it: 1, the sentence goes on; -1, it has ended; 0, nothing."""
+    if form[:1].islower() or form[:1].isdigit() or word in _GOES_ON:
+        return 1
+    return -1 if word == END or (form != word and counts.has(word)) else 0
+
+
+def _around_stops(read: Read, counts: FormCounts) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """The numbers before and after the full stops of a text, which have something on both sides."""
+    stop = next((number for word, _, number in counts.forms() if word == "."), -1)
+    kept: NDArray[np.int32] = np.empty(0, np.int32)
+    for chunk in read():
+        numbers = np.concatenate([kept, chunk])
+        places = np.flatnonzero(numbers[1:-1] == stop) + 1
+        yield numbers[places - 1], numbers[places + 1]
+        kept = numbers[-2:]

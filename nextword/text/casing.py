@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.text.sentences import SentenceStarts
+from nextword.text.sentences import SentenceStarts, kind_of
 from nextword.text.vocabulary import UNKNOWN_ID, FormCounts
 
 _BEFORE_ELISION = re.compile("[^'-]*")
@@ -65,14 +65,14 @@ class FormsByPlace:
 
     def __init__(self, words: Sequence[str], counts: FormCounts, abbreviations: Container[str]) -> None:
         self._words = words
-        tokens = [""] * len(counts.times)
-        self._capital = np.zeros(len(tokens), bool)
+        size = len(counts.times)
+        kinds, self._capital = np.zeros(size, np.int8), np.zeros(size, bool)
         for word, form, number in counts.forms():
-            tokens[number] = word
+            kinds[number] = kind_of(word, abbreviations)
             self._capital[number] = form[:1].isupper()
-        self._starts = SentenceStarts(tokens, abbreviations)
-        self._inside: NDArray[np.int64] = np.zeros(len(tokens), np.int64)
-        self._opening: NDArray[np.int64] = np.zeros(len(tokens), np.int64)
+        self._starts = SentenceStarts(kinds)
+        self._inside: NDArray[np.int64] = np.zeros(size, np.int64)
+        self._opening: NDArray[np.int64] = np.zeros(size, np.int64)
 
     def count(self, numbers: NDArray[np.int32], ids: NDArray[np.int32]) -> None:
         """Count the next chunk of the text: (N,) numbers of forms, and the ids of their words.

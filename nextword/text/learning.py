@@ -37,7 +37,7 @@ def learn_words(
         words, rare = counts.vocabulary(vocab_size, min_count, MAX_RARE_WORDS)
         rare = [word for word in rare if is_learnable(word)]
         resolve = counts.resolver([*words, *rare])
-        abbreviations = None if cased else learn_abbreviations(read_ids(file), counts)
+        abbreviations = None if cased else learn_abbreviations(lambda: read_ids(file), counts)
         forms = None if abbreviations is None else FormsByPlace([*words, *rare], counts, set(abbreviations))
 
         def ids() -> Iterator[NDArray[np.int32]]:

@@ -7,7 +7,7 @@ a start gets one. Tokens are followed as they stand in the text, whether the voc
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -129,12 +129,11 @@ class SentenceStarts:
     """`SentencePosition` for arrays of numbers that stand for tokens: the same answers, some hundred times as fast.
 
     Args:
-        words: The normalized words, by number.
-        abbreviations: As in `kind_of`.
+        kinds: (F,) what `kind_of` says of the token of each number.
     """
 
-    def __init__(self, words: Sequence[str], abbreviations: Container[str] = AMBIGUOUS) -> None:
-        self._kinds = np.asarray([kind_of(word, abbreviations) for word in words], np.int8)
+    def __init__(self, kinds: NDArray[np.int8]) -> None:
+        self._kinds = kinds
         self._at_start, self._quoted = True, False
         self._last = np.asarray([OTHER, ENDS], np.int8)  # kinds of the last two tokens
 

@@ -19,7 +19,6 @@ from nextword.text.vocabulary import (
     UNKNOWN,
     UNKNOWN_ID,
     Vocabulary,
-    is_learnable,
 )
 
 
@@ -92,7 +91,7 @@ def _check_abbreviations(abbreviations: Any) -> None:
     if not isinstance(abbreviations, list) or len(abbreviations) > MAX_ABBREVIATIONS:
         raise ValueError("the abbreviations are no list, or too many")
     for word in abbreviations:
-        if not isinstance(word, str) or not is_learnable(word) or SPACE.search(word):
+        if not isinstance(word, str) or not 0 < len(word) <= MAX_NEW_WORD_LENGTH or not _is_plain(word):
             raise ValueError("an abbreviation is no word")
     if len(set(abbreviations)) < len(abbreviations):
         raise ValueError("an abbreviation stands twice")

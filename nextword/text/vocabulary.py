@@ -134,6 +134,10 @@ class FormCounts:
         """(F,) how often the form of each number was counted."""
         return self._counts
 
+    def has(self, word: str) -> bool:
+        """Whether `word` was met as it is, and not in other forms alone."""
+        return word in self._numbers
+
     def forms(self) -> Iterator[tuple[str, str, int]]:
         """Every (word, form, number)."""
         for key, number in self._numbers.items():

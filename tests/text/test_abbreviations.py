@@ -64,11 +64,11 @@ def test_how_the_text_is_cut_into_chunks_changes_nothing() -> None:
     text = "we walk . the hbf . is old , and the hbf . was new , the hbf . and we walk on . the end ."
     numbers = np.asarray([counts.number(word, word) for word in text.split() * 4], np.int32)
     counts.count(numbers)
-    whole = learn_abbreviations([numbers], counts)
+    whole = learn_abbreviations(lambda: [numbers], counts)
     assert "hbf" in whole
     for size in (1, 2, 3, 7):
         chunks = [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
-        assert learn_abbreviations(chunks, counts) == whole
+        assert learn_abbreviations(lambda chunks=chunks: chunks, counts) == whole
 
 
 def test_no_more_are_learned_than_a_file_may_hold() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.text.sentences import SentencePosition, SentenceStarts, sentence_starts
+from nextword.text.sentences import SentencePosition, SentenceStarts, kind_of, sentence_starts
 from nextword.text.vocabulary import END, UNKNOWN
 
 MARKS = [
@@ -45,7 +45,7 @@ def test_starts_in_arrays_are_the_starts_token_by_token(chunks: list[list[int]])
         expected.append((position.at_start, previous == "." and earlier in {"etc", "hbf"}))
         position = position.after(WORDS[token], {"hbf"})
         earlier, previous = previous, WORDS[token]
-    starts = SentenceStarts(WORDS, {"hbf"})
+    starts = SentenceStarts(np.asarray([kind_of(word, {"hbf"}) for word in WORDS], np.int8))
     found = [zip(*(some.tolist() for some in starts(np.asarray(chunk, np.int32))), strict=True) for chunk in chunks]
     assert list(chain(*found)) == expected
 
