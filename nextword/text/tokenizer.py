@@ -19,7 +19,6 @@ from nextword.text.casing import capitalized
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
 from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACE, SPACES, Chunk, Pipeline, without_surrogates
-from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
 from nextword.text.token_file import TokenFile
 from nextword.text.vocabulary import (
@@ -37,12 +36,10 @@ from nextword.text.vocabulary import (
 __all__ = [
     "END",
     "END_ID",
-    "MAX_RARE_WORDS",
     "UNKNOWN",
     "UNKNOWN_ID",
     "Encoded",
     "LearnedVocabulary",
-    "SentencePosition",
     "Token",
     "WordTokenizer",
 ]
@@ -209,6 +206,10 @@ class WordTokenizer:
         """The id of a normalized word; None where it is not in the vocabulary."""
         found: int | None = self._pipeline.library.token_to_id(word)
         return found
+
+    def known_id(self, form: str) -> int | None:
+        """The id of a word however it is written; None where it is not in the vocabulary."""
+        return self.token_id(self.normalize(form))
 
     def surface(self, token_id: int, at_start: bool = False) -> str:
         """The word as people write it, with a capital where a sentence starts."""
