@@ -17,7 +17,7 @@ from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import WordTokenizer
 
 MAX_BATCH_SIZE = 1024  # texts read side by side; their states are a few kilobytes each
-_MAX_TOKENS_READ = 2_048  # of what came before them, rounding leaves nothing in a memory
+_MAX_TOKENS_READ = 2_048  # tokens; of what came before them, rounding leaves nothing in a memory
 _MAX_LENGTH_READ = 1 << 15  # characters in which the tokens to read are looked for
 
 
