@@ -54,7 +54,7 @@ class SentencePosition(NamedTuple):
 
 
 def _is_abbreviation(word: str) -> bool:
-    """Whether a full stop after `word` usually belongs to it: an initial or a title."""
+    """Whether a period after `word` usually belongs to it: an initial or a title."""
     return (len(word) == 1 and word.isalpha() and word != "i") or word.lower() in _ABBREVIATIONS
 
 
