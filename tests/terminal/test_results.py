@@ -63,7 +63,7 @@ def test_an_evaluation_is_a_table_for_people_and_the_same_figures_as_json(capsys
 
 
 def test_scores_are_lines_with_tabs_that_no_word_breaks(capsys: pytest.CaptureFixture[str]) -> None:
-    scores = [Score(1, 1, "a\tb\x1b[2J", 1.5, 3, 2.25), Score(1, 2, "<eos>", 0.0000001, 1, 0.0)]
+    scores = [Score(1, 1, "a\tb\x1b[2J", 1.5, 3, 2.25, True), Score(1, 2, "<eos>", 0.0000001, 1, 0.0, False)]
     results.show_scores(scores)
     assert capsys.readouterr().out == (
         "line\tposition\tword\tsurprisal\trank\tentropy\n"
