@@ -16,6 +16,7 @@ import re
 from nextword.text.passed import Passed, Thing
 
 _MAX_LINES = 5_000  # lines that are looked at, the first ones
+_MAX_BEFORE = 100  # lines before the first that looks like a chat's
 _MIN_STAMPED = 0.6  # share of the lines with a date and a time: messages may have several lines
 _MIN_IRC = 0.8  # share of the lines that are IRC's
 
@@ -48,6 +49,8 @@ _PROGRAM = Thing("line of the program's own", "lines of the program's own")
 def chat_of(sample: str, keep_speakers: bool) -> Chat | None:
     """What reads a chat, if a text that begins so is one: most of its lines look like it."""
     lines = [line for line in sample.split("\n", _MAX_LINES)[:_MAX_LINES] if line and not line.isspace()]
+    if not any(_STAMP.match(line) or _is_irc(line) for line in lines[:_MAX_BEFORE]):
+        return None
     stamped = sum(_STAMP.match(line) is not None for line in lines)
     if stamped >= max(2, _MIN_STAMPED * len(lines)):
         return Chat(keep_speakers)

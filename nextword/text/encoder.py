@@ -82,7 +82,7 @@ class Encoder:
         self._unread += len(chunk)
         split = _PRETOKEN.findall if any(space in chunk for space in _PYTHON_SPACES) else str.split
         row, pending, by_line = self._rows.__getitem__, self._pending, self._pipeline.by_line
-        for index, text in enumerate(self._pipeline.end.split(chunk)):
+        for index, text in enumerate(self._pipeline.split(chunk)):
             if index:
                 if unfinished or by_line:
                     pending.append(_END_ROW)

@@ -57,7 +57,7 @@ class Subtitles:
         text = html.unescape(_TAG.sub("", line))
         if not text.strip():
             return self._nothing()
-        self._open = self._join and not ends_sentence(text)
+        self._open = self._join and not ends_sentence(text.rstrip())
         return text
 
     def _nothing(self) -> str:

@@ -19,8 +19,9 @@ _CLOSING = "\"'\u2019\u201d\u201c\u00bb\u00ab\u203a\u2039)]}*_~\u300d\u300f\uff0
 
 
 def ends_sentence(line: str) -> bool:
-    """Whether a line ends where a sentence does: with its mark, and quotes or brackets that close."""
-    return line.rstrip().rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS and bool(line)
+    """Whether a line, without white space at its end, ends as a sentence: with its mark, and quotes that close."""
+    last = line[-1:]
+    return last in _SENTENCE_ENDS or (last in _CLOSING and line.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS)
 
 
 def is_by_line(sample: str) -> bool:
