@@ -24,9 +24,9 @@ _MARKS = "[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"  # in which direction
 _DATE = r"\d{1,4}[./\-]\s?\d{1,2}[./\-]\s?\d{1,4}\.?"
 _HALF = r"[^\W\d]{1,7}\.?"  # of the day, or "at" in some languages
 _TIME = rf"(?:{_HALF}\s?)?\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?(?:\s?[^\W\d]{{1,3}}\.?(?:\s?[^\W\d]{{1,2}}\.?)?)?"
-_MOMENT = rf"{_DATE}[,\u060c]?[\sT]\s?{_TIME}"
+_MOMENT = rf"(?:{_DATE}[,\u060c]?[\sT]\s?{_TIME}|{_TIME}[,\u060c]\s{_DATE})"
 _STAMP = re.compile(rf"{_MARKS}(?:\[{_MOMENT}\]\s?|{_MOMENT}\s[-\u2013]\s|{_MOMENT},\s(?=[^:]{{1,80}}\s:\s))")
-_SPEAKER = re.compile(rf"{_MARKS}([^:]{{1,80}}?)\s?:(?:\s|$)")
+_SPEAKER = re.compile(rf"{_MARKS}(?![<*])([^:]{{1,80}}?){_MARKS}\s?:(?:\s|$)")
 _NO_MESSAGE = re.compile(
     "\u200e|<[^<>]*>$|\\S+\\.\\w{2,4} \\([^()]*\\)$|(?:This message was deleted|You deleted this message)\\.?$"
 )
@@ -51,8 +51,9 @@ def chat_of(sample: str, keep_speakers: bool) -> Chat | None:
     lines = [line for line in sample.split("\n", _MAX_LINES)[:_MAX_LINES] if line and not line.isspace()]
     if not any(_STAMP.match(line) or _is_irc(line) for line in lines[:_MAX_BEFORE]):
         return None
-    stamped = sum(_STAMP.match(line) is not None for line in lines)
-    if stamped >= max(2, _MIN_STAMPED * len(lines)):
+    stamps = [(line, found.end()) for line in lines if (found := _STAMP.match(line))]
+    said = sum(_SPEAKER.match(line, end) is not None for line, end in stamps)
+    if len(stamps) >= max(2, _MIN_STAMPED * len(lines)) and 2 * said >= len(stamps):
         return Chat(keep_speakers)
     irc = sum(map(_is_irc, lines))
     return IRCChat(keep_speakers) if irc >= max(2, _MIN_IRC * len(lines)) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from statistics import median
 
 PARAGRAPH_END = "\u2029"  # Unicode's mark for it: ends one as a blank line does, and leaves the lines as they are
 
@@ -12,8 +11,11 @@ _MAX_LINES = 5_000  # lines that are looked at, the first ones
 _MIN_ALONE = 0.85  # share of the lines followed by another one at once, where a line is a paragraph
 _MIN_ENDED = 0.7  # share of these that end with a sentence
 _MAX_GOING_ON = 0.3  # share of these before a small letter
-_MIN_LONG = 200  # characters of a line that nobody breaks by hand
-_MAX_FULL = 0.5  # share of long lines that the next one's first word would have made longer than nearly all others
+_PAGE = 100  # characters of a line that somebody may have broken to fit a page; paragraphs are twice as long
+_MIN_SPREAD = 3  # times as long as the middle one are the longest lines of a chat
+_MIN_UNEVEN = 20  # lines that show this
+_MAX_FULL = 0.3  # share of lines that the first word of the next would have made longer than nearly all others
+_MAX_INDENTED = 0.1  # share of lines that begin with white space, as those of a program
 _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f\uff0e\u061f\u06d4\u0964\u0965\u1362\u1367\u203c\u2047\u2048")
 _CLOSING = "\"'\u2019\u201d\u201c\u00bb\u00ab\u203a\u2039)]}*_~\u300d\u300f\uff09\u200e\u200f"
 
@@ -28,29 +30,30 @@ def is_by_line(sample: str) -> bool:
     """Whether every line of a text is a paragraph, as its beginning shows; where that is not sure, it is not.
 
     It is where hardly a line is blank and nearly every line ends with a sentence: of the lines that were broken to fit
-    a page, one in ten does, and of those of a poem or a program too few. It also is where most lines are too long for
-    a page and of any length.
+    a page one in ten does, and of those of a poem or a program too few. It also is where lines are too long for a page
+    and end anywhere, as nobody has broken these.
     """
-    lines = [line.strip() for line in sample.split("\n", _MAX_LINES)[:_MAX_LINES]]
-    pairs = [(line, following) for line, following in pairwise(lines) if line]
+    lines = sample.split("\n", _MAX_LINES)[:_MAX_LINES]
+    indented = sum(line[:1] in (" ", "\t") for line in lines) > _MAX_INDENTED * len(lines)
+    pairs = [(line, following) for line, following in pairwise(map(str.strip, lines)) if line]
     joined = [pair for pair in pairs if pair[1]]
-    if len(joined) < 2:
+    if len(joined) < 2 or 2 * len(joined) < len(pairs):
         return False
+    alone = len(joined) >= _MIN_ALONE * len(pairs)
     ended = sum(ends_sentence(line) for line, _ in joined)
     going_on = sum(following[0].islower() for _, following in joined)
-    if ended >= _MIN_ENDED * len(joined) and going_on <= _MAX_GOING_ON * len(joined):
-        return len(joined) >= _MIN_ALONE * len(pairs) or _are_long(joined, pairs)
-    return _are_long(joined, pairs)
-
-
-def _are_long(joined: list[tuple[str, str]], pairs: list[tuple[str, str]]) -> bool:
-    """Whether most lines are paragraphs that no one has broken into lines."""
+    if alone and ended >= _MIN_ENDED * len(joined) and going_on <= _MAX_GOING_ON * len(joined):
+        return True
     lengths = sorted(len(line) for line, _ in joined)
-    if median(lengths) < _MIN_LONG or 2 * len(joined) < len(pairs):
-        return False
-    margin = lengths[len(lengths) * 9 // 10]
+    middle, long = lengths[len(lengths) // 2], lengths[len(lengths) * 49 // 50]
+    uneven = alone and not indented and len(joined) >= _MIN_UNEVEN and long >= max(_PAGE, _MIN_SPREAD * middle)
+    return (uneven or middle >= 2 * _PAGE) and not _fill_page(joined, lengths[len(lengths) * 9 // 10])
+
+
+def _fill_page(joined: list[tuple[str, str]], margin: int) -> bool:
+    """Whether lines end where the next word would have gone beyond the margin."""
     full = sum(len(line) + 1 + len(following.split(None, 1)[0]) > margin for line, following in joined)
-    return full <= _MAX_FULL * len(joined) or len(joined) < 10
+    return len(joined) >= _MIN_UNEVEN and full > _MAX_FULL * len(joined)
 
 
 def marked(texts: Iterable[str]) -> Iterator[str]:
