@@ -16,6 +16,7 @@ from nextword.text.passed import Passed, Thing
 
 MAX_MESSAGE = 1 << 25  # bytes of one, its attachments included
 _FIRST_LINE = re.compile(rb"From (?:\S+@\S+|.*\d\d:\d\d)")  # of a message in an mbox
+_HEADERS_END = re.compile(rb"(?:^|\n)\r?\n")
 _HEADER = re.compile(rb"[!-9;-~]+:")
 
 _HEADERS = Thing("message header", "message headers")
@@ -71,11 +72,12 @@ class Mail:
             self.passed[_HEADERS] += 1
             try:
                 message = message_from_bytes(content)
-                text = self._written(message, encoding)
+                whole = _HEADERS_END.search(content) is not None
+                text = self._written(message, encoding) if whole else ""
             except (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
                 self.passed[_UNREADABLE] += 1  # what stands in a header may be anything
                 continue
-            if last and ((self._many and not content.endswith(b"\n")) or _is_cut(message)):
+            if last and ((self._many and not (whole and content.endswith(b"\n"))) or _is_cut(message)):
                 self.passed.remark = "ends inside a message, which was read as far as it goes"
             if text:
                 yield text + "\n\n"

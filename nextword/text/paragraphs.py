@@ -33,7 +33,7 @@ def is_by_line(sample: str) -> bool:
     a page one in ten does, and of those of a poem or a program too few. It also is where lines are too long for a page
     and end anywhere, as nobody has broken these.
     """
-    lines = sample.split("\n", _MAX_LINES)[:_MAX_LINES]
+    lines = sample.rstrip().split("\n", _MAX_LINES)[:_MAX_LINES]
     indented = sum(line[:1] in (" ", "\t") for line in lines) > _MAX_INDENTED * len(lines)
     pairs = [(line, following) for line, following in pairwise(map(str.strip, lines)) if line]
     joined = [pair for pair in pairs if pair[1]]
