@@ -36,6 +36,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 _HOW_PYTHON_WRITES = {"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDEVMODE", "PYTHONWARNINGS"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with the longest tests come first, so that several processes (`-n`) end at about the same time."""
+    first = ["test_readme.py", "test_faults.py", "test_distributed.py", "test_benchmarks.py"]
+    places = {name: place for place, name in enumerate(first)}
+    items.sort(key=lambda item: places.get(item.path.name, len(first)))
+
+
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the checkpoints and settings of the person who runs it."""

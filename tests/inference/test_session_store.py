@@ -589,6 +589,7 @@ def predictions(run: subprocess.CompletedProcess[str]) -> list[dict[str, float]]
     return [{word["word"]: word["probability"] for word in answer} for answer in answers]
 
 
+@pytest.mark.slow
 def test_processes_go_on_from_each_other(run_cli: RunCLI, tiny_checkpoint: Path, predictor: Predictor) -> None:
     def ask(*arguments: object, stdin: str = "") -> list[dict[str, float]]:
         return predictions(run_cli("predict", *arguments, "-c", tiny_checkpoint, "--json", "-k", 1000, stdin=stdin))
@@ -606,6 +607,7 @@ def test_processes_go_on_from_each_other(run_cli: RunCLI, tiny_checkpoint: Path,
     assert ask("the", "--session", "two", "--no-adapt") == [{word.word: word.probability for word in alone}]
 
 
+@pytest.mark.slow
 def test_errors_of_sessions_have_their_exit_codes(run_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path) -> None:
     def fails(code: int, name: str, **environment: str) -> str:
         done = run_cli("predict", "the", "--session", name, "-c", tiny_checkpoint, **environment)

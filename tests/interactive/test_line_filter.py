@@ -160,6 +160,7 @@ def test_a_window_of_characters_costs_no_more_than_a_line(predictor: Predictor, 
         assert sum(steps) <= 1, text[end - 20 : end]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_bounded_and_what_is_kept_can_be_gone_back_to(predictor: Predictor) -> None:
     session = predictor.session(AdaptConfig())
     document = Document(IncrementalReader(session), predictor.tokenizer)

@@ -399,6 +399,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read_is_refused(
             assert refused(path)
 
 
+@pytest.mark.slow
 def test_every_byte_flipped_every_end_cut_and_a_byte_appended_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
     damaged = bytearray(content)
@@ -561,6 +562,7 @@ LARGE: dict[str, Callable[[Header], tuple[Header, bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_refusing_a_file_takes_no_more_memory_than_the_file_and_200_megabytes(content: bytes, tmp_path: Path) -> None:
     for name, make in LARGE.items():
@@ -664,11 +666,13 @@ def test_the_lint_rules_say_so_too() -> None:
     assert found >= {("S301", 5), ("S307", 8), ("S102", 9)}
 
 
+@pytest.mark.slow
 def test_reading_while_another_process_replaces_a_checkpoint_always_sees_a_whole_one(tmp_path: Path) -> None:
     digests, seen = seen_while_saving(tmp_path, loads=2_000)
     assert seen.keys() == set(digests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["-c", "5"], ["repl", "--private"]], ids=["filter", "repl"])
 @pytest.mark.parametrize("way", ["overwritten", "replaced", "removed"])
 def test_a_program_that_runs_goes_on_with_the_checkpoint_it_has(
@@ -731,6 +735,7 @@ def counted_work() -> Iterator[list[int]]:
         sys.setprofile(before)
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=400)
 def test_a_checkpoint_changed_at_random_is_read_or_refused(
@@ -756,6 +761,7 @@ def reader(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> Predicto
     return Predictor.load(path)
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=300)
 def test_a_session_changed_at_random_is_read_or_refused(
@@ -811,6 +817,7 @@ def test_what_is_no_resume_file_is_refused_unread_and_unrun(
     assert not Path("executed").exists()
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=400)
 def test_a_resume_file_changed_at_random_is_read_or_refused(
