@@ -294,7 +294,8 @@ def _located(text: str, encodings: Iterable[tuple[Chunk, Encoding]], by_line: bo
     blank = ended = True
     for chunk, encoding in encodings:
         if ended:
-            line, position, counted, blank = line + text.count("\n", counted, chunk.begin), 0, chunk.begin, True
+            line_ends = text.count("\n", counted, chunk.begin)
+            line, position, counted, blank = line + line_ends, 0 if line_ends else position, chunk.begin, True
         for token_id, bounds in zip(encoding.ids, encoding.offsets, strict=True):
             begin = chunk.begin + bounds[0]
             space_before = SPACE.search(text, end, begin) is not None
@@ -309,4 +310,5 @@ def _located(text: str, encodings: Iterable[tuple[Chunk, Encoding]], by_line: bo
             yield waiting
             waiting = None
         if ended and (by_line or not blank):
-            yield Token(END_ID, END, line, position + 1, False)
+            position += 1
+            yield Token(END_ID, END, line, position, False)

@@ -36,7 +36,8 @@ from nextword.training.schedule import ScheduleState, ValidationsState, count
 FORMAT = "nextword-resume/1"
 RESUME_SUFFIX = ".resume" + SUFFIX
 _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
-_BEFORE_FORMATS = {"paragraphs": "blank", "raw": True}  # how runs read text whose files say nothing of it
+# How runs read their text before their files said how:
+_BEFORE_FORMATS = {"paragraphs": "blank", "keep_speakers": False, "raw": True}
 
 
 @dataclass(frozen=True)
