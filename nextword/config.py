@@ -299,6 +299,15 @@ class WhyConfig(Settings):
 
 
 @dataclass(frozen=True)
+class ScoreConfig(Settings):
+    """How `score` reads a text."""
+
+    command = "score"
+
+    each: str | None = _choice(None, "Clear the memory before every line, or every paragraph.", "line", "paragraph")
+
+
+@dataclass(frozen=True)
 class MemoryConfig(Settings):
     """What `memory` measures."""
 

@@ -23,7 +23,7 @@ from nextword.cli.options import (
     named_texts,
     texts_to_measure,
 )
-from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, TrainConfig
+from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig
 from nextword.errors import UsageError
 from nextword.inference.lstm import LSTMNetwork
 from nextword.terminal import output, results
@@ -66,14 +66,10 @@ def evaluate(
         results.show_evaluation(evaluation)
 
 
-@config_options(FormatConfig)
+@config_options(ScoreConfig, FormatConfig)
 def score(
     paths: PathsArgument = None,
     *,
-    each: Annotated[
-        str | None,
-        typer.Option(metavar="line|paragraph", help="Clear the memory before every line, or every paragraph."),
-    ] = None,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -88,15 +84,14 @@ def score(
     --each every line (or paragraph) is scored as if it were alone. `space_before` says whether white space stands
     before the token.
     """
-    if each not in (None, "line", "paragraph"):
-        raise UsageError(f"each is {each!r}; it must be one of: line, paragraph", "See: nextword score --help")
+    if not paths and sys.stdin.isatty():
+        raise UsageError("there is no text to score", "Name one: nextword score story.txt")
+    each = ScoreConfig(each=settings.pop("each")).each
     if each == "line":
         if settings["paragraphs"] == "blank":
             reason = "--each line takes every line by itself, and --paragraphs blank joins lines"
             raise UsageError(reason, "Leave one of them out, or take --each paragraph.")
         settings["paragraphs"] = "line"
-    if not paths and sys.stdin.isatty():
-        raise UsageError("there is no text to score", "Name one: nextword score story.txt")
     loaded = chosen_checkpoint(checkpoint)
     formats = formats_to_measure(loaded, settings)
     with named_texts(paths or [Path("-")], encoding, formats, quiet) as texts:

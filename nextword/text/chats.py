@@ -48,15 +48,20 @@ _PROGRAM = Thing("line of the program's own", "lines of the program's own")
 
 def chat_of(sample: str, keep_speakers: bool) -> Chat | None:
     """What reads a chat, if a text that begins so is one: most of its lines look like it."""
-    lines = [line for line in sample.split("\n", _MAX_LINES)[:_MAX_LINES] if line and not line.isspace()]
-    if not any(_STAMP.match(line) or _is_irc(line) for line in lines[:_MAX_BEFORE]):
+    if not any(_STAMP.match(line) or _is_irc(line) for line in _lines(sample, _MAX_BEFORE)):
         return None
+    lines = _lines(sample, _MAX_LINES)
     stamps = [(line, found.end()) for line in lines if (found := _STAMP.match(line))]
     said = sum(_SPEAKER.match(line, end) is not None for line, end in stamps)
     if len(stamps) >= max(2, _MIN_STAMPED * len(lines)) and 2 * said >= len(stamps):
         return Chat(keep_speakers)
     irc = sum(map(_is_irc, lines))
     return IRCChat(keep_speakers) if irc >= max(2, _MIN_IRC * len(lines)) else None
+
+
+def _lines(sample: str, most: int) -> list[str]:
+    """The first lines of a text without those that are blank."""
+    return [line for line in sample.split("\n", most)[:most] if line and not line.isspace()]
 
 
 def _is_irc(line: str) -> bool:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 PARAGRAPH_END = "\u2029"  # Unicode's mark for it: ends one as a blank line does, and leaves the lines as they are
 
-_MAX_LINES = 5_000  # lines that are looked at, the first ones
+_MAX_LINES = 1_000  # lines that are looked at, the first ones
 _MIN_ALONE = 0.85  # share of the lines followed by another one at once, where a line is a paragraph
 _MIN_ENDED = 0.7  # share of these that end with a sentence
 _MAX_GOING_ON = 0.3  # share of these before a small letter
@@ -34,19 +34,21 @@ def is_by_line(sample: str) -> bool:
     and end anywhere, as nobody has broken these.
     """
     lines = sample.rstrip().split("\n", _MAX_LINES)[:_MAX_LINES]
-    indented = sum(line[:1] in (" ", "\t") for line in lines) > _MAX_INDENTED * len(lines)
-    pairs = [(line, following) for line, following in pairwise(map(str.strip, lines)) if line]
-    joined = [pair for pair in pairs if pair[1]]
-    if len(joined) < 2 or 2 * len(joined) < len(pairs):
+    stripped = [line.strip() for line in lines]
+    followed = len(stripped) - stripped.count("") - 1  # lines that are not blank, but the last
+    joined = [pair for pair in pairwise(stripped) if pair[0] and pair[1]]
+    if len(joined) < 2 or 2 * len(joined) < followed:
         return False
-    alone = len(joined) >= _MIN_ALONE * len(pairs)
-    ended = sum(ends_sentence(line) for line, _ in joined)
-    going_on = sum(following[0].islower() for _, following in joined)
-    if alone and ended >= _MIN_ENDED * len(joined) and going_on <= _MAX_GOING_ON * len(joined):
-        return True
+    alone = len(joined) >= _MIN_ALONE * followed
+    if alone and sum(ends_sentence(line) for line, _ in joined) >= _MIN_ENDED * len(joined):
+        going_on = sum(following[0].islower() for _, following in joined)
+        if going_on <= _MAX_GOING_ON * len(joined):
+            return True
     lengths = sorted(len(line) for line, _ in joined)
     middle, long = lengths[len(lengths) // 2], lengths[len(lengths) * 49 // 50]
-    uneven = alone and not indented and len(joined) >= _MIN_UNEVEN and long >= max(_PAGE, _MIN_SPREAD * middle)
+    uneven = alone and len(joined) >= _MIN_UNEVEN and long >= max(_PAGE, _MIN_SPREAD * middle)
+    if uneven:
+        uneven = sum(line[:1] in (" ", "\t") for line in lines) <= _MAX_INDENTED * len(lines)
     return (uneven or middle >= 2 * _PAGE) and not _fill_page(joined, lengths[len(lengths) * 9 // 10])
 
 

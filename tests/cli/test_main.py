@@ -29,6 +29,7 @@ from nextword.config import (
     ModelConfig,
     NetworkConfig,
     PredictConfig,
+    ScoreConfig,
     TrainConfig,
     WhyConfig,
 )
@@ -76,6 +77,7 @@ def test_there_are_the_commands_a_user_is_told_of() -> None:
         ("explain", ExplainConfig),
         ("why", WhyConfig),
         ("memory", MemoryConfig),
+        ("score", ScoreConfig),
         *((command, FormatConfig) for command in ("eval", "score", "memory")),
     ],
 )
