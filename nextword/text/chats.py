@@ -26,7 +26,8 @@ _HALF = r"[^\W\d]{1,7}\.?"  # of the day, or "at" in some languages
 _TIME = rf"(?:{_HALF}\s?)?\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?(?:\s?[^\W\d]{{1,3}}\.?(?:\s?[^\W\d]{{1,2}}\.?)?)?"
 _MOMENT = rf"(?:{_DATE}[,\u060c]?[\sT]\s?{_TIME}|{_TIME}[,\u060c]\s{_DATE})"
 _STAMP = re.compile(rf"{_MARKS}(?:\[{_MOMENT}\]\s?|{_MOMENT}\s[-\u2013]\s|{_MOMENT},\s(?=[^:]{{1,80}}\s:\s))")
-_SPEAKER = re.compile(rf"{_MARKS}(?![<*])([^:]{{1,80}}?){_MARKS}\s?:(?:\s|$)")
+_NO_NAME = r"(?!(?:\S*\.)?(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b)"  # what a program's log has
+_SPEAKER = re.compile(rf"{_MARKS}(?![<*]){_NO_NAME}([^:]{{1,80}}?){_MARKS}\s?:(?:\s|$)")
 _NO_MESSAGE = re.compile(
     "\u200e|<[^<>]*>$|\\S+\\.\\w{2,4} \\([^()]*\\)$|(?:This message was deleted|You deleted this message)\\.?$"
 )
@@ -35,7 +36,7 @@ _EDITED = re.compile("(?:\u200e<[^<>]{1,80}>|<This message was edited>)$")
 _CLOCK = rf"(?:\[(?:{_DATE}[\sT])?\d{{1,2}}:\d{{2}}(?::\d{{2}})?\]|(?:{_DATE}[\sT])?\d{{1,2}}:\d{{2}}(?::\d{{2}})?)\s+"
 _IRC = re.compile(
     rf"(?P<clock>{_CLOCK})?(?:<[\s@+%&~!]?(?P<nick>[^<>\s]{{1,40}})>(?:\s+|$)|\*\s(?P<actor>\S{{1,40}})\s+"
-    r"|(?P<event>\*{2,3}|-!-|-{1,3}>|<-{1,3}|={3}|---)(?:\s|$)|(?P<name>[^\s:<>]{1,30}):\s)"
+    rf"|(?P<event>\*{{2,3}}|-!-|-{{1,3}}>|<-{{1,3}}|={{3}}|---)(?:\s|$)|{_NO_NAME}(?P<name>[^\s:<>]{{1,30}}):\s)"
 )
 _CAME_OR_WENT = re.compile(
     r"(?:\([^()]*\) |\[[^\[\]]*\] )?(?:has |have )?(?:joined|quit|left|parted)\b"

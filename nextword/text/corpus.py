@@ -1,8 +1,8 @@
 """Reading text: files and folders to documents.
 
 Decides what is refused (and says why, with file and byte offset) and what is passed over with a note. Every file is
-read from end to end once and copied as UTF-8 into a temporary file; a document is no string, it is read from that copy,
-chunk by chunk, as often as it is asked.
+read from end to end once, and what of it is text copied as UTF-8 into a temporary file; a document is no string, it is
+read from that copy, chunk by chunk, as often as it is asked.
 """
 
 from __future__ import annotations

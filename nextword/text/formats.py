@@ -101,15 +101,20 @@ def _peeked(texts: Iterable[str]) -> tuple[str, Iterable[str]]:
 
 def _read_lines(texts: Iterable[str], read: Callable[[str], str]) -> Iterator[str]:
     """What `read` makes of the lines of a text; of a very long line it sees the beginning."""
-    rest, inside = "", False
+
+    def begun(line: str) -> str:
+        return read(line[:MAX_LINE_LENGTH]) + line[MAX_LINE_LENGTH:]
+
+    rest, inside = "", False  # inside a line whose beginning was read
     for text in texts:
         *lines, rest = (rest + text).split("\n")
         parts = []
         for line in lines:
-            parts += [line if inside else read(line), "\n"]
+            parts += [line if inside else begun(line), "\n"]
             inside = False
-        if len(rest) > MAX_LINE_LENGTH:
-            parts.append(rest if inside else read(rest))
+        if inside or len(rest) > MAX_LINE_LENGTH:
+            parts.append(rest if inside else begun(rest))
             rest, inside = "", True
         yield "".join(parts)
-    yield rest if inside else read(rest) if rest else ""
+    if rest:
+        yield begun(rest)

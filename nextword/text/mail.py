@@ -5,6 +5,7 @@ It is read message by message. Of one that is larger than `MAX_MESSAGE` only the
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from email import errors, message_from_bytes
@@ -29,6 +30,7 @@ _ORIGINAL = re.compile(
     re.IGNORECASE,
 )
 _INTRODUCTION = re.compile(r"\d.*:$|\b(?:wrote|schrieb|\u00e9crit|escribi\u00f3|scritto|schreef) ?:$")
+_NO_CHARSETS = frozenset(("idna", "punycode", "raw_unicode_escape", "unicode_escape"))  # Python's own; slow, or worse
 _MAX_INTRODUCTION = 3  # lines before a quotation that say whose it is
 _NO_TEXT = frozenset(("script", "style", "title", "blockquote"))
 _INLINE = re.compile("(?:a|abbr|b|bd[io]|big|cite|code|em|font|i|img|mark|q|s|small|span|strong|su[bp]|tt|u|wbr)$")
@@ -160,7 +162,8 @@ def _decoded(part: Message, encoding: str) -> str:
     if not isinstance(content, bytes):
         return ""
     try:
-        text = content.decode(part.get_content_charset() or encoding, "replace")
+        named = codecs.lookup(part.get_content_charset() or encoding).name
+        text = content.decode(encoding if named in _NO_CHARSETS else named, "replace")
     except (LookupError, ValueError):  # an encoding that nobody knows
         text = content.decode(encoding, "replace")
     return text.replace("\0", "").rstrip("\ufffd")

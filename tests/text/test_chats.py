@@ -69,6 +69,7 @@ NONE = {
     "a report": "A report.\n\nIt went on:\n31.12.23, 22:15 - Anna: hi\nwhich was all\nthat was said on\nthat day.\n",
     "a program's log": "2023-12-31 22:15:30,123 - root - INFO - started\n2023-12-31 22:15:31,001 - root - INFO - done\n"
     * 3,
+    "a log in brackets": "[2024-01-01 12:00:00] production.ERROR: it failed\n[2024-01-01 12:00:01] INFO: it went on\n",
     "times at which trains go": "12:30 Paris\n12:45 London\n13:00 Berlin\n",
     "a page": "<p> one </p>\n<p> two </p>\n<b> three </b>\n",
     "bullets": "* one thing\n* another thing\n* the last\n",

@@ -6,6 +6,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextword.config import FormatConfig
 from nextword.text.corpus import Corpus, read_corpus
@@ -75,6 +77,26 @@ no text
 
 The end.
 """
+PIECES = [
+    *(
+        "\n",
+        "\n\n",
+        "\r\n",
+        " ",
+        "a",
+        "The end.",
+        "\u200e",
+        "\u2029",
+        "\u2060",
+        "1",
+        "-->",
+        "00:01.000 --> 00:02.000\n",
+    ),
+    *("```", "~~~", "---\n", "[a](b)", "<i>", "> ", "# ", "- ", "WEBVTT\n", "NOTE ", "&amp;", "[1]: http://a\n"),
+    *("[12/31/23, 10:15:30 PM] Anna: ", "31.12.23, 22:15 - ", "12:34 ", "<nick> ", "* nick ", "-!- ", "--- "),
+    *("From a@b Mon Jan  1 10:00:00 2024\n", "Content-Type: text/html; charset=x\n", "-- \n", "wrote:\n", "=?utf-8?q?"),
+    *("Content-Type: multipart/mixed; boundary=b\n", "--b\n", "--b--\n", "Content-Transfer-Encoding: base64\n", "\xe9"),
+]
 FILES = {"a.srt": SUBTITLES, "a.vtt": WEB_SUBTITLES, "a.md": MARKDOWN}
 
 
@@ -157,6 +179,26 @@ def test_all_of_it_is_read_if_so_asked(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("chunk_size", [1, 3, 50])
 def test_where_a_file_is_cut_into_chunks_makes_no_difference(tmp_path: Path, name: str, chunk_size: int) -> None:
     assert corpus(tmp_path, name, FILES[name], chunk_size).digest == corpus(tmp_path, name, FILES[name]).digest
+
+
+@given(
+    name=st.sampled_from(["a.txt", "a.md", "a.srt", "a.vtt", "a.mbox", "a.eml"]),
+    text=st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
+    chunk_size=st.integers(1, 40),
+)
+def test_whatever_a_file_holds_is_read_and_cut_anywhere_the_same(
+    tmp_path_factory: pytest.TempPathFactory, name: str, text: str, chunk_size: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    whole, cut = (corpus(folder, name, f"From: a\nword\n\nword {text}", size) for size in (1 << 20, chunk_size))
+    assert (whole.digest, whole.notes) == (cut.digest, cut.notes)
+
+
+def test_a_long_line_is_read_the_same_wherever_it_is_cut(tmp_path: Path) -> None:
+    text = "00:01.000 --> 00:02.000\n" + "[a](b) <i> " * 20_000 + "\nThe end.\n"
+    for name in ("a.md", "a.srt"):
+        digests = {corpus(tmp_path, name, text, size).digest for size in (1000, 50_000, 1 << 20)}
+        assert len(digests) == 1
 
 
 def test_several_files_of_a_kind_are_noted_together(tmp_path: Path) -> None:

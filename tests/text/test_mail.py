@@ -103,7 +103,7 @@ def test_each_part_has_its_own_encoding_and_what_is_none_does_no_harm(tmp_path: 
     assert (
         text(read(tmp_path / "a.eml", head % b"iso-8859-1" + "Gr\u00fc\u00dfe".encode("latin-1"))) == "Gr\u00fc\u00dfe"
     )
-    for name in (b"klingon", b"hex", b"undefined", b"\xff"):
+    for name in (b"klingon", b"hex", b"undefined", b"punycode", b"\xff"):
         assert text(read(tmp_path / "a.eml", head % name + "Gr\u00fc\u00dfe".encode())) == "Gr\u00fc\u00dfe"
 
 
