@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from support.cli import RunCLI
 from support.networks import network_config
-from support.text import make_text
+from support.text import FRENCH, GERMAN, SPANISH, make_text, sentences_of
 
 from nextword.cli.main import main
 from nextword.config import ModelConfig, TrainConfig
@@ -93,6 +93,29 @@ def tiny_checkpoint(tiny_run: tuple[Path, list[Event]]) -> Path:
 @pytest.fixture(scope="session")
 def predictor(tiny_checkpoint: Path) -> Predictor:
     return Predictor.load(tiny_checkpoint)
+
+
+def _trained_on(sentences: list[str], model: ModelConfig, folder: Path) -> Predictor:
+    """A small model of a text of these sentences."""
+    text = folder / "text.txt"
+    text.write_text(sentences_of(sentences), encoding="utf-8")
+    config = TrainConfig(epochs=3, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(folder))
+    return Predictor.load(train(text, model, config))
+
+
+@pytest.fixture(scope="session")
+def french(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return _trained_on(FRENCH, tiny_model, tmp_path_factory.mktemp("french"))
+
+
+@pytest.fixture(scope="session")
+def german(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return _trained_on(GERMAN, tiny_model, tmp_path_factory.mktemp("german"))
+
+
+@pytest.fixture(scope="session")
+def spanish(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return _trained_on(SPANISH, tiny_model, tmp_path_factory.mktemp("spanish"))
 
 
 @pytest.fixture

@@ -175,6 +175,27 @@ def test_every_session_of_any_text_can_be_read_back(
     check()
 
 
+def test_a_place_behind_any_mark_is_kept_and_no_word_that_the_vocabulary_does_not_have(
+    predictor: Predictor, store: SessionStore
+) -> None:
+    for text in ("We met Mrs", "We saw (", "He said: \u00bf", "wait" + "." * 100_000, "We know a secretword", "etc"):
+        session = predictor.session()
+        session.feed(text)
+        content = store.save("one", session).read_bytes()
+        assert store.load("one", predictor).snapshot.position == session.snapshot.position
+        assert len(json.dumps(session.snapshot.position)) < 200
+        assert content.count(b"secretword") == text.count("secretword")  # in the tail alone
+
+
+def test_a_session_of_an_earlier_version_kept_the_word_before(predictor: Predictor, store: SessionStore) -> None:
+    session = predictor.session()
+    session.feed("the cat")
+    rewrite(store.save("one", session), lambda t, facts, m: facts["position"].update(previous="cat"))
+    loaded = store.load("one", predictor)
+    loaded.feed(".")
+    assert loaded.snapshot.position.at_start
+
+
 # -- files, names, rights --------------------------------------------------------------------------------------------
 
 
@@ -546,6 +567,7 @@ HOSTILE: dict[str, Change] = {
     "a position with one thing more": lambda t, f, m: f["position"].update(more=1),
     "a position that is a number": lambda t, f, m: f["position"].update(at_start=1),
     "a word before that is none": lambda t, f, m: f["position"].update(previous="no such word"),
+    "a mark before that is too long": lambda t, f, m: f["position"].update(previous="." * 65),
     "a word before that is a list": lambda t, f, m: f["position"].update(previous=["the"]),
     "new words that are no list": lambda t, f, m: f.update(new_words=7),
     "a new word that is no text": lambda t, f, m: f["new_words"].append(7),

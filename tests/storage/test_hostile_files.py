@@ -306,6 +306,15 @@ WORDS: dict[str, Callable[[Header, Header], object]] = {
     "a rare word that commands": lambda t, v: v["rare"].append("a\x1b[2Jb"),
     "a rare word turned around": lambda t, v: v["rare"].append("a\u202eb"),
     "rare words in one": lambda t, v: v["rare"].append("two words"),
+    "abbreviations that are text": lambda t, v: v.update(abbreviations="etc"),
+    "abbreviations that are none": lambda t, v: v.update(abbreviations=None),
+    "too many abbreviations": lambda t, v: v.update(abbreviations=[f"w{number}" for number in range(1_001)]),
+    "an abbreviation that is a number": lambda t, v: v["abbreviations"].append(7),
+    "an empty abbreviation": lambda t, v: v["abbreviations"].append(""),
+    "a long abbreviation": lambda t, v: v["abbreviations"].append("x" * 1_000),
+    "an abbreviation that commands": lambda t, v: v["abbreviations"].append("a\x1b[2Jb"),
+    "an abbreviation twice": lambda t, v: v["abbreviations"].extend(["abk", "abk"]),
+    "abbreviations in one": lambda t, v: v["abbreviations"].append("two words"),
 }
 
 
@@ -339,6 +348,13 @@ def test_a_checkpoint_of_an_earlier_version_without_rare_words_is_read(
 ) -> None:
     with_words(header, lambda tokenizer, vocabulary: vocabulary.pop("rare"))
     assert load_checkpoint(write(tmp_path / "old", header, body)).tokenizer.rare == []
+
+
+def test_a_checkpoint_of_an_earlier_version_without_abbreviations_is_read(
+    header: Header, body: bytes, tmp_path: Path
+) -> None:
+    with_words(header, lambda tokenizer, vocabulary: vocabulary.pop("abbreviations"))
+    assert "fig" in load_checkpoint(write(tmp_path / "old", header, body)).tokenizer.abbreviations
 
 
 # -- what is no checkpoint -------------------------------------------------------------------------------------------
