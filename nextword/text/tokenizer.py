@@ -7,8 +7,11 @@ the surface form in which a word is usually written, and the end of a paragraph.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +19,11 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 
 from nextword.text.casing import capitalized
+from nextword.text.divided import Divided, resolve, spellings
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
 from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACE, SPACES, Chunk, Pipeline, without_surrogates
+from nextword.text.rules import VERSION
 from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
 from nextword.text.token_file import TokenFile
@@ -112,7 +117,8 @@ class WordTokenizer:
         self.scheme, self.cased = vocabulary.scheme, vocabulary.cased
         self.surface_forms = vocabulary.surface_forms
         self.rare = list(vocabulary.rare)
-        self._pipeline = Pipeline(self.scheme, self.cased, self.words)
+        self.version = vocabulary.version
+        self._pipeline = Pipeline(self.scheme, self.cased, self.words, self.version)
 
     # -- making one ----------------------------------------------------------------------------------------------
 
@@ -124,9 +130,10 @@ class WordTokenizer:
         cased: bool = False,
         vocab_size: int = 50_000,
         min_count: int = 2,
+        version: int = VERSION,
     ) -> WordTokenizer:
         """Learn a vocabulary, and the surface forms of its words, from `texts`."""
-        return cls.train_and_encode(texts, scheme, cased, vocab_size, min_count).tokenizer
+        return cls.train_and_encode(texts, scheme, cased, vocab_size, min_count, version=version).tokenizer
 
     @classmethod
     def train_and_encode(
@@ -138,6 +145,7 @@ class WordTokenizer:
         min_count: int = 2,
         on_progress: Callable[[int, int], None] | None = None,
         max_forms: int = MAX_FORMS,
+        version: int = VERSION,
     ) -> LearnedVocabulary:
         """Learn a vocabulary, and the surface forms of its words, from `texts`, read once and never held; encode them.
 
@@ -149,12 +157,14 @@ class WordTokenizer:
             min_count: Words met less often are left out.
             on_progress: Called with how many tokens are encoded and how many there are, once all text is read.
             max_forms: Different spellings counted before the rarest are forgotten.
+            version: Of the rules by which text is cut into words.
 
         Raises:
             StorageError: The temporary folder is full or not writable.
         """
         cased = cased or scheme == "whitespace"
-        vocabulary, ids, missed = learn_words(texts, scheme, cased, vocab_size, min_count, on_progress, max_forms)
+        learned = learn_words(texts, scheme, cased, vocab_size, min_count, on_progress, max_forms, version)
+        vocabulary, ids, missed = learned
         return LearnedVocabulary(cls(vocabulary), ids, missed)
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
@@ -165,7 +175,7 @@ class WordTokenizer:
             vocab_size: Most words that the vocabulary may grow to; none is taken away.
             min_count: New words seen less often stay unknown.
         """
-        learned = WordTokenizer.train(texts, self.scheme, self.cased, vocab_size, min_count)
+        learned = WordTokenizer.train(texts, self.scheme, self.cased, vocab_size, min_count, self.version)
         known = set(self.words)
         new = [word for word in learned.words if word not in known][: max(0, vocab_size - len(self))]
         known.update(new)
@@ -173,7 +183,8 @@ class WordTokenizer:
         rare = {self.normalize(form): form for form in [*learned.rare, *self.rare]}
         left = [form for word, form in rare.items() if word not in known][:MAX_RARE_WORDS]
         forms = self.surface_forms | forms
-        return WordTokenizer(Vocabulary([*self.words, *new], self.scheme, self.cased, forms, left))
+        words = [*self.words, *new]
+        return WordTokenizer(Vocabulary(words, self.scheme, self.cased, forms, left, self.version))
 
     @classmethod
     def from_json(cls, tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | None = None) -> WordTokenizer:
@@ -194,7 +205,8 @@ class WordTokenizer:
 
     def to_json(self) -> tuple[str, str]:
         """(the `tokenizers` JSON, what nextword adds to it as JSON); `from_json` takes both."""
-        facts = {"scheme": self.scheme, "cased": self.cased, "surface_forms": self.surface_forms, "rare": self.rare}
+        facts = {"version": self.version, "scheme": self.scheme, "cased": self.cased}
+        facts |= {"surface_forms": self.surface_forms, "rare": self.rare}
         return self._pipeline.library.to_str(), json.dumps(facts, ensure_ascii=False)
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
@@ -219,6 +231,16 @@ class WordTokenizer:
         """A word's form as it stands where a sentence starts, or inside one."""
         return capitalized(form) if at_start and not self.cased else form
 
+    def _rank(self, word: str) -> int | None:
+        """The place of a normalized word among all by frequency, the rare ones last; None where it is none of them."""
+        found = self.token_id(word)
+        return self._rare_ranks.get(word) if found is None else found
+
+    @cached_property
+    def _rare_ranks(self) -> dict[str, int]:
+        words = self.normalize("\n".join(self.rare)).split("\n")
+        return {word: rank for rank, word in enumerate(words, len(self.words))}
+
     # -- text to ids ---------------------------------------------------------------------------------------------
 
     def encode(self, text: str) -> Encoded:
@@ -231,9 +253,22 @@ class WordTokenizer:
     def encode_many(self, texts: Sequence[str]) -> list[Encoded]:
         """`encode` for each of many texts, all together, which is faster."""
         encoded = [Encoded() for _ in texts]
-        for chunk, encoding in self._pipeline.encodings([*map(self._pipeline.prepared, texts)]):
+        for chunk, encoding in self._pipeline.encodings([self._prepared(text)[0] for text in texts]):
             encoded[chunk.source].append(chunk, encoding)
         return encoded
+
+    def _prepared(self, text: str) -> tuple[str, list[int]]:
+        """`text` as the library can take it, words that a line's end divides read as the vocabulary has them.
+
+        Returns:
+            (the text, places in it of the line ends that were taken out)
+        """
+        text = self._pipeline.prepared(text)
+        return resolve(text, self._spelled) if self._pipeline.divided else (text, [])
+
+    def _spelled(self, pretoken: str) -> str:
+        """A pretoken with a divided word, as it is read."""
+        return spellings(pretoken)[Divided.of(pretoken, self._pipeline.cut).choice(self._rank)]
 
     def cut(self, text: str) -> list[str]:
         """The words and marks of a text as they are written there; none of its line ends counts."""
@@ -258,7 +293,7 @@ class WordTokenizer:
 
     def ending(self, text: str, most: int) -> str:
         """The end of a typed text that `encode` gives `most` ids, or the whole text where it has no more."""
-        typed = self._pipeline.prepared(text)
+        typed, _ = self._prepared(text)
         if len(typed) <= most:  # a token has a character at least
             return text
         begins: list[int] = []
@@ -274,31 +309,52 @@ class WordTokenizer:
         Args:
             texts: Each as a string or in chunks, cut anywhere; none of them is held in memory.
         """
-        return Encoder(self._pipeline, lambda token, _: self.token_id(token) or UNKNOWN_ID).encode(texts)
+
+        def number(token: str, written: str) -> int:
+            return self.token_id(token) or UNKNOWN_ID
+
+        def read_divided(divided: Divided) -> Iterator[int]:
+            return starmap(number, divided.readings[divided.choice(self._rank)])
+
+        return Encoder(self._pipeline, number, read_divided).encode(texts)
 
     def written(self, document: str) -> Iterator[Token]:
         """The tokens of a document whose ids `encode_documents` gives, with how and where each is written.
 
         In `words` they are given in NFC.
         """
-        by_line, text = self._pipeline.by_line, self._pipeline.prepared(document)
+        by_line = self._pipeline.by_line
+        text, divided = self._prepared(document)
         text = text.removesuffix("\n") + "\n" if by_line else text + "\n\n"  # so that its end is one like all others
-        return _located(text, self._pipeline.encodings([text]), by_line)
+        return _located(text, divided, self._pipeline.encodings([text]), by_line)
 
 
-def _located(text: str, encodings: Iterable[tuple[Chunk, Encoding]], by_line: bool) -> Iterator[Token]:
-    """The tokens of a text; `<eos>` for every end of a line, or of a paragraph that is not blank."""
+def _located(
+    text: str, divided: Sequence[int], encodings: Iterable[tuple[Chunk, Encoding]], by_line: bool
+) -> Iterator[Token]:
+    """The tokens of a text; `<eos>` for every end of a line, or of a paragraph that is not blank.
+
+    Args:
+        text: What was encoded.
+        divided: Places in it of line ends that were taken out.
+        encodings: Its chunks.
+        by_line: Whether lines have an end.
+    """
+
+    def line_ends_between(begin: int, end: int) -> int:
+        return text.count("\n", begin, end) + bisect_left(divided, end) - bisect_left(divided, begin)
+
     line, position, counted, end = 1, 0, 0, 0  # line ends are counted up to `counted`; `end` is the last token's
     waiting: Token | None = None
     blank = ended = True
     for chunk, encoding in encodings:
         if ended:
-            line, position, counted, blank = line + text.count("\n", counted, chunk.begin), 0, chunk.begin, True
+            line, position, counted, blank = line + line_ends_between(counted, chunk.begin), 0, chunk.begin, True
         for token_id, bounds in zip(encoding.ids, encoding.offsets, strict=True):
             begin = chunk.begin + bounds[0]
             if waiting:
                 yield waiting._replace(spaced=SPACE.search(text, end, begin) is not None)
-            if line_ends := text.count("\n", counted, begin):
+            if line_ends := line_ends_between(counted, begin):
                 line, position = line + line_ends, 0
             counted, end, position = begin, chunk.begin + bounds[1], position + 1
             waiting = Token(token_id, text[begin:end], line, position, False)
