@@ -13,7 +13,7 @@ from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import NewWord, rare_share
+from nextword.inference.word_index import NewWord, beginnings, rare_share
 from nextword.text.casing import capitalized
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
@@ -109,7 +109,7 @@ class Outlook:
         found = {
             new.word: (-float(probability), number, new.form)
             for number, (new, probability) in enumerate(zip(self.new_words, distribution[size:], strict=True), size)
-            if probability > 0 and new.word.startswith(letters)
+            if probability > 0 and new.word.startswith(beginnings(letters))
         }
         if prefix:
             each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare))

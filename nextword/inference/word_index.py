@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
 _RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
-_LAST_CHARACTER = "\U0010ffff"
+_LAST = "\U0010ffff"
+
+
+def beginnings(letters: str) -> tuple[str, ...]:
+    """What words that begin with the letters typed may begin with, these being normalized.
+
+    A capital sigma at the end was taken for the one that ends a word, and may be the one inside.
+    """
+    return (letters, letters[:-1] + "σ") if letters.endswith("ς") else (letters,)
 
 
 def rare_share(count: int) -> float:
@@ -43,7 +51,8 @@ class PrefixIndex:
 
     def starting_with(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words that begin with `letters` (normalized), in alphabetical order."""
-        return self._ids[bisect_left(self._words, letters) : bisect_left(self._words, letters + _LAST_CHARACTER)]
+        bounds = [(bisect_left(self._words, one), bisect_left(self._words, one + _LAST)) for one in beginnings(letters)]
+        return np.concatenate([self._ids[begin:end] for begin, end in bounds])
 
 
 class WordIndex:

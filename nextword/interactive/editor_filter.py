@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from nextword.about import __version__
 from nextword.errors import CheckpointError, NextwordError, StorageError, UsageError
+from nextword.text.clusters import is_printable
 
 if TYPE_CHECKING:
     from nextword.config import AdaptConfig
@@ -265,7 +266,7 @@ def _joined(words: Iterator[str]) -> bytes:
         encoded = word.encode()
         if len(reply) + len(encoded) >= _MAX_BYTES:
             break
-        if word.isprintable() and " " not in word:
+        if is_printable(word) and " " not in word:
             reply += b" " * bool(reply) + encoded
     return bytes(reply)
 
