@@ -21,7 +21,7 @@ def beginnings(letters: str) -> tuple[str, ...]:
 
     A capital sigma at the end was taken for the one that ends a word, and may be the one inside.
     """
-    return (letters, letters[:-1] + "σ") if letters.endswith("ς") else (letters,)
+    return (letters, letters[:-1] + "\u03c3") if letters.endswith("\u03c2") else (letters,)
 
 
 def rare_share(count: int) -> float:
