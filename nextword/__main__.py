@@ -3,16 +3,34 @@
 import os
 import sys
 
+_COMPLETION = "_NEXTWORD_COMPLETE"  # set by a shell that asks for completions
+_OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")  # options of `nextword` itself
+
+
+def filter_arguments(arguments: list[str], terminal: bool) -> list[str] | None:
+    """What a command line gives the filter; None where it is another command, or where help is wanted.
+
+    Args:
+        arguments: All that follows `nextword`.
+        terminal: Whether stdin is one.
+    """
+    first = arguments[0] if arguments else ""
+    if first == "filter":
+        return None if "--help" in arguments else arguments[1:]
+    if terminal or _COMPLETION in os.environ or first.startswith(_OPTIONS) or (first and not first.startswith("-")):
+        return None
+    return arguments
+
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this, as with `>&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
-    from nextword.interactive.editor_filter import arguments_of, run
-
-    arguments = arguments_of(sys.argv[1:], terminal=os.isatty(sys.stdin.fileno()))
+    arguments = filter_arguments(sys.argv[1:], terminal=os.isatty(sys.stdin.fileno()))
     if arguments is not None:
+        from nextword.interactive.editor_filter import run
+
         sys.exit(run(arguments))
     from nextword.cli.main import main
 

@@ -1,16 +1,15 @@
-"""Every default and every limit, and nowhere else.
+"""Every option of the commands, with its default and its limits; nowhere else.
 
-`ModelConfig` says what the network is and travels inside the checkpoint; `TrainConfig` says how it is trained.
-Both are checked when they are made: a bad value raises `UsageError` naming the field. Knows no torch, no files,
-no screen; the command line's options read their defaults and help texts from here.
+`ModelConfig` says what network is wanted and `TrainConfig` how it is to be trained. What is None there is chosen for
+the text and the time (`training/recipe.py`), which makes a `NetworkConfig`, kept in the checkpoint, and a `RunConfig`.
+The command line's options read their defaults and help texts from here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from nextword.errors import UsageError
 
@@ -20,44 +19,112 @@ GATES = {  # of every kind of cell, in the order in which torch stacks their mat
     "rnn": ("candidate",),
 }
 _MAX_NAME_LENGTH = 200  # bytes; file systems take 255, suffixes included
-
-
-def _setting(default: Any, help_text: str, low: float | None = None, high: float | None = None) -> Any:
-    """A dataclass field with the sentence that explains it and its inclusive limits."""
-    return field(default=default, metadata={"help": help_text, "low": low, "high": high})
-
-
-def _choice(default: str, help_text: str, *choices: str) -> Any:
-    """A dataclass field that takes one of a few words."""
-    return field(default=default, metadata={"help": help_text, "choices": choices})
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "str": (str,),
+    "list": (list,),
+    "dict": (dict,),
+}
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """What the network is: an embedding, a stack of recurrent layers, and an output layer over the vocabulary.
+class Settings:
+    """Values that are checked when they are made, as their fields' types and limits say.
 
-    The five dropouts act in training only (Merity, Keskar and Socher 2017, section 4, where each is described).
+    A subclass may annotate a field anew: one that may be None in its base, and no longer may.
 
     Raises:
         UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
-    cell: str = _choice("lstm", "What remembers: an LSTM, a GRU, or a plain recurrent net to compare with.", *GATES)
-    embedding_dim: int = _setting(256, "Length of a word's vector.", 1, 65_536)
-    hidden_size: int = _setting(256, "Length of the hidden and cell state of each layer.", 1, 65_536)
-    num_layers: int = _setting(2, "How many recurrent layers are stacked.", 1, 64)
-    tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
-    topic_share: float = _setting(
-        0.25, "Share of an LSTM's units that keep the topic, a fading sum of what was said.", 0, 0.5
-    )
-    dropout_words: float = _setting(0.05, "Chance that a word's whole vector is dropped for a window.", 0, 0.95)
-    dropout_input: float = _setting(0.15, "Dropout on the embeddings that enter the first layer.", 0, 0.95)
-    dropout_hidden: float = _setting(0.15, "Dropout between layers.", 0, 0.95)
-    dropout_output: float = _setting(0.2, "Dropout on what enters the output layer.", 0, 0.95)
-    dropout_recurrent: float = _setting(0.0, "Dropout on the recurrent weights (DropConnect).", 0, 0.95)
+    command: ClassVar[str] = "train"  # whose help shows the fields
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            annotation = type(self).__annotations__.get(item.name, item.type)
+            plain, _, optional = str(annotation).partition(" | ")
+            kind, _, of = plain.partition("[")
+            if kind not in _TYPES or (value is None and optional):
+                continue
+            wrong_type = not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "bool")
+            choices, low, high = (item.metadata.get(key) for key in ("choices", "low", "high"))
+            if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
+                demand = f"of type {kind} and finite"
+            elif of == "str]" and not all(isinstance(entry, str) for entry in value):
+                demand = "a list of text"
+            elif choices and value not in choices:
+                demand = f"one of: {', '.join(choices)}"
+            elif (low is not None and value < low) or (high is not None and value > high):
+                demand = f"from {low:,} to {high:,}"
+            else:
+                continue
+            hint = f"All settings: nextword {self.command} --help"
+            raise UsageError(f"{item.name} is {value!r}; it must be {demand}", hint)
+
+
+def _setting(
+    default: Any, help_text: str, low: float | None = None, high: float | None = None, unset: str | None = None
+) -> Any:
+    """A field with the sentence that explains it, its inclusive limits, and what None stands for."""
+    return field(default=default, metadata={"help": help_text, "low": low, "high": high, "unset": unset})
+
+
+def _choice(default: str | None, help_text: str, *choices: str, unset: str | None = None) -> Any:
+    """A field that takes one of a few words."""
+    return field(default=default, metadata={"help": help_text, "choices": choices, "unset": unset})
+
+
+def _chosen(help_text: str, low: float, high: float) -> Any:
+    """A field that is chosen where it is None."""
+    return _setting(None, help_text, low, high, "chosen for the text and the time")
+
+
+@dataclass(frozen=True)
+class ModelConfig(Settings):
+    """What network is wanted: an embedding, a stack of recurrent layers, and an output layer over the vocabulary.
+
+    What is None is chosen when the text is known. The five dropouts act in training only (Merity, Keskar and Socher
+    2017, section 4, where each is described).
+    """
+
+    cell: str | None = _choice(
+        None, "What remembers: an LSTM, a GRU, or a plain recurrent net to compare with.", *GATES, unset="lstm"
+    )
+    embedding_dim: int | None = _chosen("Length of a word's vector.", 1, 65_536)
+    hidden_size: int | None = _chosen("Length of the hidden and cell state of each layer.", 1, 65_536)
+    num_layers: int | None = _chosen("How many recurrent layers are stacked.", 1, 64)
+    tied: bool = _setting(True, "Output layer and embedding share one matrix; the last layer is embedding_dim wide.")
+    topic_share: float | None = _chosen(
+        "Share of an LSTM's units that keep the topic, a fading sum of what was said.", 0, 0.5
+    )
+    dropout_words: float | None = _chosen("Chance that a word's whole vector is dropped for a window.", 0, 0.95)
+    dropout_input: float | None = _chosen("Dropout on the embeddings that enter the first layer.", 0, 0.95)
+    dropout_hidden: float | None = _chosen("Dropout between layers.", 0, 0.95)
+    dropout_output: float | None = _chosen("Dropout on what enters the output layer.", 0, 0.95)
+    dropout_recurrent: float | None = _setting(None, "Dropout on the recurrent weights (DropConnect).", 0, 0.95, "0")
+
+
+class NetworkConfig(ModelConfig):
+    """What a network is: a `ModelConfig` in which nothing is left to be chosen."""
+
+    cell: str
+    embedding_dim: int
+    hidden_size: int
+    num_layers: int
+    topic_share: float
+    dropout_words: float
+    dropout_input: float
+    dropout_hidden: float
+    dropout_output: float
+    dropout_recurrent: float
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> NetworkConfig:
+        """What a checkpoint says; the first ones were of an LSTM and did not say so, nor how much of it kept topics."""
+        return cls(**{"cell": "lstm", "topic_share": 0.25, **values})
 
     def layer_sizes(self) -> list[tuple[int, int]]:
         """(input size, hidden size) of every recurrent layer, first to last."""
@@ -81,14 +148,11 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """How the text becomes words and how the network learns them.
 
     The recipe is truncated back-propagation through time with plain gradient descent at a high rate, the gradient's
     norm clipped (Zaremba, Sutskever and Vinyals 2014), the rate falling linearly to zero.
-
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
     """
 
     size: str = _choice(
@@ -98,31 +162,33 @@ class TrainConfig:
     cased: bool = _setting(False, "Keep upper and lower case apart.")
     vocab_size: int = _setting(50_000, "Most words the vocabulary may hold, the two special tokens included.", 3, 2**24)
     min_count: int | None = _setting(
-        None, "Words seen less often are unknown; unset: 2 for words, 1 for whitespace.", 1, 2**31
+        None, "Words seen less often are unknown.", 1, 2**31, "2 for words, 1 for whitespace"
     )
     encoding: str = _setting("utf-8", "Character encoding of the text files.")
     valid_fraction: float = _setting(0.05, "Share of the text held out for validation.", 0.001, 0.5)
     epochs: int | None = _setting(
-        None, "How many times the text is read; unset: ten times if it is small, else less often.", 1, 1_000_000
+        None, "How many times the text is read.", 1, 1_000_000, "ten if it is small, else less often"
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
-    lr: float = _setting(25.0, "Learning rate at its highest; unset: lower for a GRU and a plain net.", 1e-9, 1e6)
+    lr: float | None = _setting(
+        None, "Learning rate at its highest.", 1e-9, 1e6, "25; lower for a GRU, for a plain net, with --from"
+    )
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     sampled_words: int | None = _setting(
-        None, "Words of the vocabulary scored in a step, 0 for all; unset: a tenth, at least 1,500.", 0, 2**31
+        None, "Words of the vocabulary scored in a step, 0 for all.", 0, 2**31, "a tenth, at least 1,500"
     )
     batch_size: int = _setting(20, "How many streams of text are read side by side.", 1, 65_536)
     bptt: int = _setting(35, "Words per window: how far back the gradient goes.", 1, 65_536)
     seed: int = _setting(1, "Seed of everything random; same seed and machine, same model.", 0, 2**63 - 1)
     precision: str = _choice("auto", "Number format of the matrix products.", "auto", "bf16", "fp32")
     device: str = _choice("auto", "Where to train.", "auto", "cpu", "cuda")
-    name: str | None = _setting(None, "Name of the checkpoint; unset: taken from the corpus.")
+    name: str | None = _setting(None, "Name of the checkpoint.", unset="taken from the corpus")
     out: str = _setting("checkpoints", "Folder the checkpoint is written to.")
     force: bool = _setting(False, "Replace a checkpoint of the same name.")
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        super().__post_init__()
         if self.name is not None and not is_file_name(self.name):
             raise UsageError(f"name is {self.name!r}, which cannot be a file name", "Name a word: --name diary")
 
@@ -134,13 +200,16 @@ class TrainConfig:
         return 2 if self.tokenizer == "words" else 1
 
 
-@dataclass(frozen=True)
-class AdaptConfig:
-    """How much what was typed in a session counts beside the model: the continuous cache of `adaptation.py`.
+class RunConfig(TrainConfig):
+    """How a network is trained: a `TrainConfig` in which nothing that the text and the time decide is left open."""
 
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
-    """
+    epochs: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class AdaptConfig(Settings):
+    """How much what was typed in a session counts beside the model: the continuous cache of `inference/cache.py`."""
 
     window: int = _setting(1_000, "How many of the words read last are remembered.", 0, 100_000)
     weight: float = _setting(0.08, "Share of the probability that they get when they are many.", 0, 0.49)
@@ -148,17 +217,12 @@ class AdaptConfig:
     flatness: float = _setting(9.0, "How much more a word counts whose context was like the present one.", 0, 100)
     bigram: float = _setting(0.1, "Share of those that followed the very word read last, when they are many.", 0, 0.49)
 
-    def __post_init__(self) -> None:
-        _check_fields(self)
-
 
 @dataclass(frozen=True)
-class PredictConfig:
-    """What `predict` is to suggest.
+class PredictConfig(Settings):
+    """What `predict` is to suggest."""
 
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
-    """
+    command = "predict"
 
     k: int = _setting(5, "How many words (or phrases) to suggest.", 1, 2**31)
     punctuation: bool = _setting(False, "Suggest punctuation marks, too.")
@@ -166,111 +230,54 @@ class PredictConfig:
     words: int = _setting(1, "Suggest phrases of up to so many words.", 1, 20)
     temperature: float = _setting(1.0, "Below 1: more certain of the likely words; above 1: less.", 0.01, 100)
 
-    def __post_init__(self) -> None:
-        _check_fields(self, "predict")
-
 
 @dataclass(frozen=True)
-class GenerateConfig:
-    """How `generate` goes on with a text.
+class GenerateConfig(Settings):
+    """How `generate` goes on with a text."""
 
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
-    """
+    command = "generate"
 
     words: int = _setting(50, "How many words to write.", 1, 10_000_000)
     temperature: float = _setting(0.8, "Below 1: more of the likely words; above 1: more surprises.", 0.01, 100)
     top_p: float = _setting(0.95, "Draw from the likeliest words that hold this share of the probability.", 0.001, 1)
     seed: int | None = _setting(None, "Seed of the random numbers: the same seed, the same text.", 0, 2**63 - 1)
 
-    def __post_init__(self) -> None:
-        _check_fields(self, "generate")
-
 
 @dataclass(frozen=True)
-class ExplainConfig:
-    """How much of a text `explain` shows.
+class ExplainConfig(Settings):
+    """How much of a text `explain` shows."""
 
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
-    """
+    command = "explain"
 
     k: int = _setting(3, "How many guesses to show for each word.", 1, 100)
     words: int = _setting(100, "Show at most so many words, the first of the text.", 1, 2_000)
     units: int = _setting(8, "Show so many of the units that moved most.", 0, 1_000)
 
-    def __post_init__(self) -> None:
-        _check_fields(self, "explain")
-
 
 @dataclass(frozen=True)
-class WhyConfig:
-    """Which suggestions `why` explains, and by what.
+class WhyConfig(Settings):
+    """Which suggestions `why` explains, and by what."""
 
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
-    """
+    command = "why"
 
     k: int = _setting(3, "How many suggestions to explain.", 1, 100)
     word: str | None = _setting(None, "Explain this word instead of the likeliest.")
     by: str = _choice("word", "What is taken out of the text.", "word", "sentence")
     last: int = _setting(200, "Take out no more than so many of the last words; those before them stay.", 1, 2_000)
 
-    def __post_init__(self) -> None:
-        _check_fields(self, "why")
-
 
 @dataclass(frozen=True)
-class MemoryConfig:
-    """What `memory` measures.
+class MemoryConfig(Settings):
+    """What `memory` measures."""
 
-    Raises:
-        UsageError: A field has the wrong type or is out of its limits; the message names it.
-    """
+    command = "memory"
 
     places: int | None = _setting(
-        None, "At how many places of the text; unset: 2,000, with --gradients 500.", 1, 1_000_000_000
+        None, "At how many places of the text.", 1, 1_000_000_000, "2,000, with --gradients 500"
     )
-
-    def __post_init__(self) -> None:
-        _check_fields(self, "memory")
-
-
-Config = (
-    ModelConfig | TrainConfig | AdaptConfig | PredictConfig | GenerateConfig | ExplainConfig | WhyConfig | MemoryConfig
-)
 
 
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _MAX_NAME_LENGTH
     return fits and not name.startswith(".") and not set(name) & set("/\\\0")
-
-
-def contradictions(wanted: dict[str, Any], stored: dict[str, Any], names: Iterable[str]) -> str:
-    """Which of the fields `names` are asked for otherwise than they are, for an error message; empty if none is."""
-    wrong = [name for name in names if wanted[name] != stored[name]]
-    return "; ".join(f"--{name.replace('_', '-')} is {stored[name]} there, not {wanted[name]}" for name in wrong)
-
-
-_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
-
-
-def _check_fields(config: Config, command: str = "train") -> None:
-    """Raise `UsageError` naming the first field whose value has the wrong type or is out of its limits."""
-    for item in fields(config):
-        value = getattr(config, item.name)
-        annotation, _, optional = str(item.type).partition(" | ")
-        if value is None and optional:
-            continue
-        wrong_type = not isinstance(value, _TYPES[annotation]) or (isinstance(value, bool) and annotation != "bool")
-        choices, low, high = (item.metadata.get(key) for key in ("choices", "low", "high"))
-        if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
-            demand = f"of type {annotation} and finite"
-        elif choices and value not in choices:
-            demand = f"one of: {', '.join(choices)}"
-        elif (low is not None and value < low) or (high is not None and value > high):
-            demand = f"from {low:,} to {high:,}"
-        else:
-            continue
-        raise UsageError(f"{item.name} is {value!r}; it must be {demand}", f"All settings: nextword {command} --help")

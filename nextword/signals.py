@@ -1,23 +1,35 @@
 """Being told to stop: SIGINT (Ctrl-C) and SIGTERM while a network learns, or a session is read on.
 
-Knows signals and nothing of what is interrupted.
+Signals that were ignored before (`nohup`, a shell's background job) stay ignored. Outside the main thread, where Python
+delivers no signals, nothing changes.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+@contextmanager
+def _handling(handler: Handler, *numbers: int) -> Iterator[None]:
+    """While entered, `handler` receives the signals that are not ignored."""
+    heeded = threading.current_thread() is threading.main_thread()
+    received = [number for number in numbers if heeded and signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in received}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 class DeferredSignals:
     """While entered, the first signal is only remembered, for the next moment that suits; a second one stops at once.
-
-    Signals that were ignored before (`nohup`, a shell's background job) stay ignored. Outside the main thread, where
-    Python delivers no signals, nothing changes.
 
     Attributes:
         received: Number of the signal that came, 0 as long as none did.
@@ -25,18 +37,14 @@ class DeferredSignals:
 
     def __init__(self) -> None:
         self.received = 0
-        self._before: dict[int, Any] = {}
+        self._handling = ExitStack()
 
     def __enter__(self) -> DeferredSignals:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) != signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._receive)
+        self._handling.enter_context(_handling(self._receive, signal.SIGINT, signal.SIGTERM))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handling.close()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received:
@@ -45,20 +53,22 @@ class DeferredSignals:
 
 
 @contextmanager
-def exit_on_sigterm() -> Iterator[None]:
+def exit_on_sigterm(ask: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """While entered, SIGTERM ends the work by `SystemExit`, as Ctrl-C does by `KeyboardInterrupt`, and not at once.
 
-    A signal that was ignored before stays ignored. Outside the main thread nothing changes.
+    Args:
+        ask: Asks the work to end by itself, where an exception might come at a bad moment, and says whether it will;
+            `SystemExit` is raised afterwards then. A second signal does not ask.
     """
+    asked = False
 
     def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        nonlocal asked
+        if asked or not ask():
+            raise SystemExit(128 + number)
+        asked = True
 
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
+    with _handling(leave, signal.SIGTERM):
         yield
-        return
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    if asked:
+        raise SystemExit(128 + signal.SIGTERM)

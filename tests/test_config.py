@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields, replace
 from typing import Any
 
 import pytest
+from support.networks import network_config
 
-from nextword.config import ExplainConfig, ModelConfig, TrainConfig
+from nextword.config import ExplainConfig, ModelConfig, NetworkConfig, RunConfig, TrainConfig
 from nextword.errors import UsageError
 
 EVERY_FIELD = [(config, item) for config in (ModelConfig, TrainConfig, ExplainConfig) for item in fields(config)]
@@ -75,6 +76,42 @@ def test_a_config_does_not_change() -> None:
         ModelConfig().hidden_size = 3  # type: ignore[misc]
 
 
+CHOSEN_LATER = [item.name for item in fields(ModelConfig) if item.default is None]
+
+
+@pytest.mark.parametrize("name", CHOSEN_LATER)
+def test_a_network_has_every_field_set(name: str) -> None:
+    complete = asdict(network_config())
+    assert NetworkConfig(**complete) == network_config()
+    with pytest.raises(UsageError, match=f"^{name} is None"):
+        NetworkConfig(**complete | {name: None})
+    del complete[name]
+    with pytest.raises(UsageError, match=f"^{name} is None"):
+        NetworkConfig(**complete)
+
+
+@pytest.mark.parametrize("name", ["epochs", "lr"])
+def test_a_run_has_a_length_and_a_learning_rate(name: str) -> None:
+    assert getattr(RunConfig(epochs=3, lr=2), name) in (3, 2)
+    with pytest.raises(UsageError, match=f"^{name} is None"):
+        RunConfig(**{"epochs": 3, "lr": 2, name: None})
+
+
+def test_a_network_is_held_to_the_limits_of_what_can_be_asked_for() -> None:
+    for name, value in (("hidden_size", 0), ("num_layers", 65), ("topic_share", 0.6), ("dropout_input", "much")):
+        with pytest.raises(UsageError, match=f"^{name} is "):
+            network_config(**{name: value})
+    assert isinstance(replace(network_config(), hidden_size=3), NetworkConfig)
+
+
+def test_a_file_from_before_there_were_other_cells_is_of_an_lstm() -> None:
+    values = asdict(network_config(topic_share=0.25))
+    for name in ("cell", "topic_share"):
+        assert NetworkConfig.from_json({key: values[key] for key in values if key != name}) == network_config()
+    with pytest.raises(UsageError, match=r"^hidden_size is None"):
+        NetworkConfig.from_json({key: values[key] for key in values if key != "hidden_size"})
+
+
 def test_unset_min_count_follows_the_tokenizer_and_a_set_one_stays() -> None:
     assert TrainConfig(tokenizer="words").smallest_count == 2
     assert TrainConfig(tokenizer="whitespace").smallest_count == 1
@@ -82,8 +119,8 @@ def test_unset_min_count_follows_the_tokenizer_and_a_set_one_stays() -> None:
 
 
 def test_a_tied_network_ends_in_a_layer_as_wide_as_the_embedding() -> None:
-    tied = ModelConfig(embedding_dim=8, hidden_size=20, num_layers=3, tied=True)
+    tied = network_config(embedding_dim=8, hidden_size=20, num_layers=3, tied=True)
     assert tied.layer_sizes() == [(8, 20), (20, 20), (20, 8)]
-    untied = ModelConfig(embedding_dim=8, hidden_size=20, num_layers=3, tied=False)
+    untied = network_config(embedding_dim=8, hidden_size=20, num_layers=3, tied=False)
     assert untied.layer_sizes() == [(8, 20), (20, 20), (20, 20)]
-    assert ModelConfig(embedding_dim=8, hidden_size=20, num_layers=1, tied=True).layer_sizes() == [(8, 8)]
+    assert network_config(embedding_dim=8, hidden_size=20, num_layers=1, tied=True).layer_sizes() == [(8, 8)]

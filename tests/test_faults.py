@@ -17,17 +17,20 @@ from pathlib import Path
 import pytest
 from fuzz.large_texts import learned, write
 from support.cli import RunCLI
+from support.networks import network_config
 from support.screens import HOSTILE, assert_nothing_raw
 from support.terminal import Terminal
 
 from nextword.cli import main as cli
 from nextword.cli.options import named_texts
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import TrainConfig
 from nextword.inference import predictor as predictor_room
 from nextword.storage import checkpoint, locations
 from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
 from nextword.storage.locations import newest_checkpoint
 from nextword.training.train import train
+
+pytestmark = pytest.mark.slow
 
 TEXT = " ".join(HOSTILE) + " "
 NAME = "a b\x1b[2J[bold]\u202e\u00fc"
@@ -51,7 +54,7 @@ def hostile_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile_checkpoint(hostile_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint whose words, name, and tale of its training are hostile."""
     out = tmp_path_factory.mktemp("checkpoints")
-    network = ModelConfig(embedding_dim=8, hidden_size=8, num_layers=1)
+    network = network_config(embedding_dim=8, hidden_size=8, num_layers=1)
     settings = TrainConfig(tokenizer="whitespace", max_steps=2, device="cpu", precision="fp32", out=str(out), name="x")
     checkpoint = load_checkpoint(train(hostile_corpus, network, settings))
     assert set(HOSTILE) <= set(checkpoint.tokenizer.words)

@@ -12,7 +12,7 @@ from support.models import random_predictor
 
 from nextword.config import AdaptConfig
 from nextword.inference.predictor import Predictor
-from nextword.interactive.editor_filter import LineFilter
+from nextword.interactive.line_filter import LineFilter
 from nextword.interactive.typing_line import TypingLine
 from nextword.storage.checkpoint import save_checkpoint
 from nextword.terminal import output

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nextword.config import Config, TrainConfig
+from nextword.config import Settings, TrainConfig
 from nextword.errors import StorageError
 from nextword.terminal import output
 
@@ -44,7 +44,7 @@ CountOption = Annotated[int, typer.Option("-k", help="How many words to suggest.
 
 
 def config_options(
-    *configs: type[Config],
+    *configs: type[Settings],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option for every field of `configs`, with the default and the help text that stand there."""
 
@@ -61,15 +61,15 @@ def config_options(
 
 def _option(item: Field[Any], panel: str) -> inspect.Parameter:
     """The command-line option of one configuration field."""
-    choices = item.metadata.get("choices")
+    choices, unset = item.metadata.get("choices"), item.metadata.get("unset")
     plain: Any = {"int": int, "float": float, "bool": bool, "str": str}[str(item.type).partition(" | ")[0]]
     annotation: Any = Annotated[
-        plain if item.default is not None else Optional[plain],  # noqa: UP045
+        plain if item.default is not None else plain | None,
         typer.Option(
             *([f"-{item.name}"] if len(item.name) == 1 else []),
             help=item.metadata["help"],
             metavar="|".join(choices) if choices else None,
-            show_default=item.default is not None,
+            show_default=unset or item.default is not None,
             rich_help_panel=panel,
         ),
     ]

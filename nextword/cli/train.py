@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -18,22 +18,21 @@ from nextword.training.events import Event, EventLog
 
 @config_options(ModelConfig, TrainConfig)
 def train(
-    context: typer.Context,
     paths: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         typer.Argument(metavar="[PATH]...", help="Text files and folders; none: the text that ships with nextword."),
     ] = None,
     *,
     valid: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Text to validate on; unset: a part of the corpus is held out.", show_default=False),
     ] = None,
     log: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="File for one JSON line per step and validation.", show_default=False),
     ] = None,
     start_from: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--from", help="Checkpoint to start from: its network and words, to go on on new text."),
     ] = None,
     resume: Annotated[
@@ -46,37 +45,34 @@ def train(
     model_fields = {item.name for item in fields(ModelConfig)}
     model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
     train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
-    asked = {name for name in settings if _is_given(context, name)}
-    if not is_first_process():
-        quiet, log = True, None
-    with ExitStack() as stack:
-        listeners: list[Callable[[Event], None]] = []
-        if not quiet:
-            listeners.append(stack.enter_context(TrainingView()))
-        if log:
-            listeners.append(stack.enter_context(EventLog(log)))
+    quiet = quiet or not is_first_process()
+    with _listening(None if quiet else TrainingView(), EventLog(log) if log and is_first_process() else None) as hear:
         check_folder()
-        from nextword.training.train import train as run
+        from nextword.training.train import train as learn
 
-        def on_event(event: Event) -> None:
-            for hear in listeners:
-                hear(event)
-
-        path = run(
+        path = learn(
             paths or None,
             model_config,
             train_config,
             valid=valid,
             start_from=start_from,
             resume=resume,
-            asked=asked,
-            on_event=on_event,
+            on_event=hear,
         )
     if not quiet:
         say_next(path)
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether the user typed the option, rather than leaving it at its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+@contextmanager
+def _listening(*listeners: TrainingView | EventLog | None) -> Iterator[Callable[[Event], None]]:
+    """What tells an event to all `listeners` that are there, each entered while the run lasts."""
+    with ExitStack() as stack:
+        present = [listener for listener in listeners if listener is not None]
+        for listener in present:
+            stack.enter_context(listener)
+
+        def hear(event: Event) -> None:
+            for listener in present:
+                listener(event)
+
+        yield hear

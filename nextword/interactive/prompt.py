@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import gc
 import re
-import signal
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -29,20 +25,29 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
-from prompt_toolkit.layout.processors import BeforeInput, Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.processors import (
+    AfterInput,
+    BeforeInput,
+    ConditionalProcessor,
+    Processor,
+    Transformation,
+    TransformationInput,
+)
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
 from nextword.errors import NextwordError
 from nextword.interactive.history import LineHistory
-from nextword.interactive.repl import COMMANDS, Repl
+from nextword.interactive.repl import COMMANDS, Command, Repl
 from nextword.interactive.typing_line import TypingLine
+from nextword.signals import exit_on_sigterm
 from nextword.terminal import output
 
 MAX_LINE_LENGTH = 5_000  # characters
-_READ_AT_ONCE = 8  # words, between one look at the keyboard and the next
-_MAX_BY_KEY = 9
+_MAX_READ_AHEAD = 8  # words read between one look at the keyboard and the next
+_MAX_RANK = 9  # the last suggestion that has a key
+_PASTE_END = "\x1b[201~"
 _RUNS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{32,}|.", re.DOTALL)  # what nobody types between two looks at the keyboard
 _STYLE = Style.from_dict({"ghost": "ansibrightblack", "number": "ansibrightblack", "best": "bold"})
 
@@ -62,29 +67,8 @@ def converse(repl: Repl, history: Path | None) -> None:
             output.note(f"{error.message}. {error.hint}")
     print("Type some text: Tab takes the word suggested, /help shows what else there is.")
     prompt = LivePrompt(repl, lines)
-    with _left_by_sigterm(prompt.application):
+    with exit_on_sigterm(prompt.leave):
         repl.run(prompt.read_line)
-
-
-@contextmanager
-def _left_by_sigterm(application: Application[str]) -> Iterator[None]:
-    """While entered, SIGTERM ends the prompt as Ctrl-D does, the terminal as it was, and then the process."""
-    told = False
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        if told or not application.is_running or not application.loop:
-            raise SystemExit(128 + number)
-        told = True
-        application.loop.call_soon_threadsafe(lambda: application.exit(exception=EOFError))
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    if told:
-        raise SystemExit(128 + signal.SIGTERM)
 
 
 class LivePrompt:
@@ -103,19 +87,15 @@ class LivePrompt:
         self._repl = repl
         self._line = TypingLine(repl.session, repl.k)
         self._notice = ""
+        self._is_reading = self._is_left = False
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
-        text = BufferControl(self.buffer, [BeforeInput("> "), _Visible(), _Ghost(self)])
+        self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
+        ghost = AfterInput(lambda: output.visible(self.ghost()), "class:ghost")
+        shown = [BeforeInput("> "), _Visible(), ConditionalProcessor(ghost, self._at_end & ~is_done)]
+        line = Window(BufferControl(self.buffer, shown), wrap_lines=True, dont_extend_height=True)
+        bar = Window(FormattedTextControl(self._bar), dont_extend_height=True)
         self.application: Application[str] = Application(
-            Layout(
-                HSplit(
-                    [
-                        Window(text, wrap_lines=True, dont_extend_height=True),
-                        ConditionalContainer(
-                            Window(FormattedTextControl(self._bar), dont_extend_height=True), ~is_done
-                        ),
-                    ]
-                )
-            ),
+            Layout(HSplit([line, ConditionalContainer(bar, ~is_done)])),
             style=_STYLE,
             key_bindings=self._keys(),
             before_render=self._read_ahead,
@@ -125,7 +105,8 @@ class LivePrompt:
         if hasattr(self.application.input, "vt100_parser"):
             parser = self.application.input.vt100_parser
             self.application.input.vt100_parser = _BoundedParser(parser.feed_key_callback)
-        self._line.suggestions("a")  # the words are put in order now, not at the first key
+        repl.session.engine.index.prepare()  # the words are put in order now, not at the first key
+        self._line.suggestions("a")
         # What is loaded by now stays; looking through all of it for garbage would hold up a key for some 25 ms.
         gc.collect()
         gc.freeze()
@@ -137,8 +118,30 @@ class LivePrompt:
             EOFError: Ctrl-D on an empty line, or the terminal is gone.
             KeyboardInterrupt: Ctrl-C.
         """
-        self.begin()
-        return self.application.run()
+        self._is_reading = True
+        try:
+            if self._is_left:
+                raise EOFError
+            self.begin()
+            return self.application.run(pre_run=self._end_if_left)
+        finally:
+            self._is_reading = False
+
+    def leave(self) -> bool:
+        """End the line being read, if there is one, as Ctrl-D ends an empty one, and begin no other.
+
+        Returns:
+            Whether there is one: it ends as soon as nothing is half drawn.
+        """
+        self._is_left = self._is_reading
+        if self._is_left and self.application.loop:
+            self.application.loop.call_soon_threadsafe(self._end_if_left)
+        return self._is_left
+
+    def _end_if_left(self) -> None:
+        future = self.application.future
+        if self._is_left and future and not future.done():  # as it is if Enter has just ended the line
+            self.application.exit(exception=EOFError)
 
     def begin(self) -> None:
         """Begin an empty line, which goes on from where the conversation is."""
@@ -152,8 +155,8 @@ class LivePrompt:
     # -- what is shown -------------------------------------------------------------------------------------------
 
     def _read_ahead(self, application: Application[Any]) -> None:
-        """Read a part of what was typed; a long paste takes several, and keys are heard in between."""
-        if not self._is_command and not self._line.read(self._before, _READ_AT_ONCE):
+        """Read a chunk of what was typed; a long paste takes several, and keys are heard in between."""
+        if not self._is_command and not self._line.read(self._before, _MAX_READ_AHEAD):
             application.invalidate()
 
     @property
@@ -169,58 +172,57 @@ class LivePrompt:
         if not self._is_command:
             return self._line.ghost(self._before) if self._line.read(self._before, 0) else ""
         commands = self._commands()
-        return commands[0].partition(" ")[0][len(self._before) :] if commands else ""
+        return commands[0].name[len(self._before) :] if commands else ""
 
-    def _commands(self) -> list[str]:
-        """How the commands are used that the line may become, or the one that it is."""
-        command, space, _ = self._before.partition(" ")
-        return [usage for usage in COMMANDS if f"{usage} ".startswith(command + space)]
+    def _commands(self) -> list[Command]:
+        """The commands that the line may become, or the one that it is."""
+        name, space, _ = self._before.partition(" ")
+        return [command for command in COMMANDS if f"{command.name} ".startswith(name + space)]
 
     def _bar(self) -> StyleAndTextTuples:
-        """The line of suggestions, those that do not fit left out; or the commands, in as many lines as they need."""
-        room = self.application.output.get_size().columns - 1
+        """What stands under the line."""
+        width = self.application.output.get_size().columns - 1
         if self._notice:
-            return [("class:number", self._notice[:room])]
+            return [("class:number", self._notice[:width])]
         if self._is_command:
-            commands = self._commands()
-            if len(commands) > 1:
-                names = " ".join(usage.partition(" ")[0] for usage in commands)
-                return [
-                    ("class:number", textwrap.fill(names, max(room, 10), initial_indent="  ", subsequent_indent="  "))
-                ]
-            listed = f"{commands[0]}  {COMMANDS[commands[0]]}" if commands else "no such command; /help lists them"
-            return [("class:number", f"  {listed}"[:room])]
+            return [("class:number", self._command_bar(width))]
         if not self._line.read(self._before, 0):
             return [("class:number", "  reading ...")]
-        shown: StyleAndTextTuples = []
+        return self._suggestion_bar(width)
+
+    def _command_bar(self, width: int) -> str:
+        """The commands that the line may become, in as many rows as they need; what the only one does."""
+        commands = self._commands()
+        if len(commands) > 1:
+            names = " ".join(command.name for command in commands)
+            return textwrap.fill(names, max(width, 10), initial_indent="  ", subsequent_indent="  ")
+        listed = [f"  {command.usage}  {command.help}" for command in commands]
+        return (listed or ["  no such command; /help lists them"])[0][:width]
+
+    def _suggestion_bar(self, width: int) -> StyleAndTextTuples:
+        """The suggestions in a row, those that do not fit left out."""
+        bar: StyleAndTextTuples = []
         for rank, suggestion in enumerate(self._line.suggestions(self._before), start=1):
             number, word = f"  {rank} ", output.visible(suggestion.word)
-            room -= len(number) + get_cwidth(word)
-            if room < 0:
+            width -= len(number) + get_cwidth(word)
+            if width < 0:
                 break
-            shown += [("class:number", number), ("class:best" if rank == 1 else "", word)]
-        return shown
+            bar += [("class:number", number), ("class:best" if rank == 1 else "", word)]
+        return bar
 
     # -- what keys do --------------------------------------------------------------------------------------------
 
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
-        at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
-        for rank in range(1, _MAX_BY_KEY + 1):
+        for rank in range(1, _MAX_RANK + 1):
             keys.add("escape", str(rank))(lambda event, rank=rank: self._take(rank))
         keys.add("tab")(lambda event: self._take(1))
-        keys.add("right", filter=at_end)(lambda event: self._take(1))
+        keys.add("right", filter=self._at_end)(lambda event: self._take(1))
         keys.add(Keys.Any)(self._typed)
         keys.add(Keys.BracketedPaste)(self._pasted)
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=KeyboardInterrupt)
-
-        @keys.add("c-d", filter=Condition(lambda: not self.buffer.text))
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=EOFError)
-
+        keys.add("c-c")(lambda event: event.app.exit(exception=KeyboardInterrupt))
+        is_empty = Condition(lambda: not self.buffer.text)
+        keys.add("c-d", filter=is_empty)(lambda event: event.app.exit(exception=EOFError))
         return keys
 
     def _take(self, rank: int) -> None:
@@ -230,8 +232,8 @@ class LivePrompt:
             self._replace(self._before + self.ghost())
 
     def _typed(self, event: KeyPressEvent) -> None:
-        room = MAX_LINE_LENGTH - len(self.buffer.text)
-        self._replace(self._line.typed(self._before, event.data[: max(room, 1)]))
+        left = MAX_LINE_LENGTH - len(self.buffer.text)
+        self._replace(self._line.typed(self._before, event.data[: max(left, 1)]))
 
     def _pasted(self, event: KeyPressEvent) -> None:
         self._replace(self._before + event.data.replace("\r\n", "\n").replace("\r", "\n"))
@@ -246,20 +248,6 @@ class LivePrompt:
             self.buffer.document = Document(text, len(before))
 
 
-class _Ghost(Processor):
-    """Shows the rest of the best suggestion after the end of the line."""
-
-    def __init__(self, prompt: LivePrompt) -> None:
-        self._prompt = prompt
-
-    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        document, fragments = transformation_input.document, transformation_input.fragments
-        last = transformation_input.lineno == document.line_count - 1
-        if last and document.is_cursor_at_the_end and not is_done():
-            fragments = [*fragments, ("class:ghost", output.visible(self._prompt.ghost()))]
-        return Transformation(fragments)
-
-
 class _Visible(Processor):
     """Shows a question mark for every character that a terminal might obey, one for one, so that places stay."""
 
@@ -272,8 +260,9 @@ class _Visible(Processor):
 class _BoundedParser(Vt100Parser):
     """Does little for a paste, however long it is and whether the terminal marks it as one or not.
 
-    prompt_toolkit's own collects all of a marked paste, and searches all of that for the end whenever a kilobyte comes;
-    of one that is not marked it makes a key press for every letter.
+    prompt_toolkit's own makes a key press for every letter of a paste that is not marked: with 3.0.53, a megabyte kept
+    the next key waiting for 58 s, here for 0.8 s. Of one that is marked it collects all, and searches all of that for
+    the end whenever a kilobyte comes: ten megabytes took 28 s, here 0.4 s (one megabyte 0.5 s, here 0.1 s).
     """
 
     _recent = ""
@@ -282,7 +271,7 @@ class _BoundedParser(Vt100Parser):
         """Parse `data`: a long run of letters is one press of any key."""
         if self._in_bracketed_paste:
             if len(self._paste_buffer) > 2 * MAX_LINE_LENGTH:
-                half_mark = self._paste_buffer[-len("\x1b[201~") :]
+                half_mark = self._paste_buffer[-len(_PASTE_END) :]
                 self._paste_buffer = self._paste_buffer[: MAX_LINE_LENGTH + 1] + half_mark
         elif "\x1b" not in self._recent + data:
             for run in _RUNS.findall(data):
@@ -291,5 +280,5 @@ class _BoundedParser(Vt100Parser):
                 else:
                     super().feed(run)
             return
-        self._recent = data[-len("\x1b[201~") :]
+        self._recent = data[-len(_PASTE_END) :]
         super().feed(data)

@@ -1,8 +1,7 @@
 """The interactive session: type a line, see what may come next, type on.
 
 `Repl` holds the conversation: what a line or a command does to the session and what is shown. Where lines come from
-is a parameter (`read_line`): a pipe, a test that is the user, or the prompt that suggests while typing (`live.py`).
-Knows the session and the screen; nothing of networks.
+is a parameter (`read_line`): a pipe, a test that is the user, or the prompt that suggests while typing (`prompt.py`).
 """
 
 from __future__ import annotations
@@ -25,37 +24,15 @@ if TYPE_CHECKING:
     from nextword.inference.session_store import SessionStore
     from nextword.text.sentences import SentencePosition
 
-COMMANDS = {  # name and argument to what it does
-    "/undo": "take the last line back",
-    "/reset": "forget everything",
-    "/save NAME": "keep this session as NAME, from now on with every line",
-    "/load NAME": "go on with the session NAME",
-    "/sessions": "list the sessions kept",
-    "/learned": "list the words read, those new to the model first",
-    "/forget WORD": "forget that WORD was read",
-    "/top N": "suggest N words",
-    "/explain": "show what the network makes of the last line, word by word",
-    "/why": "say which words read the suggestions owe themselves to",
-    "/state": "show how much the memory holds: norms, words read",
-    "/help": "show this",
-    "/quit": "leave (or Ctrl-D); Ctrl-C drops the line being typed",
-}
-_QUESTIONS = {
-    "/save": "as what? For example: /save diary",
-    "/load": "which one? /sessions lists them",
-    "/forget": "which word? /learned lists them",
-    "/top": "how many? For example: /top 5",
-}
-_HELP = "\n".join(f"  {usage:<13} {meaning}" for usage, meaning in COMMANDS.items())
 _LINE_HELP = "Type a line and press Enter: the next words are suggested, and all lines so far are remembered."
 _LIVE_HELP = """\
 Words are suggested at every key. Tab takes the first, and so does the right
 arrow at the end of the line; Alt-2 (or Esc, then 2) the second, and so on.
 The space that comes with a word steps aside for a full stop or a comma.
 Enter ends the line; all lines so far are remembered."""
-_END_SHOWN = 60  # characters of the text, to show where it has got to
-_MAX_LINES = 100  # that can be explained, after as many times /undo
-_MAX_LEARNED = 20  # words new to the model, and as many others
+_MAX_END_LENGTH = 60  # characters of the text's end, to show where it has got to
+_MAX_LINES = 100  # lines that can be explained, after as many times /undo
+_MAX_LEARNED = 20  # words listed that are new to the model, and as many others
 
 
 class _Line(NamedTuple):
@@ -108,9 +85,7 @@ class Repl:
             self._show_end()
         while True:
             try:
-                line = read_line()
-                if not self.answer(line):
-                    return
+                self.answer(read_line())
                 sys.stdout.flush()  # whoever waits at the other end of a pipe gets the answer now
             except EOFError:
                 return
@@ -119,39 +94,24 @@ class Repl:
             except NextwordError as error:
                 output.error(error.message, error.hint)
 
-    def answer(self, line: str) -> bool:
-        """Do what `line` asks for and show the outcome; False when it asks to leave.
+    def answer(self, line: str) -> None:
+        """Do what `line` asks for and show the outcome.
 
         Raises:
+            EOFError: It asks to leave.
             NextwordError: A file cannot be written or read; the session goes on.
         """
         if not line.startswith("/"):
             self._read(line)
-            return True
-        command, _, argument = line.strip().partition(" ")
-        if command == "/quit":
-            return False
-        actions: dict[str, Callable[[str], None]] = {
-            "/undo": self._undo,
-            "/reset": self._reset,
-            "/save": self._save,
-            "/load": self._load,
-            "/sessions": self._sessions,
-            "/learned": self._learned,
-            "/forget": self._forget,
-            "/top": self._top,
-            "/explain": self._explain,
-            "/why": self._why,
-            "/state": self._state,
-            "/help": self._help,
-        }
-        if command not in actions:
-            output.note(f"{command} is no command; /help lists them")
-        elif command in _QUESTIONS and not argument.strip():
-            output.note(_QUESTIONS[command])
+            return
+        name, _, argument = line.strip().partition(" ")
+        command = next((command for command in COMMANDS if command.name == name), None)
+        if command is None:
+            output.note(f"{name} is no command; /help lists them")
+        elif command.question and not argument.strip():
+            output.note(command.question)
         else:
-            actions[command](argument.strip())
-        return True
+            command.action(self, argument.strip())
 
     def _read(self, line: str) -> None:
         if not line.strip():
@@ -184,7 +144,7 @@ class Repl:
             self._suggest()
         elif self.session.words_seen:
             tail = self.session.snapshot.tail
-            output.note(f"the text ends: {'... ' if len(tail) > _END_SHOWN else ''}{tail[-_END_SHOWN:]}")
+            output.note(f"the text ends: {'... ' if len(tail) > _MAX_END_LENGTH else ''}{tail[-_MAX_END_LENGTH:]}")
         else:
             output.note("the text is empty")
 
@@ -244,7 +204,7 @@ class Repl:
             self.k = int(argument)
             self._suggest()
         else:
-            output.note(_QUESTIONS["/top"])
+            output.note("how many? For example: /top 5")
 
     def _explain(self, argument: str) -> None:
         line = next((line for line in reversed(self._lines) if line.after is self.session.state), None)
@@ -277,7 +237,49 @@ class Repl:
 
     def _help(self, argument: str) -> None:
         print(_LIVE_HELP if self._live else _LINE_HELP)
-        print(_HELP)
+        for command in COMMANDS:
+            print(f"  {command.usage:<13} {command.help}")
+
+    def _quit(self, argument: str) -> None:
+        raise EOFError
+
+
+class Command(NamedTuple):
+    """What a line that begins with a slash may ask for."""
+
+    name: str
+    argument: str  # what its argument is called; empty: it takes none
+    help: str
+    action: Callable[[Repl, str], None]
+    question: str = ""  # what is said where the argument is missing
+
+    @property
+    def usage(self) -> str:
+        """The name, and what comes after it."""
+        return f"{self.name} {self.argument}".rstrip()
+
+
+COMMANDS = (
+    Command("/undo", "", "take the last line back", Repl._undo),
+    Command("/reset", "", "forget everything", Repl._reset),
+    Command(
+        "/save",
+        "NAME",
+        "keep this session as NAME, from now on with every line",
+        Repl._save,
+        "as what? For example: /save diary",
+    ),
+    Command("/load", "NAME", "go on with the session NAME", Repl._load, "which one? /sessions lists them"),
+    Command("/sessions", "", "list the sessions kept", Repl._sessions),
+    Command("/learned", "", "list the words read, those new to the model first", Repl._learned),
+    Command("/forget", "WORD", "forget that WORD was read", Repl._forget, "which word? /learned lists them"),
+    Command("/top", "N", "suggest N words", Repl._top),
+    Command("/explain", "", "show what the network makes of the last line, word by word", Repl._explain),
+    Command("/why", "", "say which words read the suggestions owe themselves to", Repl._why),
+    Command("/state", "", "show how much the memory holds: norms, words read", Repl._state),
+    Command("/help", "", "show this", Repl._help),
+    Command("/quit", "", "leave (or Ctrl-D); Ctrl-C drops the line being typed", Repl._quit),
+)
 
 
 def run_on_pipe(repl: Repl) -> None:
@@ -285,9 +287,9 @@ def run_on_pipe(repl: Repl) -> None:
     lines = input_lines(sys.stdin.buffer)
 
     def read_line() -> str:
-        line = next(lines, None)
-        if line is None:
-            raise EOFError
-        return line
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
 
     repl.run(read_line)

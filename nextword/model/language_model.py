@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from nextword.config import ModelConfig
+from nextword.config import NetworkConfig
 from nextword.model.device import find_device
 from nextword.model.fused_lstm import lstm_window
 from nextword.model.loss import WordSampler, linear_cross_entropy
@@ -44,7 +44,7 @@ class RecurrentLanguageModel(nn.Module):
 
     fused_from = 600  # units; measured with 320 to 672
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+    def __init__(self, config: NetworkConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
         self.sparse = False

@@ -4,9 +4,9 @@ It is in the container of `container.py`: the network's parameters as tensors, a
 header's `__metadata__`:
 
     format      "nextword/1"
-    config      the ModelConfig, as JSON
+    config      the NetworkConfig, as JSON
     tokenizer   the `tokenizers` JSON
-    vocabulary  what nextword adds to it (scheme, casing, surface forms), as JSON
+    vocabulary  what nextword adds to it (scheme, casing, surface forms, abbreviations), as JSON
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
     digest      SHA-256 of the whole file with these 64 characters set to '0'
 """
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.config import ModelConfig
+from nextword.config import NetworkConfig
 from nextword.errors import UsageError
 from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
 from nextword.storage.strict import json_object
@@ -51,7 +51,7 @@ class Checkpoint:
         digest: The file's own SHA-256 (see the module's docstring); empty if it was never on disk.
     """
 
-    config: ModelConfig
+    config: NetworkConfig
     tokenizer: WordTokenizer
     tensors: dict[str, NDArray[np.float32]]
     training: dict[str, Any]
@@ -86,7 +86,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     metadata, stored = read_container(path, FORMAT, CHECKPOINT)
     with refusing_damage(path, CHECKPOINT):
-        config = ModelConfig(**json_object(metadata["config"]))
+        config = NetworkConfig.from_json(json_object(metadata["config"]))
         training = json_object(metadata["training"])
         if not isinstance(training.get("settings", {}), dict):
             raise ValueError("settings is no JSON object")
@@ -113,7 +113,7 @@ def check_words(tokenizer: WordTokenizer) -> None:
         raise UsageError(reason, "Take fewer: --vocab-size N")
 
 
-def check_network(stored: dict[str, NDArray[Any]], config: ModelConfig) -> int:
+def check_network(stored: dict[str, NDArray[Any]], config: NetworkConfig) -> int:
     """How many words the network `stored` has, if it is one that `config` describes, and finite.
 
     Raises:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-MAX_PARTS = 1 << 20  # arrays, objects, and commas between values; each takes up to 300 bytes of memory
+MAX_PARTS = 1 << 19  # arrays, objects, and commas between values; each takes up to 300 bytes of memory
 
 
 def strict_json(text: str | bytes | bytearray, max_parts: int = MAX_PARTS, chunk_size: int = 1 << 20) -> Any:

@@ -59,6 +59,7 @@ class Vocabulary(NamedTuple):
     surface_forms: dict[str, str]  # normalized word to the form it is usually written in, where the two differ
     rare: Sequence[str]  # words too rare to have an id, as they are written, the most frequent first
     version: int  # of the rules by which text is cut into words
+    abbreviations: Sequence[str] | None = None  # normalized words whose full stop ends no sentence; None: not known
 
 
 class FormCounts:
@@ -182,9 +183,22 @@ class FormCounts:
             self._divided[number] = readings = [[joined], [hyphenated], parts]
             chosen = readings[most_frequent((joined[0], hyphenated[0]), lambda word: -totals[word] or None)]
             gained.update(dict.fromkeys((self.number(*form) for form in chosen), int(self._counts[number])))
-        self._counts = np.concatenate([self._counts, np.zeros(len(self._births) - len(self._counts), np.int64)])
+        self._grow()
         for number, count in gained.items():
             self._counts[number] += count
+
+    def _grow(self) -> None:
+        """Have a count for numbers that were given out since the last chunk."""
+        self._counts = np.concatenate([self._counts, np.zeros(len(self._births) - len(self._counts), np.int64)])
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """(F,) how often the form of each number was counted."""
+        return self._counts
+
+    def has(self, word: str) -> bool:
+        """Whether `word` was met as it is, and not in other forms alone."""
+        return word in self._numbers
 
     def forms(self) -> Iterator[tuple[str, str, int]]:
         """Every (word, form, number)."""
@@ -199,6 +213,7 @@ class FormCounts:
         for number, readings in self._divided.items():
             chosen = readings[most_frequent((reading[0][0] for reading in readings[:-1]), ids.get)]
             expanded[number] = [self.number(*form) for form in chosen]
+        self._grow()
         table: NDArray[np.int32] = np.zeros(len(self._births), np.int32)
         for word, _, number in self.forms():
             table[number] = ids.get(word, UNKNOWN_ID)
@@ -226,11 +241,17 @@ class Resolver:
 
     def __call__(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """The ids of the next chunk, (N,); as many, unless a divided word among them is read as it stands."""
-        return self.ids(self.settled(numbers))
-
-    def settled(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The next chunk, (N,), with the numbers that divided words stand for, and `<unk>`'s for the forgotten."""
         position, self._position = self._position, self._position + len(numbers)
+        return self.ids(self._settled(numbers, position))
+
+    def settled(self, chunks: Iterable[NDArray[np.int32]]) -> Iterator[NDArray[np.int32]]:
+        """The whole text with the numbers that divided words stand for, and `<unk>`'s for the forgotten."""
+        position = 0
+        for numbers in chunks:
+            yield self._settled(numbers, position)
+            position += len(numbers)
+
+    def _settled(self, numbers: NDArray[np.int32], position: int) -> NDArray[np.int32]:
         if self._births is not None:
             forgotten = self._births[numbers] > position + np.arange(len(numbers))
             numbers = np.where(forgotten, np.int32(UNKNOWN_ID), numbers)

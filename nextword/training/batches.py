@@ -48,8 +48,8 @@ def windows(streams: NDArray[np.int32], bptt: int) -> Iterator[Window]:
     state goes on into the next.
     """
     for begin in range(0, len(streams) - 1, bptt):
-        stretch = streams[begin : begin + bptt + 1].astype(np.int64)
-        yield Window(stretch[:-1], stretch[1:])
+        rows = streams[begin : begin + bptt + 1].astype(np.int64)
+        yield Window(rows[:-1], rows[1:])
 
 
 def window_count(token_count: int, batch_size: int, bptt: int) -> int:

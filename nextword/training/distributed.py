@@ -4,8 +4,6 @@ Under `torchrun` every process runs the same program. Each reads the text itself
 costs no more time; a digest shows that all have read the same. Each learns from some of the streams, and torch's
 DistributedDataParallel averages their gradients. The first process alone validates, writes and speaks; the others
 wait for it in their next step.
-
-Knows torch's process groups; knows nothing of texts, schedules or files.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -25,8 +24,8 @@ from torch.nn.parallel import DistributedDataParallel
 from nextword.errors import UsageError
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
 
-_PATIENCE = timedelta(hours=1)  # the first process may validate for so long; a killed one is noticed at once
-_SIGNS = ("gloo", "nccl", "closed by peer", "reset by peer", "broken pipe")  # in torch's messages about a lost process
+_TIMEOUT = timedelta(hours=1)  # the first process may validate for so long; a killed one is noticed at once
+_SIGNS_OF_LOSS = ("gloo", "nccl", "closed by peer", "reset by peer", "broken pipe")  # in torch's messages
 
 Loss = Callable[..., tuple[Tensor, list[LayerState]]]
 
@@ -51,7 +50,7 @@ class ProcessGroup:
         """
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
-        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+        store, rank, size = next(rendezvous("env://", timeout=_TIMEOUT))
         group, backend = cls(rank, size, store), "gloo"
         if device != "cpu" and torch.cuda.is_available():
             local, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
@@ -61,13 +60,13 @@ class ProcessGroup:
                 raise error
             torch.cuda.set_device(local)
             backend = "cpu:gloo,cuda:nccl"
-        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE)
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_TIMEOUT)
         return group
 
     def leave(self) -> None:
         """Wait until all are done, and part: a process that is gone earlier takes its connections with it."""
         if self.size > 1:
-            self.sum(0.0)
+            self.barrier()
             gc.collect()  # DistributedDataParallel must not outlive its process group
             distributed.destroy_process_group()
 
@@ -88,14 +87,14 @@ class ProcessGroup:
         """Whether `error` is what torch raises when another process is gone."""
         if self.size == 1 or not isinstance(error, RuntimeError):
             return False
-        return isinstance(error, distributed.DistError) or any(sign in str(error).lower() for sign in _SIGNS)
+        return isinstance(error, distributed.DistError) or any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS)
 
     def columns(self, streams: int) -> slice:
         """Which of all `streams` this process reads: an equal share, one more or less."""
         return slice(self.rank * streams // self.size, (self.rank + 1) * streams // self.size)
 
     def sum(self, *values: float) -> list[float]:
-        """The sums over all processes; each must call this with as many values. Also a meeting point."""
+        """The sums over all processes; each must call this with as many values."""
         if self.size == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64)
@@ -103,20 +102,39 @@ class ProcessGroup:
         result: list[float] = total.tolist()
         return result
 
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        self.sum(0.0)
+
     def from_first(self, value: float) -> float:
         """What the first process says."""
         return self.sum(value if self.first else 0.0)[0]
+
+    def agree(self, loss: float, received: int, save: bool, total: int) -> tuple[float, int, bool, int]:
+        """What all go on with after a step: the mean loss, a signal that any was sent, and what the first one says.
+
+        Args:
+            loss: Of this process's streams.
+            received: The signal that this process was sent; 0 if none.
+            save: Whether it is time to write the resume file.
+            total: Steps of the whole run.
+        """
+        signals = [float(received == number) for number in (signal.SIGINT, signal.SIGTERM)]
+        own = (save, total) if self.first else (0, 0)
+        loss, interrupted, terminated, saves, steps = self.sum(loss, *signals, *own)
+        stop = signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0
+        return loss / self.size, int(stop), bool(saves), int(steps)
 
     def whole_state(self, state: list[LayerState] | None, streams: int) -> list[LayerState] | None:
         """The state of all `streams`, each tensor (1, streams, H), from the columns that each process has of it."""
         if state is None or self.size == 1:
             return state
 
-        def whole(part: Tensor) -> Tensor:
-            result = torch.zeros(1, streams, part.shape[2])
-            result[:, self.columns(streams)] = part.detach().float().cpu()
+        def whole(own: Tensor) -> Tensor:
+            result = torch.zeros(1, streams, own.shape[2])
+            result[:, self.columns(streams)] = own.detach().float().cpu()
             distributed.all_reduce(result)
-            return result.to(part.device, part.dtype)
+            return result.to(own.device, own.dtype)
 
         return [(whole(hidden), whole(cell)) for hidden, cell in state]
 

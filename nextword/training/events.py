@@ -1,6 +1,6 @@
 """What training says while it runs: plain values, for a screen, a log file or a program that listens.
 
-Knows nothing of torch or of who listens. Perplexities are per token; speeds are in tokens a second.
+Perplexities are per token; speeds are in tokens a second.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +97,7 @@ class Finished:
 
 
 Event = Reading | Prepared | Step | Validation | Finished
+Emit = Callable[[Event], None]
 
 
 class EventLog:

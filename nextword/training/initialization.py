@@ -18,7 +18,7 @@ then they are nearly closed. Where no topic is to be kept, the vectors are count
 
 Deerwester et al. 1990 (latent semantic analysis); Levy, Goldberg and Dagan 2015 (positive pointwise mutual
 information, weighted singular values); Pantel and Lin 2002 (discount for rare pairs); Tallec and Ollivier 2018
-(forget biases for a range of time scales). Knows the torch model and ids; knows nothing of text or training loops.
+(forget biases for a range of time scales).
 """
 
 from __future__ import annotations
@@ -30,34 +30,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nextword.config import GATES, ModelConfig
+from nextword.config import GATES, NetworkConfig
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.token_file import count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 from nextword.training.optimizer import gradient_values
 
-_FREE_SHARE = 0.33  # of the coordinates of a word's vector are counted where none are to be kept
+_FREE_SHARE = 0.33  # share of a word's coordinates that are counted where none are to be kept
 
-_WORDS = 6_000  # the most frequent words get counted coordinates; a square matrix of them is held in memory
-_TOKENS = 2_000_000  # of the text are counted: more changes little and takes time
-_NEIGHBOURHOOD = 50  # words to either side count as surroundings, within a paragraph
+_MAX_COUNTED_WORDS = 6_000  # the most frequent ones; a square matrix of them is held in memory
+_MAX_COUNTED_TOKENS = 2_000_000  # counting more of the text changes little and takes time
+_NEIGHBORHOOD = 50  # words to either side that count as met, within a paragraph
 _CHANCE_MEETINGS = 16.0  # a pair that met this often counts half, one that met once hardly at all
-_SINGULAR_POWER = 0.75  # of the singular values in the coordinates (Levy, Goldberg and Dagan 2015, section 3.3)
+_SINGULAR_POWER = 0.75  # exponent of the singular values (Levy, Goldberg and Dagan 2015, section 3.3)
 _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little toward 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
 
-_LIFETIMES = (20.0, 100.0)  # words, of the shortest and the longest memory
-_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # of the other units' candidates:
-# in the first layer, and in those above it
-_CANDIDATE_GAIN = 4.0  # so little that a sum of several words is still a sum, and not yet at tanh's limit
-_LAST_GAIN = 8.0  # what the last layer makes of it, so that a topic moves probabilities
+_LIFETIMES = (20.0, 100.0)  # words that the shortest and the longest memory lasts
+_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # in the first layer, and in those above
+_CANDIDATE_GAIN = 4.0  # a sum of several words is still a sum, and not yet at tanh's limit
+_LAST_GAIN = 8.0  # gain in the last layer, so that a topic moves probabilities
 _CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
 _PASSING_GAIN = 1.5  # about one over the output gate of a layer in between
-_NEW_SPREAD = 0.1  # of the known vectors' spread, in which vectors of new words lie around their mean
-_SETTLED = 0.4  # of the schedule, from where on the last output gates learn when to show the topic
+_NEW_SPREAD = 0.1  # vectors of new words lie around the known ones' mean, within this share of their spread
+_SETTLED = 0.4  # share of the schedule from which on the last output gates learn when to show the topic
 
 
-def topic_units(config: ModelConfig) -> int:
+def topic_units(config: NetworkConfig) -> int:
     """How many coordinates of the embedding, and units of every layer, hold the topic: the first ones, of an LSTM."""
     if config.cell != "lstm":
         return 0
@@ -76,7 +75,7 @@ def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32]) -> None:
         widths = model.embedding.weight.shape[1], model.output.weight.shape[1]
         counted = topics or int(_FREE_SHARE * min(widths))
         if counted:
-            coordinates = _topic_coordinates(ids[:_TOKENS], counts, counted)
+            coordinates = _topic_coordinates(ids[:_MAX_COUNTED_TOKENS], counts, counted)
             for matrix in {model.embedding.weight, model.output.weight}:
                 matrix[:, :counted] = 0
                 matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
@@ -145,7 +144,7 @@ def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.float64], dime
     Returns:
         (words, dimensions) of the first words of the vocabulary; a little over 1 long, next to 0 for frequent ones.
     """
-    size = min(_WORDS, len(counts))
+    size = min(_MAX_COUNTED_WORDS, len(counts))
     together = _cooccurrences(ids, size)
     row = together.sum(1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -166,7 +165,7 @@ def _cooccurrences(ids: NDArray[np.int32], size: int) -> NDArray[np.float32]:
     together = np.zeros((size, size), np.float32)
     paragraph = np.cumsum(ids == END_ID)
     counted = (ids < size) & (ids != END_ID) & (ids != UNKNOWN_ID)
-    for distance in range(1, min(_NEIGHBOURHOOD, len(ids) - 1) + 1):
+    for distance in range(1, min(_NEIGHBORHOOD, len(ids) - 1) + 1):
         near = (paragraph[:-distance] == paragraph[distance:]) & counted[:-distance] & counted[distance:]
         np.add.at(together, (ids[:-distance][near], ids[distance:][near]), np.float32(1))
     return together + together.T

@@ -2,8 +2,7 @@
 
 Plain stochastic gradient descent at a high rate, the norm of the whole gradient clipped, is what LSTM language models
 learn best with (Zaremba, Sutskever and Vinyals 2014; Merity, Keskar and Socher 2017). torch.optim.SGD after
-clip_grad_norm_ does the same in one pass more over the weights, and not for sparse gradients. Knows parameters and
-their gradients; nothing of models or schedules.
+clip_grad_norm_ does the same in one pass more over the weights, and not for sparse gradients.
 """
 
 from __future__ import annotations

@@ -3,24 +3,26 @@
 Larger networks end lower, but only if they can read the text often enough; small ones are ahead until then. The more
 often a text is read, the more dropout it takes to keep the network from learning it by heart. The numbers here were
 chosen by training on the Penn Treebank for 1 to 30 minutes on two cores, and on the corpus that ships with nextword
-for three. Knows numbers only: no torch, no text.
+for three.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from nextword.config import GATES, ModelConfig, TrainConfig
+from nextword.config import GATES, ModelConfig, NetworkConfig, RunConfig, TrainConfig
 
-_MIN_SAMPLE, _SAMPLED_SHARE = 1_500, 0.1  # words that the output layer scores in a step, and of a large vocabulary
-_SAMPLE_PAYS = 0.6  # of the vocabulary: a larger sample costs as much as all of it
-
-_EFFICIENCY = 0.5  # of the speed of one large matrix product is left for training
+FINE_TUNING = 0.3  # share of the learning rate, for a network that has learned before
+_LR = 25.0  # learning rate of a new LSTM
+_RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # shares of it; at a higher rate a plain net diverges
+_MIN_SAMPLE = 1_500  # words that the output layer scores in a step at least
+_SAMPLED_SHARE = 0.1  # share of a large vocabulary that it scores
+_MAX_SAMPLED_SHARE = 0.6  # a larger sample costs as much as the whole vocabulary
+_EFFICIENCY = 0.5  # share of the speed of one large matrix product that training reaches
 _SMALL_TEXT = 250_000  # tokens
-_TOPIC_PARAGRAPH = 40  # words: where paragraphs are shorter, there is no topic to count or to keep
+_MIN_TOPIC_PARAGRAPH = 40  # words: shorter paragraphs have no topic to count or to keep
+_TOPIC_SHARE = 0.25  # share of an LSTM's units that keep a topic, where paragraphs have one
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,6 @@ _SIZES = (
     _Size(2, 512, 10.0),
     _Size(2, 640, 15.0),
 )
-_RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # of the learning rate; at a higher one a plain net diverges
 _NAMED = {"small": _SIZES[1], "medium": _SIZES[3], "large": _SIZES[5]}
 
 
@@ -61,38 +62,46 @@ class Budget:
     speed: float
 
 
-def choose(
-    model: ModelConfig, config: TrainConfig, asked: Collection[str], given: Budget
-) -> tuple[ModelConfig, TrainConfig]:
-    """Fill in what the user did not ask for.
+def choose_training(config: TrainConfig, model: ModelConfig, tokens: int, fine_tuning: bool) -> RunConfig:
+    """Fill in how often the text is read and how fast it is learned, where that is unset.
 
     Args:
-        model: What was asked for, and defaults.
-        config: What was asked for, and defaults.
-        asked: Names of the fields of both that stay as they are.
-        given: The text and the machine.
+        config: What is wanted.
+        model: What is known of the network.
+        tokens: Length of the text to learn from.
+        fine_tuning: Whether the network has learned before.
     """
-    if config.epochs is None:
-        config = replace(config, epochs=_default_epochs(given.tokens))
-    if "lr" not in asked:
-        config = replace(config, lr=_RATES[model.cell] * config.lr)
-    size = _NAMED.get(config.size) or _largest(model.cell, config, given)
-    passes = _passes(size, model.cell, config, given)
-    topics = 0.25 if model.cell == "lstm" and given.paragraph >= _TOPIC_PARAGRAPH else 0.0
+    rate = _RATES[model.cell or "lstm"] * (FINE_TUNING * _LR if fine_tuning else _LR)
+    chosen = {"epochs": config.epochs or _default_epochs(tokens), "lr": rate if config.lr is None else config.lr}
+    return RunConfig(**{**asdict(config), **chosen})
+
+
+def choose_network(model: ModelConfig, config: RunConfig, budget: Budget) -> NetworkConfig:
+    """Fill in what is unset of the network.
+
+    Args:
+        model: What is wanted.
+        config: How it is trained.
+        budget: The text and the machine.
+    """
+    cell = model.cell or "lstm"
+    size = _NAMED.get(config.size) or _largest(cell, config, budget)
+    passes = _passes(size, cell, config, budget)
     strength = min(1.0, max(0.0, (passes - 1.5) / 13))
-    values: dict[str, Any] = {
-        "embedding_dim": size.width,
+    chosen = {
+        "cell": cell,
+        "embedding_dim": model.hidden_size if model.tied and model.hidden_size else size.width,
         "hidden_size": size.width,
         "num_layers": size.num_layers,
-        "topic_share": topics,
+        "topic_share": _TOPIC_SHARE if cell == "lstm" and budget.paragraph >= _MIN_TOPIC_PARAGRAPH else 0.0,
         "dropout_words": round(0.1 * strength, 3),
         "dropout_input": round(0.35 * strength, 3),
         "dropout_hidden": round(0.3 * strength, 3),
         "dropout_output": round(0.5 * strength, 3),
+        "dropout_recurrent": 0.0,
     }
-    if model.tied and "hidden_size" in asked and "embedding_dim" not in asked:
-        values["embedding_dim"] = model.hidden_size
-    return replace(model, **{name: value for name, value in values.items() if name not in asked}), config
+    wanted = {name: value for name, value in asdict(model).items() if value is not None}
+    return NetworkConfig(**{**chosen, **wanted})
 
 
 def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
@@ -100,7 +109,7 @@ def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
     size = config.sampled_words
     if size is None:
         size = max(_MIN_SAMPLE, int(_SAMPLED_SHARE * vocabulary_size))
-    return size if size < _SAMPLE_PAYS * vocabulary_size else 0
+    return size if size < _MAX_SAMPLED_SHARE * vocabulary_size else 0
 
 
 def _default_epochs(tokens: int) -> int:
@@ -108,21 +117,21 @@ def _default_epochs(tokens: int) -> int:
     return max(1, round(10 * min(1.0, math.sqrt(_SMALL_TEXT / tokens))))
 
 
-def _largest(cell: str, config: TrainConfig, given: Budget) -> _Size:
+def _largest(cell: str, config: RunConfig, budget: Budget) -> _Size:
     """The largest size that reads the text often enough; the shorter the text, the more often that is."""
-    more = min(20.0, max(0.7, math.sqrt(1_000_000 / given.tokens)))
-    return max((size for size in _SIZES if _passes(size, cell, config, given) >= more * size.passes), key=_SIZES.index)
+    more = min(20.0, max(0.7, math.sqrt(1_000_000 / budget.tokens)))
+    return max((size for size in _SIZES if _passes(size, cell, config, budget) >= more * size.passes), key=_SIZES.index)
 
 
-def _passes(size: _Size, cell: str, config: TrainConfig, given: Budget) -> float:
+def _passes(size: _Size, cell: str, config: RunConfig, budget: Budget) -> float:
     """How often the text is read by a network of this size."""
-    passes = float(config.epochs or _default_epochs(given.tokens))
+    passes = float(config.epochs)
     if config.max_steps:
-        passes = config.max_steps * config.batch_size * config.bptt / given.tokens
+        passes = config.max_steps * config.batch_size * config.bptt / budget.tokens
     if config.minutes:
-        scored = sample_size(config, given.vocabulary_size) or given.vocabulary_size
+        scored = sample_size(config, budget.vocabulary_size) or budget.vocabulary_size
         weights = size.num_layers * 2 * len(GATES[cell]) * size.width**2 + size.width * scored
-        tokens = 60 * config.minutes * _EFFICIENCY * given.speed / (6 * weights)  # 2 forward and 4 backward
-        in_time = tokens / given.tokens
+        tokens = 60 * config.minutes * _EFFICIENCY * budget.speed / (6 * weights)  # 2 forward and 4 backward
+        in_time = tokens / budget.tokens
         passes = min(passes, in_time) if config.max_steps else in_time
     return passes

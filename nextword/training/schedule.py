@@ -1,21 +1,67 @@
 """How far a run is: the share of its schedule that is done, when it ends, when it is time to validate.
 
-Numbers only: the caller reads the clock. Knows nothing of networks, texts or files.
+Numbers only: the caller reads the clock.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-_RECENT = 200  # steps whose mean duration is the speed
-_FRACTION = 50  # of the steps left pass between two estimates
-_TOLERANCE = 0.01  # of the time: a plan that will end this near to it stays as it is
-_MIN_SHARE = 0.1  # of the schedule between two validations, where epochs are longer
-_MIN_TOKENS = 1_000_000  # between two validations inside an epoch
-_MIN_RATIO = 10  # as many tokens learned from as are predicted: a twentieth of the time at most
-_TIME_SHARE = 0.05  # of the time so far may have gone into validations, when time is what limits the run
-_UNKNOWN = 2**53  # steps, before the first estimate
+from nextword.config import Settings
+
+_RECENT_STEPS = 200  # their mean duration is the speed
+_ESTIMATES = 50  # each comes after this fraction of the steps that were left
+_TOLERANCE = 0.01  # share of the time: a plan that will end this near to it stays as it is
+_MAX_SHARE = 0.1  # share of the schedule without a validation, where epochs are longer
+_MAX_TIME_SHARE = 0.05  # share of the time that validations may take, where time is what limits the run
+_WARM_UP = 0.02  # share of the schedule while the learning rate rises
+_CONSTANT_UNTIL = 0.4  # share of the schedule from which on the learning rate falls
+_UNKNOWN = 2**53  # steps of a run before the first estimate
+_MAX_COUNT = 2**62
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """From what size on something pays: these values suit runs of minutes and of days."""
+
+    validation_tokens: int = 1_000_000  # fewest tokens learned from between two validations inside an epoch
+    validation_ratio: float = 10  # fewest of them for each token held out: a twentieth of the time at most
+    save_seconds: float = 300  # between two resume files, while the run goes on
+    save_ratio: float = 200  # fewest seconds between them for each second that writing one takes
+    sparse_words: int = 20_000  # vocabulary from which on gradients of the rows in use cost less than those of all rows
+
+
+def count(most: float = _MAX_COUNT) -> Any:
+    """A field of what an unfinished run keeps: a number from 0 to `most`."""
+    return field(metadata={"low": 0, "high": most})
+
+
+@dataclass(frozen=True)
+class ScheduleState(Settings):
+    """Where a `Schedule` was, as JSON values."""
+
+    step: int = count()
+    progress: float = count(1)
+    total: int = count()
+    plan_at: int = count()
+
+
+@dataclass(frozen=True)
+class ValidationsState(Settings):
+    """Where `Validations` were, as JSON values."""
+
+    step: int = count()
+    progress: float = count(1)
+    tokens: int = count()
+    cost: float = count()
+    spent: float = count()
+
+
+def rate_share(progress: float) -> float:
+    """Share of the highest learning rate: a short warm-up, a plateau, then falling linearly to zero."""
+    return min(1.0, 0.1 + progress / _WARM_UP, (1 - progress) / (1 - _CONSTANT_UNTIL))
 
 
 class Schedule:
@@ -42,7 +88,7 @@ class Schedule:
         self.step, self.progress = 0, 0.0
         self.total = self.limit if minutes is None else _UNKNOWN
         self._plan_at = 1
-        self._durations: deque[float] = deque(maxlen=_RECENT)
+        self._durations: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._measured = 0
 
     def measured(self, seconds: float) -> None:
@@ -65,7 +111,7 @@ class Schedule:
         left = max(0, round((self.allowed - elapsed - reserve) / max(pace, 1e-9)))
         if abs(self.step + left - self.total) * pace > _TOLERANCE * self.allowed:
             self.total = min(self.step + left, self.limit)
-        self._plan_at = self.step + max(1, min(self.step, (self.total - self.step) // _FRACTION))
+        self._plan_at = self.step + max(1, min(self.step, (self.total - self.step) // _ESTIMATES))
 
     def advance(self) -> None:
         """Count a step."""
@@ -73,17 +119,17 @@ class Schedule:
         self.step += 1
         self.progress = 1.0 if left <= 1 else self.progress + (1 - self.progress) / left
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON values."""
-        return {"step": self.step, "progress": self.progress, "total": self.total, "plan_at": self._plan_at}
+    def state(self) -> ScheduleState:
+        """What `restore` needs."""
+        return ScheduleState(self.step, self.progress, self.total, self._plan_at)
 
-    def restore(self, state: dict[str, Any], same_length: bool) -> None:
+    def restore(self, state: ScheduleState, same_length: bool) -> None:
         """Go on from `state`; to a new end, if the run is now to have another length."""
-        self.step, self.progress = state["step"], state["progress"]
+        self.step, self.progress = state.step, state.progress
         if same_length:
-            self.total, self._plan_at = state["total"], state["plan_at"]
+            self.total, self._plan_at = state.total, state.plan_at
         else:
-            self.total = self.limit if self.allowed is None else max(state["total"], self.step + 1)
+            self.total = self.limit if self.allowed is None else max(state.total, self.step + 1)
 
 
 class Validations:
@@ -93,14 +139,15 @@ class Validations:
         tokens: How many tokens are held out.
         timed: Whether time limits the run; validations then take a twentieth of it at most, by the clock. Otherwise
             they depend on steps and tokens alone, so that the same run twice is the same run.
+        tuning: How far apart they are inside an epoch.
 
     Attributes:
         step: The last step after which there was one.
         cost: Seconds that one takes, as measured last.
     """
 
-    def __init__(self, tokens: int, timed: bool) -> None:
-        self.held_out, self.timed = tokens, timed
+    def __init__(self, tokens: int, timed: bool, tuning: Tuning = Tuning()) -> None:
+        self.held_out, self.timed, self._tuning = tokens, timed, tuning
         self.step, self.progress, self.tokens = 0, 0.0, 0
         self.cost, self.spent = 0.0, 0.0
 
@@ -108,10 +155,12 @@ class Validations:
         """Whether to validate now, after `tokens` tokens and `elapsed` seconds."""
         if schedule.step == self.step or schedule.progress >= 1:
             return schedule.step > self.step
-        long_ago = schedule.progress - self.progress >= _MIN_SHARE
+        long_ago = schedule.progress - self.progress >= _MAX_SHARE
         if self.timed:
-            return (epoch_ended or long_ago) and self.spent + self.cost <= _TIME_SHARE * elapsed
-        enough = tokens - self.tokens >= max(_MIN_TOKENS, _MIN_RATIO * self.held_out)
+            return (epoch_ended or long_ago) and self.spent + self.cost <= _MAX_TIME_SHARE * elapsed
+        enough = tokens - self.tokens >= max(
+            self._tuning.validation_tokens, self._tuning.validation_ratio * self.held_out
+        )
         return epoch_ended or (long_ago and enough)
 
     def done(self, schedule: Schedule, tokens: int, seconds: float) -> None:
@@ -121,14 +170,33 @@ class Validations:
 
     def reserve(self, schedule: Schedule, seconds_left: float, epochs_left: float) -> float:
         """Seconds that the validations still to come will take."""
-        count = int(max(epochs_left, (1 - schedule.progress) / _MIN_SHARE))
-        return self.cost + min(count * self.cost, _TIME_SHARE * max(0.0, seconds_left))
+        count = int(max(epochs_left, (1 - schedule.progress) / _MAX_SHARE))
+        return self.cost + min(count * self.cost, _MAX_TIME_SHARE * max(0.0, seconds_left))
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON values."""
-        names = ("step", "progress", "tokens", "cost", "spent")
-        return {name: getattr(self, name) for name in names}
+    def state(self) -> ValidationsState:
+        """What `restore` needs."""
+        return ValidationsState(self.step, self.progress, self.tokens, self.cost, self.spent)
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: ValidationsState) -> None:
         """Go on from `state`."""
-        vars(self).update(state)
+        vars(self).update(asdict(state))
+
+
+class Saves:
+    """When the resume file is written while the run goes on, so that a process that is killed loses little.
+
+    Args:
+        seconds: When the run begins, or goes on, on the run's own clock.
+        tuning: How far apart saves are.
+    """
+
+    def __init__(self, seconds: float, tuning: Tuning) -> None:
+        self._at, self._cost, self._tuning = seconds, 0.0, tuning
+
+    def due(self, seconds: float) -> bool:
+        """Whether to save now."""
+        return seconds - self._at > max(self._tuning.save_seconds, self._tuning.save_ratio * self._cost)
+
+    def done(self, seconds: float, cost: float) -> None:
+        """Take note of a save that took `cost` seconds."""
+        self._at, self._cost = seconds, cost

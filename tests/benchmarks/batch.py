@@ -20,7 +20,11 @@ from pathlib import Path
 import numpy as np
 from timing import median_seconds
 
-from nextword import ModelConfig, Predictor
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.networks import network_config
+
+from nextword import Predictor
 from nextword.config import PredictConfig
 from nextword.inference.batch import in_session, predict_batch
 from nextword.storage.checkpoint import Checkpoint, save_checkpoint
@@ -39,7 +43,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     vocabulary = [f"word{number}" for number in range(asked.vocabulary - 2)]  # and the two special tokens
     tokenizer = WordTokenizer.train([" ".join(vocabulary)], vocab_size=asked.vocabulary, min_count=1)
-    config = ModelConfig(embedding_dim=asked.hidden, hidden_size=asked.hidden, num_layers=asked.layers)
+    config = network_config(embedding_dim=asked.hidden, hidden_size=asked.hidden, num_layers=asked.layers)
     shapes = config.parameter_shapes(asked.vocabulary)
     tensors = {name: random.uniform(-0.1, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
     lines = [" ".join(random.choice(vocabulary, asked.words)) for _ in range(asked.lines)]

@@ -35,13 +35,16 @@ from nextword.text.held_out import held_out_text
 from nextword.training.train import train
 
 # Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
+DROPOUTS = {"dropout_words": 0.05, "dropout_input": 0.15, "dropout_hidden": 0.15, "dropout_output": 0.2}
 NETWORKS = {
-    "plain net": ModelConfig(cell="rnn", hidden_size=768, topic_share=0.0),
-    "GRU": ModelConfig(cell="gru", hidden_size=335, topic_share=0.0),
-    "LSTM": ModelConfig(cell="lstm", hidden_size=256, topic_share=0.0),
-    "LSTM with topics": ModelConfig(cell="lstm", hidden_size=256),
+    name: ModelConfig(cell, 256, hidden_size, 2, topic_share=topic_share, **DROPOUTS)
+    for name, cell, hidden_size, topic_share in (
+        ("plain net", "rnn", 768, 0.0),
+        ("GRU", "gru", 335, 0.0),
+        ("LSTM", "lstm", 256, 0.0),
+        ("LSTM with topics", "lstm", 256, 0.25),
+    )
 }
-ASKED = {"cell", "embedding_dim", "hidden_size", "num_layers", "topic_share"}
 WIDTH = 33  # of a column
 CLOUDS = "The clouds are in the"
 BEGINNINGS = [
@@ -99,7 +102,7 @@ def trained(name: str, config: ModelConfig, seed: int, steps: int, out: Path) ->
     path = out / f"{file_name}.safetensors"
     if not path.exists():
         settings = TrainConfig(max_steps=steps, seed=seed, name=file_name, out=str(out))
-        path = train(None, config, settings, asked=ASKED | {"max_steps", "seed", "name", "out"})
+        path = train(None, config, settings)
         print(f"trained {path}", flush=True)
     return path
 

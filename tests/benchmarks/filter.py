@@ -20,9 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nextword.config import AdaptConfig, ModelConfig
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.networks import network_config
+
+from nextword.config import AdaptConfig
 from nextword.inference.predictor import Predictor
-from nextword.interactive.editor_filter import LineFilter
+from nextword.interactive.line_filter import LineFilter
 from nextword.storage.checkpoint import Checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
 
@@ -36,7 +40,7 @@ def save_random_model(path: Path, words: int, hidden_size: int) -> None:
     while len(vocabulary) < words - 2:  # and the two special tokens
         vocabulary.add("".join(letters.choices("etaoinshrdlu", k=letters.randint(2, 9))))
     tokenizer = WordTokenizer.train([" ".join(sorted(vocabulary))], vocab_size=words, min_count=1)
-    config = ModelConfig(embedding_dim=hidden_size, hidden_size=hidden_size, num_layers=2)
+    config = network_config(embedding_dim=hidden_size, hidden_size=hidden_size, num_layers=2)
     generator = np.random.default_rng(0)
     shapes = config.parameter_shapes(len(tokenizer))
     tensors = {name: generator.uniform(-0.1, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}

@@ -9,12 +9,18 @@ with that of reading as many bytes of one large array that no cache holds.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from nextword import ModelConfig, Predictor, Session
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.networks import network_config
+
+from nextword import Predictor, Session
 from nextword.storage.checkpoint import Checkpoint
 from nextword.text.tokenizer import WordTokenizer
 
@@ -42,7 +48,7 @@ def main() -> None:
     text = " ".join(f"word{number}" for number in range(WORDS - 2))  # and the two special tokens
     tokenizer = WordTokenizer.train([text], "whitespace", True, WORDS, 1)
     for layers in (1, 2):
-        config = ModelConfig(embedding_dim=HIDDEN, hidden_size=HIDDEN, num_layers=layers)
+        config = network_config(embedding_dim=HIDDEN, hidden_size=HIDDEN, num_layers=layers)
         shapes = config.parameter_shapes(WORDS)
         tensors = {name: random.uniform(-0.1, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
         session = Predictor(Checkpoint(config, tokenizer, tensors, {})).session()

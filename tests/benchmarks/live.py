@@ -13,14 +13,20 @@ import argparse
 import asyncio
 import random
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from nextword import ModelConfig, Predictor
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.networks import network_config
+
+from nextword import Predictor
 from nextword.config import AdaptConfig
 from nextword.interactive.prompt import LivePrompt
 from nextword.interactive.repl import Repl
@@ -41,7 +47,7 @@ def a_predictor(chance: random.Random) -> tuple[Predictor, list[str]]:
         words.add("".join(chance.choices(SYLLABLES, k=chance.randint(2, 4))))
     listed = sorted(words)
     tokenizer = WordTokenizer.train([" ".join(listed)], vocab_size=WORDS, min_count=1)
-    config = ModelConfig(embedding_dim=HIDDEN, hidden_size=HIDDEN, num_layers=2)
+    config = network_config(embedding_dim=HIDDEN, hidden_size=HIDDEN, num_layers=2)
     numbers = np.random.default_rng(0)
     tensors = {
         name: numbers.uniform(-0.1, 0.1, shape).astype(np.float32)

@@ -39,6 +39,10 @@ import numpy as np
 from numpy.typing import NDArray
 from timing import median_seconds
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.networks import network_config
+
 if TYPE_CHECKING:
     from nextword.training.events import Event
 
@@ -184,14 +188,14 @@ def plain_loop(size: int, words: int) -> Callable[[], int]:
 
 def run_training(size: int, words: int, steps: int, way: str, hear: Callable[[Event], None]) -> None:
     """`nextword.train` with two layers of `size` and a vocabulary of `words`, on a made-up text, for `steps` steps."""
-    from nextword import ModelConfig, TrainConfig, train
+    from nextword import TrainConfig, train
 
     precision, sampled_words = WAYS[way]
     with tempfile.TemporaryDirectory() as folder:
         text, valid = Path(folder, "train.txt"), Path(folder, "valid.txt")
         write_tokens(text, 2 * BATCH * BPTT * steps, words)
         write_tokens(valid, 200, 202)
-        model = ModelConfig(embedding_dim=size, hidden_size=size, num_layers=2)
+        model = network_config(embedding_dim=size, hidden_size=size, num_layers=2)
         config = TrainConfig(
             tokenizer="whitespace",
             vocab_size=words,
@@ -208,7 +212,7 @@ def run_training(size: int, words: int, steps: int, way: str, hear: Callable[[Ev
 
 def read_and_encode(connection: Connection, text: Path) -> None:
     """Read and encode `text` as `nextword train` does, send (seconds, peak memory) and stop before the first step."""
-    from nextword import ModelConfig, TrainConfig, train
+    from nextword import TrainConfig, train
     from nextword.training.events import Prepared
 
     def hear(event: Event) -> None:
@@ -217,7 +221,7 @@ def read_and_encode(connection: Connection, text: Path) -> None:
 
     valid = text.with_name("valid.txt")
     valid.write_text("Be of course.\n")
-    smallest = ModelConfig(embedding_dim=2, hidden_size=2, num_layers=1)  # so that making it takes no time
+    smallest = network_config(embedding_dim=2, hidden_size=2, num_layers=1)  # so that making it takes no time
     began = time.perf_counter()
     with contextlib.suppress(_Enough):
         train(text, smallest, TrainConfig(device="cpu", out=str(text.parent)), valid=valid, on_event=hear)
@@ -226,11 +230,10 @@ def read_and_encode(connection: Connection, text: Path) -> None:
 
 def evaluate(connection: Connection, size: int, words: int, tokens: int) -> None:
     """Send how many seconds the perplexity of a text takes."""
-    from nextword import ModelConfig
     from nextword.evaluation.evaluate import perplexity
     from nextword.model.language_model import RecurrentLanguageModel
 
-    model = RecurrentLanguageModel(ModelConfig(embedding_dim=size, hidden_size=size), words)
+    model = RecurrentLanguageModel(network_config(embedding_dim=size, hidden_size=size), words)
     ids = zipf_ids(tokens, words).astype(np.int32)
     began = time.perf_counter()
     perplexity(model, ids)
@@ -242,13 +245,13 @@ def save(connection: Connection, size: int, words: int, rounds: int) -> None:
 
     The values are random numbers, which no file system can compress.
     """
-    from nextword import ModelConfig, TrainConfig
+    from nextword.config import RunConfig
     from nextword.storage.checkpoint import Checkpoint, save_checkpoint
     from nextword.text.tokenizer import WordTokenizer
-    from nextword.training import train as trainer
-    from nextword.training.resume import ResumePoint, save_resume_point
+    from nextword.training.resume import Environment, ResumePoint, RunFacts, save_resume_point
+    from nextword.training.schedule import ScheduleState, Tuning, ValidationsState
 
-    config = ModelConfig(embedding_dim=size, hidden_size=size)
+    config = network_config(embedding_dim=size, hidden_size=size)
     tokenizer = WordTokenizer.train(
         [" ".join(f"w{number}" for number in range(words - 2))], "whitespace", True, words, min_count=1
     )
@@ -258,12 +261,18 @@ def save(connection: Connection, size: int, words: int, rounds: int) -> None:
         for name, shape in config.parameter_shapes(len(tokenizer)).items()
     }
     checkpoint = Checkpoint(config, tokenizer, tensors, {})
-    point = ResumePoint(config, TrainConfig(), tokenizer, tensors, {})
+    facts = RunFacts(
+        **{"schedule": ScheduleState(0, 0, 0, 0), "validations": ValidationsState(0, 0, 0, 0, 0)},
+        **{"environment": Environment("", "", "", "cpu", "fp32", 1), "optimizer": {}, "state": [], "best_digest": ""},
+        **{"corpus": [], "valid": None, "files": {}, "corpus_sha256": "", "validation_sha256": ""},
+        **{"started_from": None, "position": 0, "tokens": 0, "seconds": 0, "processes": 1},
+    )
+    point = ResumePoint(config, RunConfig(epochs=1, lr=1), tokenizer, tensors, facts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
         best = median_seconds(lambda: save_checkpoint(path, checkpoint), rounds)
         resume = median_seconds(lambda: save_resume_point(path, point), rounds)
-    connection.send((best, resume, max(trainer._SAVE_EVERY, trainer._SAVE_RATIO * resume)))
+    connection.send((best, resume, max(Tuning.save_seconds, Tuning.save_ratio * resume)))
 
 
 def peak_memory() -> int:

@@ -12,9 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.models import SMALL_LIMITS, random_ids, random_model
+from support.networks import network_config
 from torch.nn import functional
 
-from nextword.config import AdaptConfig, ModelConfig
+from nextword.config import AdaptConfig, NetworkConfig
 from nextword.errors import CorpusError
 from nextword.evaluation.evaluate import evaluate, perplexity, score
 from nextword.evaluation.evaluation_text import encode, surprisal
@@ -30,7 +31,7 @@ VOCABULARY = 11
 
 @pytest.fixture(scope="module")
 def model() -> RecurrentLanguageModel:
-    return random_model(ModelConfig(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY)
+    return random_model(network_config(embedding_dim=6, hidden_size=7, num_layers=2, dropout_output=0.5), VOCABULARY)
 
 
 def some_ids(count: int) -> np.ndarray:
@@ -53,6 +54,7 @@ def plain_perplexity(model: RecurrentLanguageModel, ids: np.ndarray) -> float:
     return math.exp(-np.log(plain_distributions(model, ids)[np.arange(len(ids)), ids]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 50, 2500])
 def test_perplexity_counts_every_token_from_the_first_on(model: RecurrentLanguageModel, count: int) -> None:
     ids = some_ids(count)
@@ -160,7 +162,7 @@ def test_evaluation_and_score_and_perplexity_agree_however_long_the_text(
     assert evaluation.tokens_per_second == pytest.approx(evaluation.tokens / evaluation.seconds)
 
 
-def always(config: ModelConfig, order: list[int]) -> RecurrentLanguageModel:
+def always(config: NetworkConfig, order: list[int]) -> RecurrentLanguageModel:
     """A model to which, everywhere, ids earlier in `order` are likelier, by a bit each."""
     made = RecurrentLanguageModel(config, len(order))
     with torch.no_grad():
@@ -187,6 +189,7 @@ def test_known_suggestions_save_the_keys_that_a_finger_counts(
     assert evaluation.top3 == pytest.approx(4 / 12)
 
 
+@pytest.mark.slow
 @given(
     words=st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba", "bab", ".", "N"]), min_size=1, unique=True),
     lines=st.lists(st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba", "bab", ".", "N", "zz"])), min_size=1),
@@ -206,7 +209,7 @@ def test_savings_are_those_of_someone_who_types_the_file(words: list[str], lines
             tries = (j for j in range(len(word)) if word in [w for w in suggested if w.startswith(word[:j])][:3])
             keys += min(next(tries, math.inf) + 1, len(word) + space)
         keys += 1
-    evaluation = evaluate(always(ModelConfig(embedding_dim=2, hidden_size=2), order), tokenizer, [text])
+    evaluation = evaluate(always(network_config(embedding_dim=2, hidden_size=2), order), tokenizer, [text])
     assert evaluation.keystroke_savings == pytest.approx(1 - keys / len(text))
 
 

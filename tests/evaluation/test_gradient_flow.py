@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.networks import network_config
 from torch.nn import functional
 from typer.testing import CliRunner
 
 from nextword.cli.main import app
-from nextword.config import ModelConfig
 from nextword.errors import CorpusError
 from nextword.evaluation.gradient_flow import Gradient, GradientFlow, gradient_flow, gradient_norms
 from nextword.model.language_model import RecurrentLanguageModel
@@ -30,7 +30,7 @@ def made(cell: str, **biases: float) -> RecurrentLanguageModel:
         biases: Before the squashing, by their gates' names.
     """
     torch.manual_seed(0)
-    config = ModelConfig(cell=cell, embedding_dim=1, hidden_size=1, num_layers=1, tied=False)
+    config = network_config(cell=cell, embedding_dim=1, hidden_size=1, num_layers=1, tied=False)
     model = RecurrentLanguageModel(config, 5).eval()
     layer = model.layers[0]
     with torch.no_grad():
@@ -48,7 +48,9 @@ def relative(flow: GradientFlow, of: str) -> list[float]:
 
 
 def test_in_a_plain_net_of_one_unit_the_gradient_is_a_power_of_its_recurrent_weight() -> None:
-    model = RecurrentLanguageModel(ModelConfig(cell="rnn", embedding_dim=1, hidden_size=1, num_layers=1, tied=False), 5)
+    model = RecurrentLanguageModel(
+        network_config(cell="rnn", embedding_dim=1, hidden_size=1, num_layers=1, tied=False), 5
+    )
     weight = 0.7
     with torch.no_grad():
         for parameter in model.layers[0].parameters():
@@ -80,7 +82,7 @@ def test_else_it_fades_as_the_gate_says() -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_one_pass_finds_what_a_differentiation_for_every_distance_finds(cell: str) -> None:
     torch.manual_seed(1)
-    model = RecurrentLanguageModel(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), 5).eval()
+    model = RecurrentLanguageModel(network_config(cell=cell, embedding_dim=6, hidden_size=7), 5).eval()
     window = np.concatenate([[np.full(3, END_ID)], IDS[:39].reshape(13, 3)]).astype(np.int64)
     distances = [0, 1, 2, 5, 9, 12]
     norms = gradient_norms(model, window, distances)
@@ -101,7 +103,7 @@ def test_one_pass_finds_what_a_differentiation_for_every_distance_finds(cell: st
 
 def test_places_side_by_side_are_a_matter_of_speed() -> None:
     torch.manual_seed(1)
-    model = RecurrentLanguageModel(ModelConfig(embedding_dim=6, hidden_size=7), 5).eval()
+    model = RecurrentLanguageModel(network_config(embedding_dim=6, hidden_size=7), 5).eval()
     expected = gradient_flow(model, IDS, places=10)
     heard: list[tuple[int, int]] = []
     flow = gradient_flow(model, IDS, 10, lambda *done: heard.append(done), batch_size=3)

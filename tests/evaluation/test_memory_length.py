@@ -13,11 +13,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.models import random_model
+from support.networks import network_config
 from support.text import make_text
 from typer.testing import CliRunner
 
 from nextword.cli.main import app
-from nextword.config import ModelConfig
 from nextword.evaluation.evaluate import evaluate, score
 from nextword.evaluation.evaluation_text import encode
 from nextword.evaluation.memory_length import Compared, Worth, effective_memory, half_lives, memory_worth, spread_evenly
@@ -35,7 +35,7 @@ SENTENCES = [0, 5, 16]  # where they begin: Anna, " (with what is asked), Mr
 
 
 def a_model(tokenizer: WordTokenizer, cell: str) -> RecurrentLanguageModel:
-    return random_model(ModelConfig(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer))
+    return random_model(network_config(cell=cell, embedding_dim=6, hidden_size=7), len(tokenizer))
 
 
 def bits(model: RecurrentLanguageModel, read: list[int], target: int) -> float:
@@ -140,7 +140,7 @@ def test_the_effective_memory_is_where_perplexity_comes_within_one_percent_for_g
 
 @pytest.mark.parametrize(("cell", "gate", "at"), [("lstm", "forget", 1), ("gru", "update", 1)])
 def test_the_half_life_is_that_of_the_gate(cell: str, gate: str, at: int) -> None:
-    model = RecurrentLanguageModel(ModelConfig(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
+    model = RecurrentLanguageModel(network_config(cell=cell, embedding_dim=4, hidden_size=4, num_layers=1), 5)
     kept = np.array([0.5, 0.25, 0.9, 0.999])
     with torch.no_grad():
         for parameter in model.parameters():

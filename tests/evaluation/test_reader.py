@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.models import SMALL_LIMITS, random_ids, random_model
+from support.networks import network_config
 from torch import Tensor
 
-from nextword.config import ModelConfig
 from nextword.evaluation.evaluate import perplexity
 from nextword.evaluation.evaluation_text import surprisal
 from nextword.evaluation.reader import ReadingLimits, stream_metrics
@@ -21,7 +21,7 @@ ONE_STREAM = replace(SMALL_LIMITS, max_streams=1, chunk=10_000)
 
 @pytest.fixture(scope="module")
 def model() -> RecurrentLanguageModel:
-    return random_model(ModelConfig(embedding_dim=6, hidden_size=7, num_layers=2), VOCABULARY)
+    return random_model(network_config(embedding_dim=6, hidden_size=7, num_layers=2), VOCABULARY)
 
 
 def surprisals(model: RecurrentLanguageModel, ids: np.ndarray, limits: ReadingLimits) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import network_config
 
 from nextword.config import GATES, ModelConfig
 from nextword.inference.lstm import LSTMNetwork, LSTMState, at_temperature, log_softmax, lstm_cell, sigmoid, softmax
@@ -30,6 +31,7 @@ def network_of(model: RecurrentLanguageModel, vocabulary_size: int) -> LSTMNetwo
     return LSTMNetwork({name: state[name].numpy() for name in model.config.parameter_shapes(vocabulary_size)})
 
 
+@pytest.mark.slow
 @given(
     cell=st.sampled_from(sorted(GATES)),
     embedding_dim=st.integers(1, 12),
@@ -51,7 +53,7 @@ def test_numpy_and_torch_agree_on_every_logit(
     seed: int,
     data: st.DataObject,
 ) -> None:
-    config = ModelConfig(
+    config = network_config(
         cell=cell, embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied
     )
     model = random_model(config, vocabulary_size, seed)
@@ -82,7 +84,7 @@ def test_numpy_and_torch_agree_on_every_logit(
 
 
 def test_torch_carries_its_state_as_numpy_does() -> None:
-    model = random_model(ModelConfig(embedding_dim=5, hidden_size=7, num_layers=2), 9, seed=3)
+    model = random_model(network_config(embedding_dim=5, hidden_size=7, num_layers=2), 9, seed=3)
     network = network_of(model, 9)
     ids = [3, 1, 4, 1, 5]
     with torch.no_grad():
@@ -110,7 +112,7 @@ def test_one_step_of_one_unit_is_the_textbooks() -> None:
 
 
 def test_reading_leaves_the_state_before_as_it_was() -> None:
-    network = network_of(random_model(ModelConfig(embedding_dim=4, hidden_size=6), 8, seed=0), 8)
+    network = network_of(random_model(network_config(embedding_dim=4, hidden_size=6), 8, seed=0), 8)
     _, before = network.read([1, 2], network.initial_state())
     copy = LSTMState(tuple(h.copy() for h in before.hidden), tuple(c.copy() for c in before.cell))
     _, after = network.read([3, 4, 5], before)
@@ -120,7 +122,7 @@ def test_reading_leaves_the_state_before_as_it_was() -> None:
 
 
 def test_a_fresh_state_remembers_nothing() -> None:
-    config = ModelConfig(embedding_dim=4, hidden_size=6, num_layers=3)
+    config = network_config(embedding_dim=4, hidden_size=6, num_layers=3)
     state = network_of(random_model(config, 8, seed=0), 8).initial_state()
     assert [len(hidden) for hidden in state.hidden] == [size for _, size in config.layer_sizes()]
     assert not any(values.any() for values in (*state.hidden, *state.cell))

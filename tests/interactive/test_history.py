@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.history import FileHistory
 
 from nextword.errors import StorageError
 from nextword.interactive.history import LineHistory
@@ -22,6 +23,21 @@ def test_lines_come_back_in_the_next_conversation_the_newest_first(tmp_path: Pat
     for line in ("The cat", "two\n\nparagraphs + #", "caf\u00e9 \ud800", "\u2028+\x85"):
         history.store_string(line)
     assert typed(path) == ["\u2028+\x85", "caf\u00e9 ?", "two\n\nparagraphs + #", "The cat"]
+
+
+def test_a_file_written_by_the_terminal_library_or_an_earlier_nextword_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    path.write_text("\n# 2025-01-02 03:04:05.678901\n+The cat\n\n# 2025-01-02 03:05:00\n+two\n+lines\n", "utf-8")
+    assert typed(path) == ["two\nlines", "The cat"] == list(FileHistory(path).load_history_strings())
+
+
+def test_a_file_taken_away_meanwhile_is_made_anew_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    history = LineHistory(path)
+    path.unlink()
+    history.store_string("The cat")
+    assert typed(path) == ["The cat"]
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_only_the_owner_may_read_it_whatever_it_was_before(tmp_path: Path) -> None:
@@ -60,11 +76,12 @@ def test_a_folder_a_link_a_pipe_in_its_place_are_refused(tmp_path: Path) -> None
 
 
 def test_a_disk_that_says_no_later_is_no_reason_to_stop(tmp_path: Path) -> None:
-    history = LineHistory(tmp_path / "history")
-    history.path.unlink()
-    history.path.mkdir()
+    path = tmp_path / "history"
+    history = LineHistory(path)
+    path.unlink()
+    path.mkdir()
     history.store_string("The cat")
-    assert list(history.path.iterdir()) == []
+    assert list(path.iterdir()) == []
 
 
 def test_of_a_large_one_the_end_is_read(tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput
 
 from nextword.config import AdaptConfig
@@ -161,18 +164,43 @@ def test_ctrl_d_leaves_from_an_empty_line_only(typist: Typist) -> None:
         typist.type(CTRL_D)
 
 
+def test_a_prompt_that_is_left_while_enter_ends_its_line_begins_no_other(typist: Typist) -> None:
+    accept = typist.prompt.buffer.accept_handler
+    assert accept
+
+    def leave_at_once(buffer: Buffer) -> bool:
+        accept(buffer)
+        assert typist.prompt.leave()
+        return True
+
+    typist.prompt.buffer.accept_handler = leave_at_once
+    typist.keyboard.send_text(f"The cat{ENTER}Anna{ENTER}")
+    assert typist.prompt.read_line() == "The cat"
+    with pytest.raises(EOFError):
+        typist.prompt.read_line()
+
+
+def test_a_prompt_is_left_in_the_middle_of_a_line_or_says_that_there_is_none(typist: Typist) -> None:
+    assert not typist.prompt.leave()
+    typist.prompt.application.after_render += lambda _: typist.text == "The" and typist.prompt.leave()
+    typist.keyboard.send_text("The")
+    with pytest.raises(EOFError):
+        typist.prompt.read_line()
+
+
 def test_the_arrow_up_brings_lines_back(typist: Typist) -> None:
     assert typist.type(UP, ENTER) == "The dog"
 
 
 def test_commands_are_explained_and_completed(typist: Typist) -> None:
     typist.type("/")
-    names = [usage.split()[0] for usage in COMMANDS]
+    names = [command.name for command in COMMANDS]
     assert [name for line in typist.screen[1:] for name in line.split()] == names
+    help_of = {command.usage: command.help for command in COMMANDS}
     typist.type("/le")
-    assert typist.screen == ["> /learned", f"  /learned  {COMMANDS['/learned']}"]
+    assert typist.screen == ["> /learned", f"  /learned  {help_of['/learned']}"]
     typist.type("/forget Zoltan")
-    assert typist.screen == ["> /forget Zoltan", f"  /forget WORD  {COMMANDS['/forget WORD']}"]
+    assert typist.screen == ["> /forget Zoltan", f"  /forget WORD  {help_of['/forget WORD']}"]
     typist.type("/sing")
     assert typist.screen == ["> /sing", "  no such command; /help lists them"]
     assert typist.type("/le", TAB, ENTER) == "/learned"
@@ -210,15 +238,29 @@ def test_a_paste_that_is_too_long_is_refused_and_the_line_stays(typist: Typist) 
 
 def test_a_paste_of_ten_megabytes_is_refused_without_being_kept(typist: Typist) -> None:
     parser = typist.prompt.application.input.vt100_parser  # type: ignore[attr-defined]
-    most = 0
-    for portion in ("The \x1b[200~", *["word " * 205] * 10_000, "\x1b[20", "1~cat"):
-        parser.feed(portion)
-        most = max(most, len(parser._paste_buffer))
-    keys = typist.keyboard._buffer  # type: ignore[attr-defined]
-    assert most < 4 * MAX_LINE_LENGTH
-    assert [key.data for key in keys[-3:]] == ["c", "a", "t"]
-    assert len(keys) == len("The ") + 1 + len("cat")
-    assert len(keys[4].data) > MAX_LINE_LENGTH
+    parser.feed("The ")
+    chunks = ["\x1b[200~", *["word " * 205] * 10_000, "\x1b[20", "1~"]
+    tracemalloc.start()
+    for chunk in chunks:
+        parser.feed(chunk)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    parser.feed("cat")
+    *before, pasted, c, a, t = typist.keyboard.read_keys()
+    assert most < 8 * MAX_LINE_LENGTH
+    assert "".join(key.data for key in before) == "The "
+    assert pasted.key == Keys.BracketedPaste
+    assert len(pasted.data) > MAX_LINE_LENGTH
+    assert [key.data for key in (c, a, t)] == ["c", "a", "t"]
+
+
+def test_a_megabyte_that_is_not_marked_as_a_paste_is_a_few_keys(typist: Typist) -> None:
+    parser = typist.prompt.application.input.vt100_parser  # type: ignore[attr-defined]
+    for _ in range(1_000):
+        parser.feed("word " * 200)
+    keys = typist.keyboard.read_keys()
+    assert len(keys) == 1_000
+    assert "".join(key.data for key in keys) == "word " * 200_000
 
 
 def test_keys_beyond_the_longest_line_are_dropped_and_said_to_be(typist: Typist) -> None:

@@ -59,12 +59,9 @@ def test_after_any_change_of_the_line_the_words_are_those_of_the_line_as_it_is(
 
 
 def test_a_key_costs_one_step_where_it_completes_a_word_and_none_elsewhere(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor, steps: list[int]
 ) -> None:
     _, line = a_line(predictor)
-    steps = []
-    read = predictor.network.read
-    monkeypatch.setattr(predictor.network, "read", lambda ids, state: steps.append(len(ids)) or read(ids, state))
     text = "Anna lives in Paris by"
     for end in range(len(text) + 1):
         line.suggestions(text[:end])
@@ -85,7 +82,7 @@ def test_typing_and_dropping_a_line_leaves_the_conversation_as_it_was(predictor:
     assert not session.undo()
 
 
-def test_a_long_line_is_read_in_portions_and_suggested_for_in_the_end(predictor: Predictor) -> None:
+def test_a_long_line_is_read_in_chunks_and_suggested_for_in_the_end(predictor: Predictor) -> None:
     text = "The cat sat on the mat. " * 20
     _, line = a_line(predictor)
     rounds = 1
@@ -95,17 +92,14 @@ def test_a_long_line_is_read_in_portions_and_suggested_for_in_the_end(predictor:
     assert same(line.suggestions(text), expected(predictor, "", text))
 
 
-def test_a_portion_read_is_kept_when_the_line_grows(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_read_is_kept_when_the_line_grows(predictor: Predictor, steps: list[int]) -> None:
     _, line = a_line(predictor)
-    steps = []
-    read = predictor.network.read
-    monkeypatch.setattr(predictor.network, "read", lambda ids, state: steps.extend(ids) or read(ids, state))
     text = ""
     for word in ["The", "cat", "sat", "on", "the", "mat", "and", "the", "dog", "sat", "on", "the", "table", "too"]:
         text += f"{word} "
         line.read(text, 1)
     assert line.read(text)
-    assert len(steps) == 14
+    assert sum(steps) == 14
 
 
 def best(predictor: Predictor, text: str) -> str:
@@ -192,3 +186,13 @@ def test_a_new_name_is_suggested_from_the_line_before_and_from_the_same_line(pre
     assert "Zoltan" in [p.word for p in line.suggestions("I know Zo")]
     assert "Xanthippe" in [p.word for p in TypingLine(session, 3).suggestions("Xanthippe and Xa")]
     assert line.suggestions("Xanthippe and Yp") == []
+
+
+def test_a_word_without_its_accents_has_no_ghost_and_is_taken_whole(french: Predictor) -> None:
+    _, line = a_line(french, "Je pense", k=9)
+    for typed, whole in (("et cest", "et c'est "), ("et a lecole", "et a l'école "), ("et Lecole", "et L'école ")):
+        assert line.ghost(typed) == ""
+        assert line.take(typed) == whole
+    assert line.ghost("et c\u2019es") == "t"
+    assert line.ghost("LE PÈ") == "RE"
+    assert line.take("et C'") == "et C'est "

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.networks import network_config
 from torch.nn import functional
 
-from nextword.config import ModelConfig
 from nextword.errors import UsageError
 from nextword.model.language_model import RecurrentLanguageModel, load_model
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint
@@ -22,7 +22,7 @@ NO_DROPOUT = {f"dropout_{where}": 0.0 for where in ("words", "input", "hidden", 
 def make(vocabulary_size: int = 40, seed: int = 0, **fields: float) -> RecurrentLanguageModel:
     torch.manual_seed(seed)
     sizes = {"embedding_dim": 8, "hidden_size": 10, "num_layers": 2}
-    return RecurrentLanguageModel(ModelConfig(**{**NO_DROPOUT, **sizes, **fields}), vocabulary_size)  # type: ignore[arg-type]
+    return RecurrentLanguageModel(network_config(**{**NO_DROPOUT, **sizes, **fields}), vocabulary_size)  # type: ignore[arg-type]
 
 
 def some_words(steps: int = 6, streams: int = 3) -> torch.Tensor:
@@ -40,7 +40,7 @@ def some_words(steps: int = 6, streams: int = 3) -> torch.Tensor:
 def test_the_state_dict_has_the_names_and_shapes_of_the_config(
     embedding_dim: int, hidden_size: int, num_layers: int, tied: bool, vocabulary_size: int
 ) -> None:
-    config = ModelConfig(embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied)
+    config = network_config(embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, tied=tied)
     model = RecurrentLanguageModel(config, vocabulary_size)
     expected = config.parameter_shapes(vocabulary_size)
     assert {name: tuple(values.shape) for name, values in model.named_parameters()} == expected
@@ -153,7 +153,7 @@ def test_recurrent_dropout_leaves_the_weights_themselves_alone_and_trains_them()
 
 def test_a_wide_network_learns_by_hand_what_torch_would_have_it_learn() -> None:
     torch.manual_seed(2)
-    network = RecurrentLanguageModel(ModelConfig(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
+    network = RecurrentLanguageModel(network_config(embedding_dim=16, hidden_size=16, dropout_words=0.0), 30).train()
     window = torch.randint(30, (9, 4))
     gradients = []
     for least in (1, 10**6):  # by hand, and by nn.LSTM

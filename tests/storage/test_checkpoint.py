@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.networks import network_config
 
-from nextword.config import ModelConfig
 from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.storage.checkpoint import FORMAT, Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.storage.container import MAX_HEADER
@@ -25,7 +25,7 @@ from nextword.text.tokenizer import MAX_RARE_WORDS, WordTokenizer
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    config = ModelConfig(embedding_dim=2, hidden_size=3, num_layers=1)
+    config = network_config(embedding_dim=2, hidden_size=3, num_layers=1)
     tokenizer = WordTokenizer.train(["we met Anna and Anna met us"], min_count=1)
     numbers = np.random.default_rng(0)
     shapes = config.parameter_shapes(len(tokenizer))
@@ -218,6 +218,7 @@ def test_a_write_into_a_folder_that_is_not_there_is_a_storage_error(checkpoint: 
         save_checkpoint(tmp_path / "nowhere" / "one.safetensors", checkpoint)
 
 
+@pytest.mark.slow
 def test_a_thousand_loads_while_another_thread_saves_see_one_whole_checkpoint_each(
     checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
@@ -255,6 +256,7 @@ def test_what_could_not_be_read_again_is_not_written(checkpoint: Checkpoint, con
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_long_words_with_forms_and_the_rare_ones_fit_and_three_times_as_many_are_refused() -> None:
     def of(words: int) -> WordTokenizer:
         tokenizer, vocabulary = map(json.loads, WordTokenizer.train(["we met Anna"], min_count=1).to_json())

@@ -13,21 +13,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.networks import network_config
 from support.text import make_text
 
-from nextword.config import ModelConfig, TrainConfig
+from nextword.config import TrainConfig
 from nextword.errors import Interrupted
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
+from nextword.training.capture import restore
 from nextword.training.events import Event, Step
 from nextword.training.optimizer import ClippedSGD
-from nextword.training.resume import ResumePoint, restore
+from nextword.training.resume import ResumePoint
 from nextword.training.train import train
 
 
 def a_checkpoint(seed: int = 0) -> Checkpoint:
-    model = ModelConfig(embedding_dim=2, hidden_size=3, num_layers=2)
+    model = network_config(embedding_dim=2, hidden_size=3, num_layers=2)
     tokenizer = WordTokenizer.train(["we met Anna and Anna met us. I saw Peter and NASA"], min_count=2)
     numbers = np.random.default_rng(seed)
     shapes = model.parameter_shapes(len(tokenizer))
@@ -46,7 +48,7 @@ def a_resume_file(folder: Path) -> Path:
     text.write_text(make_text(6), encoding="utf-8")
     settings = TrainConfig(batch_size=2, bptt=5, device="cpu", precision="fp32", out=str(folder), name="stopped")
     with pytest.raises(Interrupted):
-        train(text, ModelConfig(embedding_dim=2, hidden_size=3), settings, on_event=stop)
+        train(text, network_config(embedding_dim=2, hidden_size=3), settings, on_event=stop)
     return folder / "stopped.resume.safetensors"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from support.networks import network_config
 
-from nextword.config import ModelConfig
+from nextword.config import NetworkConfig
 from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.predictor import Predictor
 from nextword.model.language_model import RecurrentLanguageModel
@@ -20,7 +21,7 @@ SMALL_LIMITS = ReadingLimits(warm_up=60, min_stream=70, max_streams=5, stream_wi
 
 def random_predictor(cell: str, vocabulary: str = TEXT) -> Predictor:
     """A model of two layers of different size with random weights."""
-    config = ModelConfig(cell=cell, embedding_dim=6, hidden_size=9, num_layers=2)
+    config = network_config(cell=cell, embedding_dim=6, hidden_size=9, num_layers=2)
     tokenizer = WordTokenizer.train([vocabulary], min_count=1)
     numbers = np.random.default_rng(4)
     shapes = config.parameter_shapes(len(tokenizer))
@@ -28,7 +29,7 @@ def random_predictor(cell: str, vocabulary: str = TEXT) -> Predictor:
     return Predictor(Checkpoint(config, tokenizer, tensors, {}))
 
 
-def random_model(config: ModelConfig, vocabulary_size: int) -> RecurrentLanguageModel:
+def random_model(config: NetworkConfig, vocabulary_size: int) -> RecurrentLanguageModel:
     """A network in evaluation mode whose weights are drawn evenly from -0.8 to 0.8."""
     torch.manual_seed(0)
     model = RecurrentLanguageModel(config, vocabulary_size).eval()

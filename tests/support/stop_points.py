@@ -18,22 +18,25 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from support.networks import network_config
 from support.text import make_text
 from torch.distributed import FileStore
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import Interrupted
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.training import distributed, schedule
-from nextword.training import train as trainer
+from nextword.training import distributed
 from nextword.training.events import Event, Step, Validation
+from nextword.training.plan import Request
 from nextword.training.resume import resume_path
-from nextword.training.train import train
+from nextword.training.schedule import Tuning
+from nextword.training.train import carry_out
 
 # Where a run is stopped: after its first or last step, in an epoch, at its end, just before a validation that is due in
 # mid epoch, while the held-out text is predicted; and twice, the second time after going on.
 KINDS = ("in an epoch", "an epoch's end", "before a validation", "in a validation", "twice", "first", "last")
 EPOCHS = 2
+SMALL = Tuning(validation_tokens=400, validation_ratio=1, sparse_words=40)
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,13 @@ class Case:
         vocabulary or a wide layer.
         """
         if resume:
-            arguments: dict[str, Any] = {"train_config": TrainConfig(name=name, out=self.config.out), "resume": True}
+            request = Request(config=TrainConfig(name=name, out=self.config.out), resume=True, tuning=SMALL)
         else:
             config = replace(self.config, name=name, force=True)
-            arguments = {"corpus": self.corpus, "model_config": self.model, "train_config": config}
-            arguments |= {"valid": self.valid, "start_from": self.start_from}
-        with (
-            patch.multiple(schedule, _MIN_TOKENS=400, _MIN_RATIO=1),
-            patch.object(trainer, "_SPARSE_FROM", 40),
-            patch.object(RecurrentLanguageModel, "fused_from", 14),
-        ):
-            return train(**arguments, on_event=on_event)
+            valid = [self.valid] if self.valid else None
+            request = Request([self.corpus], valid, self.model, config, self.start_from, tuning=SMALL)
+        with patch.object(RecurrentLanguageModel, "fused_from", 14):
+            return carry_out(request, on_event)
 
 
 def drawn_case(chance: random.Random, folder: Path) -> Case:
@@ -77,7 +76,7 @@ def drawn_case(chance: random.Random, folder: Path) -> Case:
     def some(*choices: Any) -> Any:
         return chance.choice(choices)
 
-    model = ModelConfig(
+    model = network_config(
         embedding_dim=some(8, 14),
         hidden_size=some(9, 16),
         num_layers=some(1, 2, 3),
@@ -176,7 +175,8 @@ def in_two_processes(folder: Path, corpus: Path, points: int, seed: int, environ
     Each of the two makes all runs, which takes a tenth of the time that torchrun would for every one.
     """
     arguments = [sys.executable, __file__, str(folder), str(corpus), str(points), str(seed)]
-    environment = {**environment, "PYTHONPATH": str(Path(__file__).parents[1]), "WORLD_SIZE": "2"}
+    path = [str(Path(__file__).parents[1]), *filter(None, [environment.get("PYTHONPATH")])]
+    environment = {**environment, "PYTHONPATH": os.pathsep.join(path), "WORLD_SIZE": "2"}
 
     def start(rank: int, other: int) -> subprocess.Popen[str]:
         both = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -202,7 +202,7 @@ def one_of_two(folder: Path, corpus: Path, points: int, seed: int, other: int) -
     """
     chance, first = random.Random(seed), other > 0
     config = TrainConfig(epochs=EPOCHS, batch_size=23, bptt=20, precision="fp32", device="cpu", out=str(folder))
-    case = Case(corpus, ModelConfig(embedding_dim=8, hidden_size=10, dropout_hidden=0.3), config)
+    case = Case(corpus, network_config(embedding_dim=8, hidden_size=10, dropout_hidden=0.3), config)
     runs = itertools.count()
 
     def meet(*arguments: Any, **settings: Any) -> Iterator[tuple[FileStore, int, int]]:

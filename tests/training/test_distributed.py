@@ -25,6 +25,8 @@ from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Event, Step
 from nextword.training.train import train
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"embedding_dim": 12, "hidden_size": 14, "batch_size": 31, "bptt": 30, "precision": "fp32", "device": "cpu"}
 OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
 
@@ -50,10 +52,13 @@ def launch(tmp_path: Path, cli_environment: dict[str, str], tiny_corpus: Path) -
 
 
 SAVING_OFTEN = """
-from nextword.training import train as trainer
-from nextword.__main__ import main
+from functools import partial
 
-trainer._SAVE_EVERY = trainer._SAVE_RATIO = 0
+from nextword.__main__ import main
+from nextword.training import train as training
+from nextword.training.schedule import Tuning
+
+training.Request = partial(training.Request, tuning=Tuning(save_seconds=0, save_ratio=0))
 main()
 """
 
@@ -96,8 +101,7 @@ def test_two_processes_learn_what_one_does_and_a_stopped_run_goes_on_bit_for_bit
         name="alone",
         out=str(tmp_path / "alone"),
     )
-    typed = {option.removeprefix("--").partition("=")[0].replace("-", "_") for option in arguments[1:]}
-    train(tiny_corpus, model, config, asked=typed, on_event=alone.append)
+    train(tiny_corpus, model, config, on_event=alone.append)
     steps = [event for event in alone if isinstance(event, Step)]
     together = steps_of(tmp_path / "whole.jsonl")
     assert [record["tokens"] for record in together] == [step.tokens for step in steps]

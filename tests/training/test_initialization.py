@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from support.networks import network_config
 
-from nextword.config import ModelConfig
 from nextword.evaluation.evaluate import perplexity
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.tokenizer import END_ID
@@ -35,7 +35,7 @@ def ids() -> np.ndarray:
 
 def initialized(ids: np.ndarray, seed: int = 0, **settings: int | bool) -> RecurrentLanguageModel:
     torch.manual_seed(seed)
-    model = RecurrentLanguageModel(ModelConfig(**settings), WORDS)
+    model = RecurrentLanguageModel(network_config(**settings), WORDS)
     initialize(model, ids)
     return model.eval()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.cli import RunCLI
+from support.networks import network_config
 from support.text import make_text
 
 from nextword.config import ModelConfig, TrainConfig
@@ -43,7 +44,7 @@ def perplexity_after(text: Path, settings: TrainConfig, name: str, start_from: P
 
 
 def tiny_sizes() -> ModelConfig:
-    return ModelConfig(
+    return network_config(
         embedding_dim=32,
         hidden_size=40,
         dropout_words=0.0,
@@ -104,13 +105,14 @@ def test_the_learning_rate_is_lower_than_a_new_models_unless_it_was_asked_for(
     tiny_checkpoint: Path, tiny_corpus: Path, settings: TrainConfig
 ) -> None:
     rates = []
-    for source, lr in ((None, 25.0), (tiny_checkpoint, 25.0), (tiny_checkpoint, 20.0)):
+    for source, lr in ((None, None), (tiny_checkpoint, None), (tiny_checkpoint, 20.0), (tiny_checkpoint, 25.0)):
         events: list[Event] = []
         config = replace(settings, force=True, max_steps=1, lr=lr)
         train(tiny_corpus, None, config, start_from=source, on_event=events.append)
         rates.append(first_rate(events))
     assert rates[1] < 0.5 * rates[0]
     assert rates[2] == pytest.approx(0.8 * rates[0])
+    assert rates[3] == rates[0]
 
 
 def test_sizes_and_words_are_the_other_models_and_contradictions_are_refused_and_named(
@@ -122,7 +124,7 @@ def test_sizes_and_words_are_the_other_models_and_contradictions_are_refused_and
     assert "--hidden-size is 40 there, not 41" in caught.value.message
     assert "--cased is False there, not True" in caught.value.message
     with pytest.raises(UsageError, match="--embedding-dim is 32 there, not 256"):
-        train(new_text, None, settings, start_from=tiny_checkpoint, asked=["embedding_dim"])
+        train(new_text, ModelConfig(embedding_dim=256), settings, start_from=tiny_checkpoint)
     config = replace(settings, max_steps=1)
     dropping = train(new_text, ModelConfig(dropout_output=0.4), config, start_from=tiny_checkpoint)
     source: Checkpoint = load_checkpoint(tiny_checkpoint)
@@ -138,6 +140,7 @@ def test_a_model_that_is_not_there_and_two_beginnings_at_once_are_refused(
         train(new_text, None, settings, start_from=tiny_checkpoint, resume=True)
 
 
+@pytest.mark.slow
 def test_from_is_an_option_of_the_command_line(run_cli: RunCLI, tiny_checkpoint: Path, new_text: Path) -> None:
     done = run_cli("train", new_text, "--from", tiny_checkpoint, "--max-steps", 2, "--batch-size", 4, "--bptt", 12)
     assert done.returncode == 0, done.stderr

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import Field, asdict, fields, replace
+from typing import Any
 
 import pytest
+from support.networks import network_config
 
-from nextword.config import ModelConfig, TrainConfig
-from nextword.training.recipe import Budget, choose, sample_size
+from nextword.config import ModelConfig, NetworkConfig, RunConfig, TrainConfig
+from nextword.training.recipe import Budget, choose_network, choose_training, sample_size
 
 BOOK = Budget(tokens=900_000, vocabulary_size=10_000, paragraph=60, speed=4e11)
 
 
-def _width(minutes: float | None, given: Budget = BOOK, **asked: object) -> int:
-    config = replace(TrainConfig(), minutes=minutes, **asked)
-    return choose(ModelConfig(), config, asked, given)[0].hidden_size
+def choose(model: ModelConfig, config: TrainConfig, budget: Budget) -> tuple[NetworkConfig, RunConfig]:
+    chosen = choose_training(config, model, budget.tokens, fine_tuning=False)
+    return choose_network(model, chosen, budget), chosen
+
+
+def _width(minutes: float | None, budget: Budget = BOOK, size: str = "auto") -> int:
+    return choose(ModelConfig(), TrainConfig(minutes=minutes, size=size), budget)[0].hidden_size
 
 
 def test_more_time_or_a_faster_machine_makes_a_larger_network() -> None:
@@ -25,7 +31,7 @@ def test_more_time_or_a_faster_machine_makes_a_larger_network() -> None:
 
 def test_less_text_is_read_more_often_and_needs_more_dropout() -> None:
     chosen = [
-        choose(ModelConfig(), replace(TrainConfig(), minutes=10, size="medium"), [], replace(BOOK, tokens=tokens))[0]
+        choose(ModelConfig(), TrainConfig(minutes=10, size="medium"), replace(BOOK, tokens=tokens))[0]
         for tokens in (200_000, 2_000_000, 100_000_000)
     ]
     dropouts = [model.dropout_output for model in chosen]
@@ -35,7 +41,7 @@ def test_less_text_is_read_more_often_and_needs_more_dropout() -> None:
 def test_what_the_user_asked_for_stays() -> None:
     model = ModelConfig(hidden_size=77, dropout_output=0.33)
     config = TrainConfig(batch_size=3, minutes=60)
-    chosen, training = choose(model, config, {"hidden_size", "dropout_output", "batch_size", "minutes"}, BOOK)
+    chosen, training = choose(model, config, BOOK)
     assert (chosen.hidden_size, chosen.dropout_output, training.batch_size, training.minutes) == (77, 0.33, 3, 60)
     assert chosen.embedding_dim == 77  # a tied network's last layer is as wide as its vectors
 
@@ -47,7 +53,7 @@ def test_named_sizes_grow() -> None:
 
 def test_topics_are_kept_where_paragraphs_have_one() -> None:
     def share(paragraph: float) -> float:
-        return choose(ModelConfig(), TrainConfig(), [], replace(BOOK, paragraph=paragraph))[0].topic_share
+        return choose(ModelConfig(), TrainConfig(), replace(BOOK, paragraph=paragraph))[0].topic_share
 
     assert share(100) > 0
     assert share(22) == 0
@@ -63,9 +69,42 @@ def test_a_small_vocabulary_is_scored_whole() -> None:
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
 def test_other_cells_keep_no_topics_and_learn_more_slowly_unless_asked(cell: str) -> None:
     given = Budget(tokens=300_000, vocabulary_size=8_000, paragraph=100.0, speed=math.inf)
-    model, config = choose(ModelConfig(cell=cell), TrainConfig(), set(), given)
-    lstm, lstm_config = choose(ModelConfig(), TrainConfig(), set(), given)
+    model, config = choose(ModelConfig(cell=cell), TrainConfig(), given)
+    lstm, lstm_config = choose(ModelConfig(), TrainConfig(), given)
     assert (model.topic_share, model.cell) == (0.0, cell)
     assert lstm.topic_share > 0
-    assert config.lr < lstm_config.lr == TrainConfig.lr
-    assert choose(ModelConfig(cell=cell), TrainConfig(lr=3.0), {"lr"}, given)[1].lr == 3.0
+    assert config.lr < lstm_config.lr == 25
+    assert choose(ModelConfig(cell=cell), TrainConfig(lr=3.0), given)[1].lr == 3.0
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("tokens", [5_000, 900_000, 10**9])
+def test_only_what_is_unset_is_chosen_and_all_of_the_network_is_set_then(cell: str, tokens: int) -> None:
+    wanted = asdict(ModelConfig(cell=cell)) | asdict(TrainConfig())
+    network, run = choose(ModelConfig(cell=cell), TrainConfig(), replace(BOOK, tokens=tokens))
+    chosen = asdict(network) | asdict(run)
+    assert {name for name, value in wanted.items() if chosen[name] != value} <= {
+        name for name, value in wanted.items() if value is None
+    }
+    assert None not in asdict(network).values()
+
+
+@pytest.mark.parametrize("item", fields(ModelConfig), ids=lambda item: item.name)
+def test_each_field_that_is_set_stays_whatever_the_others_become(item: Field[Any]) -> None:
+    value = {"cell": "gru", "tied": False, "num_layers": 5}.get(item.name, 0.31 if "float" in str(item.type) else 77)
+    model, _ = choose(ModelConfig(**{item.name: value}), TrainConfig(), BOOK)
+    assert getattr(model, item.name) == value
+
+
+def test_a_network_with_all_fields_set_stays_as_it_is() -> None:
+    network = network_config(dropout_recurrent=0.2, num_layers=7)
+    assert choose(network, TrainConfig(), BOOK)[0] == network
+
+
+def test_a_network_that_has_learned_before_learns_more_slowly_unless_the_rate_is_set() -> None:
+    def rate(cell: str, fine_tuning: bool, lr: float | None = None) -> float:
+        return choose_training(TrainConfig(lr=lr), ModelConfig(cell=cell), 1_000, fine_tuning).lr
+
+    for cell in ("lstm", "gru", "rnn"):
+        assert rate(cell, True) == pytest.approx(0.3 * rate(cell, False))
+        assert rate(cell, True, 25.0) == rate(cell, False, 25.0) == 25.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from support.cli import RunCLI
+from support.networks import network_config
 from support.stop_points import KINDS, Stopper, drawn, drawn_case, stopped_and_resumed
 
 from nextword.config import ModelConfig, TrainConfig
@@ -28,12 +29,14 @@ from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import CHECKPOINT, load_checkpoint
 from nextword.storage.container import read_container, write_container
-from nextword.training import train as trainer
+from nextword.training.capture import capture, restore
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
-from nextword.training.resume import FORMAT, capture, load_resume_point, restore, resume_path
-from nextword.training.train import train
+from nextword.training.plan import Request
+from nextword.training.resume import FORMAT, load_resume_point, resume_path
+from nextword.training.schedule import Tuning
+from nextword.training.train import carry_out, train
 
-DROPPING = ModelConfig(embedding_dim=12, hidden_size=14, dropout_recurrent=0.1, dropout_hidden=0.3)
+DROPPING = network_config(embedding_dim=12, hidden_size=14, dropout_recurrent=0.1, dropout_hidden=0.3)
 
 
 @pytest.fixture
@@ -75,6 +78,7 @@ def uninterrupted(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -
 # -- bit for bit -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
     tiny_corpus: Path, settings: TrainConfig, uninterrupted: tuple[bytes, list[Event]]
 ) -> None:
@@ -97,6 +101,7 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
         assert resumed[-1] == replace(events[-1], path=path, seconds=resumed[-1].seconds)  # type: ignore[type-var, union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_of_any_kind_stopped_anywhere_ends_with_the_same_bytes(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -137,29 +142,31 @@ def test_a_run_may_be_stopped_again_and_again(
     assert train(tiny_corpus, DROPPING, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_the_file_it_wrote_in_between(
     tiny_corpus: Path,
     settings: TrainConfig,
     uninterrupted: tuple[bytes, list[Event]],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(trainer, "_SAVE_EVERY", 0.0)
-    monkeypatch.setattr(trainer, "_SAVE_RATIO", 0.0)
+    path = Path(settings.out) / "model.safetensors"
+    kept = tmp_path / "kept"
     validated = next(event.step for event in uninterrupted[1] if isinstance(event, Validation))
 
     class PowerCut(Exception):
         pass
 
     def hear(event: Event) -> None:
-        if isinstance(event, Step) and event.step == validated + 3:
-            monkeypatch.setattr(trainer, "_SAVE_EVERY", math.inf)
-        if isinstance(event, Step) and event.step == 2 * validated + 1:  # the checkpoint is newer than the resume file
+        if isinstance(event, Step) and event.step == validated + 4:
+            shutil.copy(resume_path(path), kept)
+        if isinstance(event, Step) and event.step == 2 * validated + 1:
             raise PowerCut
 
+    often = Request([tiny_corpus], model_config=DROPPING, config=settings, tuning=Tuning(save_seconds=0, save_ratio=0))
     with pytest.raises(PowerCut):
-        train(tiny_corpus, DROPPING, settings, on_event=hear)
-    path = Path(settings.out) / "model.safetensors"
-    assert load_resume_point(resume_path(path)).facts["schedule"]["step"] == validated + 3
+        carry_out(often, hear)
+    shutil.copy(kept, resume_path(path))  # as if it had been the last: the checkpoint is newer
+    assert load_resume_point(resume_path(path)).facts.schedule.step == validated + 3
     assert load_checkpoint(path).training["steps"] == 2 * validated
     assert train(tiny_corpus, DROPPING, settings, resume=True).read_bytes() == uninterrupted[0]
 
@@ -195,15 +202,14 @@ def test_an_optimizers_moments_and_every_random_draw_are_restored(
     state = learn(model, optimizer, None, 4)
     run_and_stop(tiny_corpus, settings, 1)
     point = load_resume_point(resume_path(Path(settings.out) / "model.safetensors"))
-    tensors, facts = capture(model, optimizer, state)
+    tensors, moments, formats = capture(model, optimizer, state)
     learn(model, optimizer, state, 4)
 
     torch.manual_seed(4)
     other = RecurrentLanguageModel(DROPPING, 20)
     second = make(other.parameters())
-    carried = restore(
-        replace(point, tensors=tensors, facts=json.loads(json.dumps(facts))), other, second, torch.device("cpu")
-    )
+    facts = replace(point.facts, optimizer=json.loads(json.dumps(moments)), state=formats)
+    carried = restore(replace(point, tensors=tensors, facts=facts), other, second, torch.device("cpu"))
     learn(other, second, carried, 4)
     for (name, left), right in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
         assert torch.equal(left, right), name
@@ -261,6 +267,7 @@ def test_a_signal_while_the_text_is_read_ends_the_run_at_once_and_leaves_what_wa
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_process_told_to_stop_says_how_to_go_on_and_that_command_does(
     run_cli: RunCLI, cli_environment: dict[str, str], tiny_corpus: Path, tmp_path: Path
 ) -> None:
@@ -358,12 +365,13 @@ def test_options_that_contradict_the_unfinished_run_are_refused_and_all_named(
     assert "--lr is 25.0 there, not 3.0" in caught.value.message
     assert "--embedding-dim" not in caught.value.message
     assert "--force" in caught.value.hint
-    with pytest.raises(UsageError, match="--hidden-size is 14 there, not 256"):  # also a default that was asked for
-        train(tiny_corpus, ModelConfig(), settings, resume=True, asked=["hidden_size"])
+    with pytest.raises(UsageError, match="--hidden-size is 14 there, not 256"):  # the rest is as it was
+        train(tiny_corpus, ModelConfig(hidden_size=256), settings, resume=True)
     with pytest.raises(UsageError, match="--force"):
         train(tiny_corpus, None, replace(settings, force=True), resume=True)
 
 
+@pytest.mark.slow
 def test_an_option_at_its_default_is_refused_when_it_was_typed(
     run_cli: RunCLI, tiny_corpus: Path, settings: TrainConfig
 ) -> None:
@@ -440,7 +448,8 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
             train(None, None, settings, resume=True)
     path.write_bytes(content)
     metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
-    for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}):
+    unset = {"training": json.dumps(json.loads(metadata["training"]) | {"lr": None})}
+    for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}, unset):
         write_container(path, tensors, metadata | bad, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             load_resume_point(path)
@@ -493,6 +502,18 @@ def test_a_resume_file_made_to_harm_is_refused(tiny_corpus: Path, settings: Trai
     write_container(path, {**tensors, "random.cpu": np.zeros(3, np.uint8)}, metadata, CHECKPOINT)
     with pytest.raises(CheckpointError, match="cannot be restored"):
         train(None, None, settings, resume=True)
+
+
+def test_a_resume_file_of_an_earlier_version_is_gone_on_from(
+    tiny_corpus: Path, settings: TrainConfig, uninterrupted: tuple[bytes, list[Event]]
+) -> None:
+    run_and_stop(tiny_corpus, settings, 3)
+    path = Path(settings.out) / "model.resume.safetensors"
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
+    facts = json.loads(metadata["facts"]) | {"best": None}  # which was noted, and never read
+    assert facts["surroundings"]["device"] == "cpu"
+    write_container(path, tensors, metadata | {"facts": json.dumps(facts)}, CHECKPOINT)
+    assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
 def test_a_resume_file_is_not_taken_for_a_checkpoint(tiny_corpus: Path, settings: TrainConfig) -> None:

@@ -6,10 +6,11 @@ import itertools
 import json
 import random
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
-from nextword.training.schedule import Schedule, Validations
+from nextword.training.schedule import Saves, Schedule, ScheduleState, Tuning, Validations, ValidationsState
 
 
 def run(
@@ -103,7 +104,7 @@ def test_a_restored_schedule_goes_on_as_the_one_that_was_saved() -> None:
             whole.plan(float(index), 0.0)
             whole.measured(1.0)
             whole.advance()
-        again.restore(json.loads(json.dumps(whole.state())), same_length=True)
+        again.restore(ScheduleState(**json.loads(json.dumps(asdict(whole.state())))), same_length=True)
         for index in range(20, 23):
             for schedule in (whole, again):
                 schedule.plan(float(index), 0.0)
@@ -180,6 +181,18 @@ def test_restored_validations_go_on_where_they_were() -> None:
     schedule.advance()
     plan.done(schedule, 700, 0.5)
     again = Validations(100, timed=False)
-    again.restore(json.loads(json.dumps(plan.state())))
+    again.restore(ValidationsState(**json.loads(json.dumps(asdict(plan.state())))))
     assert again.state() == plan.state()
     assert (again.step, again.cost, again.spent) == (1, 0.5, 0.5)
+
+
+# -- saves -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_resume_file_is_written_every_few_minutes_and_less_often_where_that_takes_long() -> None:
+    saves = Saves(1000.0, Tuning(save_seconds=300, save_ratio=200))
+    assert not saves.due(1299)
+    assert saves.due(1301)
+    saves.done(1305, cost=4.0)
+    assert not saves.due(1305 + 799)
+    assert saves.due(1305 + 801)

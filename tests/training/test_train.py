@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import math
 import os
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from support.limits import files_limited_to
 
 from nextword.config import ModelConfig, TrainConfig
 from nextword.errors import (
+    CheckpointError,
     CorpusError,
     DivergedError,
     LockedError,
@@ -36,13 +38,16 @@ from nextword.errors import (
 from nextword.inference.predictor import Predictor
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
-from nextword.storage.checkpoint import load_checkpoint
+from nextword.storage.checkpoint import CHECKPOINT, FORMAT, load_checkpoint
+from nextword.storage.container import read_container, write_container
 from nextword.text.corpus import read_corpus
 from nextword.text.held_out import split_corpus
 from nextword.text.tokenizer import WordTokenizer
-from nextword.training import train as trainer
+from nextword.training import loop
+from nextword.training import train as training
 from nextword.training.batches import window_count
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
+from nextword.training.optimizer import ClippedSGD
 from nextword.training.train import train
 
 Run = tuple[Path, list[Event]]
@@ -121,7 +126,7 @@ def test_steps_count_words_and_the_schedule_runs_to_its_end(tiny_run: Run) -> No
     assert progress == sorted(progress)
     assert progress[-1] == 1
     assert steps[-1].lr < 0.1 * max(step.lr for step in steps)
-    assert max(step.lr for step in steps) == pytest.approx(TrainConfig().lr)
+    assert max(step.lr for step in steps) == pytest.approx(25)
     assert steps[-1].seconds_left == 0
 
 
@@ -142,7 +147,7 @@ def test_a_later_and_worse_model_does_not_replace_the_best(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([9.0, 5.0, 7.0])
-    monkeypatch.setattr(trainer, "perplexity", lambda *arguments: next(scores))
+    monkeypatch.setattr(loop, "perplexity", lambda *arguments: next(scores))
     events: list[Event] = []
     config = replace(settings, max_steps=None, epochs=3, batch_size=40, bptt=40)
     path = train(tiny_corpus, tiny_model, config, on_event=events.append)
@@ -211,7 +216,7 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
     reading: float,
 ) -> None:
     now = 1000.0
-    honest, prepare = RecurrentLanguageModel.loss, trainer._prepare
+    honest, prepare = RecurrentLanguageModel.loss, training.prepare
 
     def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
         nonlocal now
@@ -225,7 +230,7 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
     monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
-    monkeypatch.setattr(trainer, "_prepare", slowly)
+    monkeypatch.setattr(training, "prepare", slowly)
     events: list[Event] = []
     train(tiny_corpus, tiny_model, replace(settings, max_steps=None, minutes=1), on_event=events.append)
     steps = of_type(Step, events)
@@ -260,6 +265,33 @@ def test_every_kind_of_network_can_be_trained_and_used(
     assert checkpoint.config == model
     assert checkpoint.training["precision"] == precision
     assert len(Predictor(checkpoint).predict("The cat", k=5)) == 5
+
+
+def test_what_is_unset_is_chosen_and_what_is_set_stays(tiny_corpus: Path, settings: TrainConfig) -> None:
+    chosen = load_checkpoint(train(tiny_corpus, None, settings))
+    assert None not in asdict(chosen.config).values()
+    same = load_checkpoint(train(tiny_corpus, ModelConfig(), replace(settings, force=True)))
+    assert (same.config, same.digest) == (chosen.config, chosen.digest)
+    some = load_checkpoint(
+        train(tiny_corpus, ModelConfig(num_layers=3, dropout_input=0.0), replace(settings, force=True))
+    )
+    assert some.config == replace(chosen.config, num_layers=3, dropout_input=0.0)
+    assert some.training["settings"]["lr"] == 25
+    assert some.training["settings"]["epochs"] == 10
+    again = train(tiny_corpus, chosen.config, replace(settings, lr=25.0, epochs=10, force=True))  # its very network
+    assert load_checkpoint(again).digest == chosen.digest
+
+
+@pytest.mark.parametrize("field", ["hidden_size", "dropout_words", "num_layers"])
+def test_a_checkpoint_that_leaves_something_of_the_network_open_is_refused(
+    tiny_checkpoint: Path, tmp_path: Path, field: str
+) -> None:
+    metadata, tensors = read_container(tiny_checkpoint, FORMAT, CHECKPOINT)
+    config = json.loads(metadata["config"])
+    for changed in (config | {field: None}, {name: config[name] for name in config if name != field}):
+        write_container(tmp_path / "open", tensors, metadata | {"config": json.dumps(changed)}, CHECKPOINT)
+        with pytest.raises(CheckpointError, match=f"{field} is None"):
+            load_checkpoint(tmp_path / "open")
 
 
 def test_the_whitespace_tokenizer_and_casing_reach_the_checkpoint(
@@ -445,6 +477,7 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
     assert events == []
 
 
+@pytest.mark.slow
 def test_words_that_no_checkpoint_could_hold_are_refused_before_training(
     tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
 ) -> None:
@@ -503,6 +536,7 @@ def test_nobody_else_trains_under_the_name_of_a_run_that_goes_on(
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
 def test_two_runs_of_one_name_end_the_second_and_a_killed_one_is_in_nobodys_way(
     tiny_corpus: Path, tmp_path: Path, cli_environment: dict[str, str], run_cli: RunCLI
@@ -568,7 +602,7 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_file_from_before(
     monkeypatch.setattr(RecurrentLanguageModel, "loss", spoilt(1, value))
     events: list[Event] = []
     moved: list[object] = []
-    monkeypatch.setattr(trainer.ClippedSGD, "step", moved.append)
+    monkeypatch.setattr(ClippedSGD, "step", moved.append)
     with pytest.raises(DivergedError, match="step 2") as caught:
         train(tiny_corpus, tiny_model, replace(settings, force=True), on_event=events.append)
     assert (caught.value.exit_code, "--lr" in caught.value.hint) == (7, True)
@@ -594,7 +628,7 @@ def test_after_a_good_epoch_a_diverged_run_keeps_that_epochs_model(
 def test_a_run_that_never_had_a_valid_model_does_not_claim_to_have_saved_one(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "perplexity", lambda *arguments: math.nan)
+    monkeypatch.setattr(loop, "perplexity", lambda *arguments: math.nan)
     with pytest.raises(DivergedError):
         train(tiny_corpus, tiny_model, settings)
 

@@ -1,6 +1,6 @@
 """Draw the README's picture of the live repl: real keys, the suggestions that the model makes of them.
 
-python tests/recordings/repl.py checkpoints/everyday.safetensors > tests/recordings/repl.svg
+python tests/support/recordings/repl.py checkpoints/everyday.safetensors > tests/support/recordings/repl.svg
 """
 
 from __future__ import annotations

@@ -1,0 +1,145 @@
+"""What is noted about a run: in its checkpoint, in its resume file, and for those who watch it begin."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nextword.about import __version__
+from nextword.errors import CorpusError, UsageError
+from nextword.model.device import format_name
+from nextword.model.language_model import RecurrentLanguageModel
+from nextword.storage.checkpoint import Checkpoint
+from nextword.storage.locations import SUFFIX
+from nextword.training.events import Prepared
+from nextword.training.prepare import EncodedCorpus, Setup
+from nextword.training.resume import Environment, RunFacts, resume_command
+
+_MAX_FILES = 10_000  # files of the corpus noted in a resume file
+
+
+def _environment(setup: Setup) -> Environment:
+    """Where this process runs."""
+    return Environment(
+        nextword=__version__,
+        torch=str(torch.__version__),
+        python=platform.python_version(),
+        device=str(setup.device),
+        precision=format_name(setup.dtype),
+        threads=torch.get_num_threads(),
+    )
+
+
+def text_facts(setup: Setup) -> dict[str, Any]:
+    """The fields of `RunFacts` that say what a run began with, which does not change while it goes on."""
+    plan, text = setup.plan, setup.text
+    return {
+        "environment": _environment(setup),
+        "corpus": [str(path.resolve()) for path in plan.paths],
+        "valid": [str(path.resolve()) for path in plan.valid] if plan.valid else None,
+        "files": _files(text),
+        "corpus_sha256": text.corpus.digest,
+        "validation_sha256": _digest(text.validation.ids),
+        "started_from": _origin(setup),
+    }
+
+
+def check_same_run(setup: Setup, facts: RunFacts, processes: int) -> None:
+    """Whether the unfinished run can go on with this text and so many processes.
+
+    Raises:
+        CorpusError: The text is not the one that it read; the message names the files that changed.
+        UsageError: It had more processes, or fewer.
+    """
+    path, digests = setup.plan.path, (setup.text.corpus.digest, _digest(setup.text.validation.ids))
+    if digests != (facts.corpus_sha256, facts.validation_sha256):
+        then, now = facts.files, _files(setup.text)
+        files = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+        named = ", ".join(files or map(str, setup.plan.paths))
+        raise CorpusError(
+            f"the text is not the one that the unfinished run read: {named}",
+            f"Put the text back, or go on on the new one when this run is finished: --from {path}",
+        )
+    if facts.processes != processes:
+        reason = f"the unfinished run has {facts.processes} processes and cannot go on with {processes}"
+        command = resume_command(path, setup.config.out, facts.processes, processes)
+        raise UsageError(reason, f"Go on with: {command}")
+
+
+def prepared(setup: Setup, step: int, progress: float) -> Prepared:
+    """The event that says what is about to be trained, and from where."""
+    text, point = setup.text, setup.plan.point
+    return Prepared(
+        path=setup.plan.path,
+        documents=len(text.corpus.documents),
+        training_tokens=len(text.training),
+        validation_tokens=len(text.validation),
+        vocabulary_size=len(text.tokenizer),
+        unknown_rate=text.unknown_rate,
+        parameters=sum(parameter.numel() for parameter in setup.model.parameters()),
+        device=str(setup.device),
+        precision=format_name(setup.dtype),
+        notes=setup.notes + (_changes(setup, point.facts.environment) if point else []),
+        step=step,
+        progress=progress,
+    )
+
+
+def make_checkpoint(setup: Setup, steps: int, tokens_seen: int, perplexity: float) -> Checkpoint:
+    """The model as it is now, with its story."""
+    text = setup.text
+    training = {
+        "corpus": setup.plan.path.name.removesuffix(SUFFIX),
+        "corpus_sha256": text.corpus.digest,
+        "documents": len(text.corpus.documents),
+        "training_tokens": len(text.training),
+        "validation_tokens": len(text.validation),
+        "unknown_rate": text.unknown_rate,
+        "tokens_seen": tokens_seen,
+        "steps": steps,
+        "validation_perplexity": perplexity,
+        "precision": format_name(setup.dtype),
+        "settings": {k: v for k, v in asdict(setup.config).items() if k not in ("name", "out", "force")},
+        "versions": {"nextword": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+    if started_from := _origin(setup):
+        training["started_from"] = started_from
+    return Checkpoint(setup.model.config, text.tokenizer, _parameters(setup.model), training)
+
+
+def _changes(setup: Setup, then: Environment) -> list[str]:
+    """A sentence that says what is not as it was when the resume file was written, if anything is not."""
+    before, now = asdict(then), asdict(_environment(setup))
+    changed = [f"{name} was {before[name]} and is {now[name]}" for name in now if before[name] != now[name]]
+    return [f"Resumed, but not bit for bit as it would have gone on: {'; '.join(changed)}."] if changed else []
+
+
+def _parameters(model: RecurrentLanguageModel) -> dict[str, NDArray[np.float32]]:
+    """The weights by name; a tied output matrix is in the state_dict twice, and here once."""
+    state = model.state_dict()
+    names = model.config.parameter_shapes(model.embedding.num_embeddings)
+    return {name: state[name].float().cpu().numpy() for name in names}
+
+
+def _origin(setup: Setup) -> str | None:
+    """Digest of the checkpoint that the run started from, if any."""
+    if setup.plan.point is not None:
+        return setup.plan.point.facts.started_from
+    return setup.plan.source.digest if setup.plan.source else None
+
+
+def _digest(ids: NDArray[np.int32]) -> str:
+    """SHA-256 of a text's ids."""
+    return hashlib.sha256(np.ascontiguousarray(ids).data).hexdigest()
+
+
+def _files(text: EncodedCorpus) -> dict[str, list[int]]:
+    """Size and time of the corpus's files, if they are not too many: only to say which changed, when the text did."""
+    stats = ((document.path.resolve(), document.path.stat()) for document in text.corpus.documents[:_MAX_FILES])
+    return {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in stats}

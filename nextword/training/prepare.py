@@ -1,0 +1,179 @@
+"""From text and a plan to all that a run needs for its first step: words, ids, the network with its first weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from nextword.config import NetworkConfig, RunConfig, TrainConfig
+from nextword.errors import CorpusError, UsageError
+from nextword.model.device import find_device, keep_freed_memory, product_format, product_speed
+from nextword.model.language_model import RecurrentLanguageModel
+from nextword.model.loss import WordSampler
+from nextword.storage.checkpoint import check_words
+from nextword.text.corpus import Corpus, Passage, read_corpus, watched
+from nextword.text.held_out import split_corpus
+from nextword.text.token_file import TokenFile, count_ids
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID, LearnedVocabulary, WordTokenizer
+from nextword.training.distributed import ProcessGroup
+from nextword.training.events import Emit, Reading
+from nextword.training.initialization import initialize, take_over
+from nextword.training.plan import Plan
+from nextword.training.recipe import Budget, choose_network, choose_training, sample_size
+
+MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+
+
+@dataclass(frozen=True)
+class EncodedCorpus:
+    """The text as ids, and what became of it."""
+
+    corpus: Corpus
+    tokenizer: WordTokenizer
+    training: TokenFile
+    validation: TokenFile
+    notes: list[str]
+
+    @property
+    def unknown_rate(self) -> float:
+        """Share of the validation tokens that are the unknown word."""
+        return int(count_ids(self.validation.ids, len(self.tokenizer))[UNKNOWN_ID]) / max(len(self.validation), 1)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a run needs for its first step."""
+
+    plan: Plan
+    text: EncodedCorpus
+    config: RunConfig
+    model: RecurrentLanguageModel  # on its device
+    device: torch.device
+    dtype: torch.dtype  # number format of the matrix products
+    sampler: WordSampler | None  # draws the words that the output layer scores; None where all of them are
+    notes: list[str]  # what was passed over or adapted, one sentence each
+
+
+def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
+    """Read the text, choose what is left open, and make the network.
+
+    Raises:
+        CorpusError: The text cannot be read, is too little, or is not the same in all processes.
+        UsageError: The device is not there, there are too few streams for the processes, or words that no checkpoint
+            could hold.
+        StorageError: The temporary folder is full or not writable.
+    """
+    text = encode_corpus(plan, emit)
+    config, notes = _fit_batch(plan.config, len(text.training))
+    _check_shared(group, config, text)
+    device = find_device(config.device)
+    dtype = _number_format(plan, device, group)
+    counts = count_ids(text.training.ids, len(text.tokenizer))
+    config = choose_training(config, plan.model_config, len(text.training), plan.source is not None)
+    network = plan.model_config
+    if not isinstance(network, NetworkConfig):
+        tokens, paragraphs = len(text.training), max(1, int(counts[END_ID]))
+        speed = group.from_first(product_speed(dtype, device)) * group.size if config.minutes else math.inf
+        network = choose_network(network, config, Budget(tokens, len(text.tokenizer), tokens / paragraphs, speed))
+    check_words(text.tokenizer)
+    torch.manual_seed(config.seed)
+    keep_freed_memory()
+    model = _network(plan, network, text).to(device)
+    sample = sample_size(config, len(text.tokenizer))
+    sampler = WordSampler(torch.from_numpy(counts).to(device), sample) if sample else None
+    model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= plan.tuning.sparse_words
+    return Setup(plan, text, config, model, device, dtype, sampler, text.notes + notes)
+
+
+def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
+    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
+    encoding, progress = plan.config.encoding, _reading(emit, "checking")
+    corpus = read_corpus(plan.paths, encoding, progress)
+    skipped = list(corpus.skipped)
+    if plan.valid is None:
+        train_texts, valid_texts = split_corpus(corpus.documents, plan.config.valid_fraction)
+    else:
+        held_out = read_corpus(plan.valid, encoding, progress)
+        skipped += held_out.skipped
+        train_texts = [document.whole for document in corpus.documents]
+        valid_texts = [document.whole for document in held_out.documents]
+    tokenizer, training, missed = _learn_or_encode(plan, train_texts, emit)
+    validation = TokenFile(tokenizer.encode_documents(valid_texts))
+    if len(training) < MIN_TOKENS:
+        raise CorpusError(
+            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
+            "Name more text; from some ten thousand words on, predictions begin to make sense.",
+        )
+    if len(tokenizer) <= END_ID + 1:
+        raise CorpusError(
+            f"no word in {plan.paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
+        )
+    notes = [f"Passed over: {'; '.join(skipped)}."] if skipped else []
+    if missed:
+        notes.append(
+            "There are more different words than are counted at once: rare ones were forgotten on the way. "
+            f"A word may have been met up to {missed:,} times more often than was counted."
+        )
+    return EncodedCorpus(corpus, tokenizer, training, validation, notes)
+
+
+def _learn_or_encode(plan: Plan, texts: Sequence[Passage], emit: Emit) -> LearnedVocabulary:
+    """The words of a new run are learned; one that starts from another network has that one's and what is new."""
+    config = plan.config
+    if plan.point is not None:
+        tokenizer = plan.point.tokenizer
+    elif plan.source is not None:
+        read = watched(texts, _reading(emit, "reading"))
+        tokenizer = plan.source.tokenizer.extended(read, config.vocab_size, config.smallest_count)
+    else:
+        read = watched(texts, _reading(emit, "reading"))
+        words = config.tokenizer, config.cased, config.vocab_size, config.smallest_count
+        return WordTokenizer.train_and_encode(read, *words, _reading(emit, "encoding"))
+    ids = TokenFile(tokenizer.encode_documents(watched(texts, _reading(emit, "encoding"))))
+    return LearnedVocabulary(tokenizer, ids, 0)
+
+
+def _reading(emit: Emit, phase: str) -> Callable[[int, int], None]:
+    return lambda done, total: emit(Reading(phase, done, total))
+
+
+def _fit_batch(config: TrainConfig, tokens: int) -> tuple[TrainConfig, list[str]]:
+    """Fewer streams where there is too little text to fill them with a window each."""
+    largest = max(1, tokens // (config.bptt + 1))
+    if config.batch_size <= largest:
+        return config, []
+    smaller = replace(config, batch_size=largest, bptt=min(config.bptt, tokens // largest - 1))
+    return smaller, [f"The text is short: {smaller.batch_size} streams side by side instead of {config.batch_size}."]
+
+
+def _check_shared(group: ProcessGroup, config: TrainConfig, text: EncodedCorpus) -> None:
+    """Refuse what cannot be shared out: too few streams, or texts that are not the same for every process."""
+    if config.batch_size < group.size:
+        reason = f"batch_size is {config.batch_size}, too few streams for {group.size} processes"
+        raise UsageError(reason, "Start fewer processes, or read more streams at once: --batch-size")
+    ours = float(int(text.corpus.digest[:12], 16))  # exact in 53 bits
+    if group.from_first(ours) != ours:
+        raise CorpusError("this process has read another text than the first one", "Give all machines the same files.")
+
+
+def _number_format(plan: Plan, device: torch.device, group: ProcessGroup) -> torch.dtype:
+    """The format asked for; a resumed run keeps the one it found best on the same kind of device."""
+    name = plan.config.precision
+    before = plan.point and plan.point.facts.environment
+    if name == "auto" and before and before.device == str(device):
+        name = before.precision
+    fast = product_format(name, device) == torch.bfloat16
+    return torch.bfloat16 if group.from_first(fast) else torch.float32
+
+
+def _network(plan: Plan, config: NetworkConfig, text: EncodedCorpus) -> RecurrentLanguageModel:
+    """The network with its first weights; a resumed run's come from its file."""
+    model = RecurrentLanguageModel(config, len(text.tokenizer))
+    if plan.source is not None:
+        take_over(model, plan.source.tensors, text.training.ids)
+    elif plan.point is None:
+        initialize(model, text.training.ids)
+    return model
