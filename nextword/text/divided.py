@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import starmap
 from typing import NamedTuple
 
-from nextword.text.pipeline import SPACE, SPACES
-from nextword.text.vocabulary import Form, most_frequent
+from nextword.text.pipeline import SPACE, SPACES, Pipeline
+from nextword.text.vocabulary import UNKNOWN_ID, Form, most_frequent
 
 HYPHENS = "-\u2010\u00ad"
 DIVISION = "\ud800"  # stands for the line's end inside a word; half a character, which no text has here
@@ -93,3 +95,46 @@ def resolve(text: str, spelled: Callable[[str], str]) -> tuple[str, list[int]]:
         length += begin - done + len(spelling)
         done = end
     return "".join([*pieces, text[done:]]), places
+
+
+class DividedWords:
+    """Reads divided words by the words of a vocabulary.
+
+    Args:
+        pipeline: Cuts text, and has the vocabulary.
+        rare: The words too rare for it, as they are written, the most frequent first.
+    """
+
+    def __init__(self, pipeline: Pipeline, rare: Sequence[str]) -> None:
+        self._pipeline, self._rare = pipeline, rare
+        self._token_id = pipeline.library.token_to_id
+
+    def id_of(self, token: str, written: str) -> int:
+        """The id of a token, however it is written."""
+        return self._token_id(token) or UNKNOWN_ID
+
+    def ids_of(self, divided: Divided) -> Iterator[int]:
+        """The ids of a divided word."""
+        return starmap(self.id_of, divided.readings[divided.choice(self._rank)])
+
+    def prepared(self, text: str) -> tuple[str, list[int]]:
+        """`text` as the library can take it, divided words being written as they are read.
+
+        Returns:
+            (the text, places in it of the line ends that were taken out)
+        """
+        text = self._pipeline.prepared(text)
+        return resolve(text, self._spelled) if self._pipeline.divided else (text, [])
+
+    def _spelled(self, pretoken: str) -> str:
+        return spellings(pretoken)[Divided.of(pretoken, self._pipeline.cut).choice(self._rank)]
+
+    def _rank(self, word: str) -> int | None:
+        """The place of a normalized word among all by frequency, the rare ones last; None where it is none of them."""
+        found: int | None = self._token_id(word)
+        return self._rare_ranks.get(word) if found is None else found
+
+    @cached_property
+    def _rare_ranks(self) -> dict[str, int]:
+        words = self._pipeline.normalize("\n".join(self._rare)).split("\n")  # faster than one by one
+        return {word: rank for rank, word in enumerate(words, self._pipeline.library.get_vocab_size())}

@@ -128,6 +128,15 @@ class Pipeline:
                 batch, length = [], 0
         yield from self._encoded(batch)
 
+    def begins(self, text: str) -> list[int]:
+        """Where the tokens of a prepared text begin, and the ends of its paragraphs (or lines)."""
+        begins: list[int] = []
+        for chunk, encoding in self.encodings([text]):
+            begins += [chunk.begin + begin for begin, _ in encoding.offsets]
+            if chunk.ended:
+                begins.append(chunk.begin + len(chunk.text))
+        return begins
+
     def _encoded(self, batch: Sequence[Chunk]) -> Iterator[tuple[Chunk, Encoding]]:
         if len(batch) == 1:  # without the threads that many are shared out to
             return iter([(batch[0], self.library.encode(batch[0].text))])

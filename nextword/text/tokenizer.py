@@ -1,17 +1,14 @@
 """Text to words to ids.
 
 `WordTokenizer` wraps a word-level tokenizer of the `tokenizers` library and adds what that library has no notion of:
-the surface form in which a word is usually written, and the end of a paragraph. What is one word, `pipeline.py` says.
+the surface form in which a word is usually written, and the end of a paragraph. What is one word, `rules.py` says.
 """
 
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +17,10 @@ from tokenizers import Encoding
 
 from nextword.text.abbreviations import AMBIGUOUS, MAX_ABBREVIATIONS
 from nextword.text.casing import capitalized_at_start
-from nextword.text.divided import Divided, resolve, spellings
+from nextword.text.divided import DividedWords
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
-from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACE, SPACES, Chunk, Pipeline, without_surrogates
+from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACES, Chunk, Pipeline, without_surrogates
 from nextword.text.rules import VERSION
 from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
@@ -39,6 +36,7 @@ from nextword.text.vocabulary import (
     is_learnable,
     is_word,
 )
+from nextword.text.written import Token, located
 
 __all__ = [
     "END",
@@ -88,16 +86,6 @@ class Encoded:
             yield Encoded(ids, {p - begin: self.unknown_words[p] for p in places if p in self.unknown_words})
 
 
-class Token(NamedTuple):
-    """One token of a document, as it stands there."""
-
-    token_id: int
-    word: str  # as it is written; "<eos>" for the end of a paragraph
-    line: int  # from 1
-    position: int  # from 1 in each line; the end of a paragraph comes after the last word
-    spaced: bool  # whether white space follows, and then another token of the paragraph
-
-
 class LearnedVocabulary(NamedTuple):
     """What reading a text for the first time gave."""
 
@@ -115,11 +103,11 @@ class WordTokenizer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.words = list(vocabulary.words)
-        self.scheme, self.cased = vocabulary.scheme, vocabulary.cased
+        self.scheme, self.cased, self.version = vocabulary.scheme, vocabulary.cased, vocabulary.version
         self.surface_forms = vocabulary.surface_forms
         self.rare = list(vocabulary.rare)
-        self.version = vocabulary.version
         self._pipeline = Pipeline(self.scheme, self.cased, self.words, self.version)
+        self._divided = DividedWords(self._pipeline, self.rare)
         self._learned = vocabulary.abbreviations  # None: nobody looked for words whose full stop ends no sentence
         self.abbreviations = frozenset(AMBIGUOUS.difference(self.words) if self._learned is None else self._learned)
 
@@ -167,8 +155,7 @@ class WordTokenizer:
         """
         cased = cased or scheme == "whitespace"
         learned = learn_words(texts, scheme, cased, vocab_size, min_count, on_progress, max_forms, version)
-        vocabulary, ids, missed = learned
-        return LearnedVocabulary(cls(vocabulary), ids, missed)
+        return LearnedVocabulary(cls(learned[0]), *learned[1:])
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
@@ -182,14 +169,12 @@ class WordTokenizer:
         known = set(self.words)
         new = [word for word in learned.words if word not in known][: max(0, vocab_size - len(self))]
         known.update(new)
-        forms = {word: learned.surface_forms[word] for word in new if word in learned.surface_forms}
+        forms = self.surface_forms | {w: learned.surface_forms[w] for w in new if w in learned.surface_forms}
         rare = {self.normalize(form): form for form in [*learned.rare, *self.rare]}
         left = [form for word, form in rare.items() if word not in known][:MAX_RARE_WORDS]
-        forms = self.surface_forms | forms
         abbreviations = None if self.cased else sorted(self.abbreviations | learned.abbreviations)[:MAX_ABBREVIATIONS]
         words = [*self.words, *new]
-        vocabulary = Vocabulary(words, self.scheme, self.cased, forms, left, self.version, abbreviations)
-        return WordTokenizer(vocabulary)
+        return WordTokenizer(Vocabulary(words, self.scheme, self.cased, forms, left, self.version, abbreviations))
 
     @classmethod
     def from_json(cls, tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | None = None) -> WordTokenizer:
@@ -237,16 +222,6 @@ class WordTokenizer:
         """A word's form as it stands where a sentence starts, or inside one."""
         return capitalized_at_start(form) if at_start and not self.cased else form
 
-    def _rank(self, word: str) -> int | None:
-        """The place of a normalized word among all by frequency, the rare ones last; None where it is none of them."""
-        found = self.token_id(word)
-        return self._rare_ranks.get(word) if found is None else found
-
-    @cached_property
-    def _rare_ranks(self) -> dict[str, int]:
-        words = self.normalize("\n".join(self.rare)).split("\n")
-        return {word: rank for rank, word in enumerate(words, len(self.words))}
-
     # -- text to ids ---------------------------------------------------------------------------------------------
 
     def encode(self, text: str) -> Encoded:
@@ -259,22 +234,9 @@ class WordTokenizer:
     def encode_many(self, texts: Sequence[str]) -> list[Encoded]:
         """`encode` for each of many texts, all together, which is faster."""
         encoded = [Encoded() for _ in texts]
-        for chunk, encoding in self._pipeline.encodings([self._prepared(text)[0] for text in texts]):
+        for chunk, encoding in self._pipeline.encodings([self._divided.prepared(text)[0] for text in texts]):
             encoded[chunk.source].append(chunk, encoding)
         return encoded
-
-    def _prepared(self, text: str) -> tuple[str, list[int]]:
-        """`text` as the library can take it, words that a line's end divides read as the vocabulary has them.
-
-        Returns:
-            (the text, places in it of the line ends that were taken out)
-        """
-        text = self._pipeline.prepared(text)
-        return resolve(text, self._spelled) if self._pipeline.divided else (text, [])
-
-    def _spelled(self, pretoken: str) -> str:
-        """A pretoken with a divided word, as it is read."""
-        return spellings(pretoken)[Divided.of(pretoken, self._pipeline.cut).choice(self._rank)]
 
     def position(self, encoded: Encoded, begin: SentencePosition | None = None) -> SentencePosition:
         """Where in a sentence a text has got to that began at `begin`, by its words as they stand there."""
@@ -312,14 +274,10 @@ class WordTokenizer:
 
     def ending(self, text: str, most: int) -> str:
         """The end of a typed text that `encode` gives `most` ids, or the whole text where it has no more."""
-        typed, _ = self._prepared(text)
+        typed, _ = self._divided.prepared(text)
         if len(typed) <= most:  # a token has a character at least
             return text
-        begins: list[int] = []
-        for chunk, encoding in self._pipeline.encodings([typed]):
-            begins += [chunk.begin + begin for begin, _ in encoding.offsets]
-            if chunk.ended:
-                begins.append(chunk.begin + len(chunk.text))
+        begins = self._pipeline.begins(typed)
         return typed[begins[-most] :] if len(begins) > most else text
 
     def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
@@ -328,58 +286,11 @@ class WordTokenizer:
         Args:
             texts: Each as a string or in chunks, cut anywhere; none of them is held in memory.
         """
-
-        def number(token: str, written: str) -> int:
-            return self.token_id(token) or UNKNOWN_ID
-
-        def read_divided(divided: Divided) -> Iterator[int]:
-            return starmap(number, divided.readings[divided.choice(self._rank)])
-
-        return Encoder(self._pipeline, number, read_divided).encode(texts)
+        return Encoder(self._pipeline, self._divided.id_of, self._divided.ids_of).encode(texts)
 
     def written(self, document: str) -> Iterator[Token]:
         """The tokens of a document whose ids `encode_documents` gives, with how and where each is written.
 
         In `words` they are given in NFC.
         """
-        by_line = self._pipeline.by_line
-        text, divided = self._prepared(document)
-        text = text.removesuffix("\n") + "\n" if by_line else text + "\n\n"  # so that its end is one like all others
-        return _located(text, divided, self._pipeline.encodings([text]), by_line)
-
-
-def _located(
-    text: str, divided: Sequence[int], encodings: Iterable[tuple[Chunk, Encoding]], by_line: bool
-) -> Iterator[Token]:
-    """The tokens of a text; `<eos>` for every end of a line, or of a paragraph that is not blank.
-
-    Args:
-        text: What was encoded.
-        divided: Places in it of line ends that were taken out.
-        encodings: Its chunks.
-        by_line: Whether lines have an end.
-    """
-
-    def line_ends_between(begin: int, end: int) -> int:
-        return text.count("\n", begin, end) + bisect_left(divided, end) - bisect_left(divided, begin)
-
-    line, position, counted, end = 1, 0, 0, 0  # line ends are counted up to `counted`; `end` is the last token's
-    waiting: Token | None = None
-    blank = ended = True
-    for chunk, encoding in encodings:
-        if ended:
-            line, position, counted, blank = line + line_ends_between(counted, chunk.begin), 0, chunk.begin, True
-        for token_id, bounds in zip(encoding.ids, encoding.offsets, strict=True):
-            begin = chunk.begin + bounds[0]
-            if waiting:
-                yield waiting._replace(spaced=SPACE.search(text, end, begin) is not None)
-            if line_ends := line_ends_between(counted, begin):
-                line, position = line + line_ends, 0
-            counted, end, position = begin, chunk.begin + bounds[1], position + 1
-            waiting = Token(token_id, text[begin:end], line, position, False)
-        blank, ended = blank and not chunk.text.strip(SPACES), chunk.ended
-        if ended and waiting:
-            yield waiting
-            waiting = None
-        if ended and (by_line or not blank):
-            yield Token(END_ID, END, line, position + 1, False)
+        return located(self._pipeline, *self._divided.prepared(document))
