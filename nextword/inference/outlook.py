@@ -13,7 +13,7 @@ from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import NewWord, is_spelled_like, rare_share
+from nextword.inference.word_index import NewWord, beginnings, is_spelled_like, rare_share
 from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
@@ -92,7 +92,7 @@ class Outlook:
         ranked = self._rank_known(distribution, index.candidates(prefix, punctuation), k, prefix)
         if self.new_words or prefix:
             rare = index.rare_starting_with(letters) if prefix else []
-            ranked += self._rank_others(distribution, k, rare, lambda word: word.startswith(letters))
+            ranked += self._rank_others(distribution, k, rare, lambda word: word.startswith(beginnings(letters)))
         # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
         found = sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)
         if prefix and not exact and len(found) < k:

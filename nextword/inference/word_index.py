@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
 _RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
-_LAST_CHARACTER = "\U0010ffff"
+_LAST = "\U0010ffff"
 _LEFT_OUT = re.compile("['\u0300-\u036f]")  # what people do not type: apostrophes, and accents that stand apart
-_PLAIN_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i"})
+_PLAIN_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "ς": "\u03c3"}
+)
 
 
 def rare_share(count: int) -> float:
@@ -31,6 +33,14 @@ class NewWord(NamedTuple):
 
     word: str  # normalized
     form: str  # as it was written
+
+
+def beginnings(letters: str) -> tuple[str, ...]:
+    """What words that begin with the letters typed may begin with, these being normalized.
+
+    A capital sigma at the end was taken for the one that ends a word, and may be the one inside.
+    """
+    return (letters, letters[:-1] + "\u03c3") if letters.endswith("ς") else (letters,)
 
 
 def _apart(word: str) -> str:
@@ -48,7 +58,7 @@ def is_spelled_like(word: str, letters: str) -> bool:
 
     Both are normalized. Where `letters` have an accent or an apostrophe, the word must have it, too.
     """
-    if word.startswith(letters):
+    if word.startswith(beginnings(letters)):
         return False
     wanted, place = _apart(letters), 0
     for char in _apart(word):
@@ -76,7 +86,8 @@ class PrefixIndex:
 
     def starting_with(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words that begin with `letters` (normalized), in alphabetical order."""
-        return self._ids[bisect_left(self._words, letters) : bisect_left(self._words, letters + _LAST_CHARACTER)]
+        bounds = [(bisect_left(self._words, one), bisect_left(self._words, one + _LAST)) for one in beginnings(letters)]
+        return np.concatenate([self._ids[begin:end] for begin, end in bounds])
 
 
 class SpellingIndex:

@@ -13,6 +13,7 @@ from nextword.config import AdaptConfig
 from nextword.inference.predictor import Predictor
 from nextword.interactive.incremental import IncrementalReader, common_prefix
 from nextword.text.casing import rest_of
+from nextword.text.clusters import is_printable
 from nextword.text.tokenizer import WordTokenizer
 
 MAX_REPLY_LENGTH = 60_000  # bytes; a pipe holds 64 KiB
@@ -70,7 +71,7 @@ def joined(words: Iterable[str]) -> bytes:
         encoded = word.encode()
         if len(reply) + len(encoded) >= MAX_REPLY_LENGTH:
             break
-        if word.isprintable() and " " not in word:
+        if is_printable(word) and " " not in word:
             reply += b" " * bool(reply) + encoded
     return bytes(reply)
 

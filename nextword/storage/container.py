@@ -116,6 +116,8 @@ def refusing_damage(path: Path, kind: FileKind, verdict: str = "is not a whole")
     """Whatever goes wrong when the parts of the file `path` are put together becomes a `CheckpointError`."""
     try:
         yield
+    except CheckpointError as error:  # which says itself what mends it
+        raise CheckpointError(f"{path} {error.message}", error.hint) from error
     except _DAMAGE as error:
         reason = str(error)
         shown = reason if len(reason) <= _MAX_REASON_LENGTH else reason[:_MAX_REASON_LENGTH] + "..."

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from nextword.text.clusters import replace_elsewhere
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,8 +29,11 @@ _COMMANDING = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""`text` with every character that a terminal might obey shown escaped, as in `\x1b` or `\u202e`."""
-    return _COMMANDING.sub(_escaped, text)
+    r"""`text` with every character that a terminal might obey shown escaped, as in `\x1b` or `\u202e`.
+
+    A joiner that belongs to an emoji or a word stays, here and below.
+    """
+    return replace_elsewhere(_COMMANDING, _escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -38,13 +43,13 @@ def _escaped(match: re.Match[str]) -> str:
 
 def masked(text: str) -> str:
     """`text` with U+FFFD for each of those characters but the line end, so that all others keep their places."""
-    return _COMMANDING.sub(lambda match: "\n" if match.group() == "\n" else "\ufffd", text)
+    return replace_elsewhere(_COMMANDING, lambda match: "\n" if match.group() == "\n" else "\ufffd", text)
 
 
 def json_line(value: Any) -> str:
     """`value` as one line of JSON: readable letters, and `visible`'s characters as JSON escapes."""
     encoded = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return _COMMANDING.sub(lambda match: f"\\u{ord(match.group()):04x}", encoded)
+    return replace_elsewhere(_COMMANDING, lambda match: f"\\u{ord(match.group()):04x}", encoded)
 
 
 def is_terminal(stream: TextIO) -> bool:

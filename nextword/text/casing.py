@@ -97,5 +97,5 @@ class FormsByPlace:
         return {
             word: form
             for word, (chosen, _, form) in best.items()
-            if form and form != word and (chosen or form != word.capitalize())
+            if form and form != word and (chosen or form[1:] != word[1:])
         }

@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import PreTokenizedString
 
+from nextword.text.divided import DIVISION, HYPHENS, Divided, mark_divisions
 from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.pipeline import MAX_PRETOKEN_LENGTH, SPACES, Pipeline, without_surrogates
-from nextword.text.vocabulary import END_ID
+from nextword.text.vocabulary import END_ID, expand
 
 Text = str | Iterable[str]  # a whole text, or its chunks in order
 
@@ -37,6 +38,8 @@ class Encoder:
     Args:
         pipeline: Says what a token is, and whether `<eos>` ends every line, or every paragraph that is not blank.
         number: From (token, what the text has in its place) to the token's number.
+        read_divided: From the readings of a word that a line's end divides to the numbers of one of them, or to one
+            number for all; None: it is read as it stands.
         max_known: Pretokens remembered.
         max_known_length: Characters of them.
         lookup_length: Characters whose pretokens are looked up at once.
@@ -46,12 +49,14 @@ class Encoder:
         self,
         pipeline: Pipeline,
         number: Callable[[str, str], int],
+        read_divided: Callable[[Divided], Iterable[int]] | None = None,
         *,
         max_known: int = MAX_KNOWN,
         max_known_length: int = MAX_KNOWN_LENGTH,
         lookup_length: int = LOOKUP_LENGTH,
     ) -> None:
         self._pipeline, self._number = pipeline, number
+        self._read_divided = read_divided or self._as_it_stands
         self._max_known, self._max_known_length, self._lookup_length = max_known, max_known_length, lookup_length
         self._pending = array("i")  # rows of the pretokens read, not yet turned into numbers
         self._unread = 0  # characters that they stand for
@@ -79,6 +84,8 @@ class Encoder:
     def _read(self, chunk: str, unfinished: bool) -> bool:
         """Append a chunk's rows; takes and returns whether something waits for its `<eos>`."""
         chunk = without_surrogates(chunk)
+        if self._pipeline.divided:
+            chunk = mark_divisions(chunk)
         self._unread += len(chunk)
         split = _PRETOKEN.findall if any(space in chunk for space in _PYTHON_SPACES) else str.split
         row, pending, by_line = self._rows.__getitem__, self._pending, self._pipeline.by_line
@@ -96,14 +103,9 @@ class Encoder:
     def _looked_up(self) -> NDArray[np.int32]:
         """The numbers of the pending rows."""
         self._tokenize_new()
-        rows = np.frombuffer(self._pending, np.int32)
         ends = np.frombuffer(self._ends, np.int32)
-        begins = ends[rows]
-        lengths = ends[1:][rows] - begins
-        totals = np.cumsum(lengths, dtype=np.int32)
-        places = np.repeat(begins - (totals - lengths), lengths)
-        places += np.arange(len(places), dtype=np.int32)
-        numbers: NDArray[np.int32] = np.frombuffer(self._numbers, np.int32)[places]
+        values = np.frombuffer(self._numbers, np.int32)
+        numbers = expand(np.frombuffer(self._pending, np.int32), ends[:-1], ends[1:] - ends[:-1], values)
         self._pending, self._unread = array("i"), 0
         if len(self._rows) > self._max_known or self._rows.characters > self._max_known_length:
             self.forget()
@@ -113,32 +115,43 @@ class Encoder:
         batch: list[str] = []
         characters = 0
         for pretoken in self._rows.new:
+            if DIVISION in pretoken:
+                self._tokenize(batch)
+                self._tokenize_divided(pretoken)
+                batch, characters = [], 0
+                continue
             batch.append(pretoken)
             characters += len(pretoken)
             if characters >= _BATCH_LENGTH:
                 self._tokenize(batch)
                 batch, characters = [], 0
-        if batch:
-            self._tokenize(batch)
+        self._tokenize(batch)
         self._rows.new.clear()
 
     def _tokenize(self, pretokens: list[str]) -> None:
         """Append the numbers of new pretokens, all tokenized together."""
         text = "\n".join(pretokens)
-        cut = PreTokenizedString(text)
-        if normalizer := self._pipeline.library.normalizer:
-            cut.normalize(normalizer.normalize)
-        self._pipeline.library.pre_tokenizer.pre_tokenize(cut)
-        tokens = cut.get_splits(offset_referential="original", offset_type="char")
+        tokens = self._pipeline.spans(text)
         position = index = 0
         for pretoken in pretokens:
             position += len(pretoken)
             while index < len(tokens) and tokens[index][1][0] < position:
-                token, (begin, end), _ = tokens[index]
+                token, (begin, end) = tokens[index]
                 self._numbers.append(self._number(token, text[begin:end]))
                 index += 1
             self._ends.append(len(self._numbers))
             position += 1
+
+    def _tokenize_divided(self, pretoken: str) -> None:
+        """Append the numbers of a new pretoken with a divided word."""
+        divided = Divided.of(pretoken, self._pipeline.cut)
+        self._numbers.extend(starmap(self._number, divided.before))
+        self._numbers.extend(self._read_divided(divided))
+        self._numbers.extend(starmap(self._number, divided.after))
+        self._ends.append(len(self._numbers))
+
+    def _as_it_stands(self, divided: Divided) -> Iterable[int]:
+        return starmap(self._number, divided.readings[-1])
 
 
 class _Rows(dict[str, int]):
@@ -157,7 +170,7 @@ class _Rows(dict[str, int]):
 
 
 def whole_pretokens(chunks: Iterable[str], by_line: bool) -> Iterator[str]:
-    """The text cut anew, so that no pretoken and no paragraph's end is cut in two.
+    """The text cut anew, so that no pretoken and no paragraph's end is cut in two, nor a word divided at a line's end.
 
     Every chunk ends behind a pretoken (or a line); white space that might become a paragraph's end with what follows
     it begins the next one, no more of it than matters.
@@ -165,8 +178,12 @@ def whole_pretokens(chunks: Iterable[str], by_line: bool) -> Iterator[str]:
     kept = ""
     for chunk in chunks:
         text = kept + chunk
-        space = max(text.rfind(" "), text.rfind("\n")) + 1
-        end = space if by_line else len(text[:space].rstrip(SPACES))
+        space = end = _last_space(text, len(text))
+        if not by_line:
+            end = _without_spaces(text, space)
+            while end and text[end - 1] in HYPHENS:
+                space = _last_space(text, end)
+                end = _without_spaces(text, space)
         line_ends = text.count("\n", end, space)
         ended = line_ends > 1 or PARAGRAPH_END in text[end:space]
         kept = ("\n\n" if ended else "\n" if line_ends else " " if space > end else "") + text[space:]
@@ -176,3 +193,15 @@ def whole_pretokens(chunks: Iterable[str], by_line: bool) -> Iterator[str]:
             yield text[:end]
     if kept:
         yield kept
+
+
+def _last_space(text: str, end: int) -> int:
+    """The place behind the last space or line end before `end`."""
+    return max(text.rfind(" ", 0, end), text.rfind("\n", 0, end)) + 1
+
+
+def _without_spaces(text: str, end: int) -> int:
+    """Where a text that goes to `end` ends, the white space there left out."""
+    while end and text[end - 1] in SPACES:
+        end -= 1
+    return end

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from nextword.text.abbreviations import learn_abbreviations
 from nextword.text.casing import FormsByPlace
+from nextword.text.divided import Divided
 from nextword.text.encoder import Encoder, Text
-from nextword.text.pipeline import Pipeline, folded
+from nextword.text.pipeline import Pipeline
+from nextword.text.rules import VERSION
 from nextword.text.spool import spool
 from nextword.text.token_file import TokenFile, read_ids, write_ids
 from nextword.text.vocabulary import MAX_FORMS, MAX_RARE_WORDS, UNKNOWN_ID, FormCounts, Vocabulary, is_learnable
@@ -25,6 +27,7 @@ def learn_words(
     min_count: int,
     on_progress: Callable[[int, int], None] | None = None,
     max_forms: int = MAX_FORMS,
+    version: int = VERSION,
 ) -> tuple[Vocabulary, TokenFile, int]:
     """What `WordTokenizer.train_and_encode` says: the vocabulary, the ids of the texts, and how many words were missed.
 
@@ -33,17 +36,17 @@ def learn_words(
     """
     counts = FormCounts(vocab_size, max_forms)
     with spool() as file:
-        _count(texts, Pipeline(scheme, cased), cased, counts, file)
+        _count(texts, Pipeline(scheme, cased, version=version), cased, counts, file)
         words, rare = counts.vocabulary(vocab_size, min_count, MAX_RARE_WORDS)
         rare = [word for word in rare if is_learnable(word)]
         resolve = counts.resolver([*words, *rare])
-        abbreviations = None if cased else learn_abbreviations(lambda: read_ids(file), counts)
+        abbreviations = None if cased else learn_abbreviations(lambda: resolve.settled(read_ids(file)), counts)
         forms = None if abbreviations is None else FormsByPlace([*words, *rare], counts, set(abbreviations))
 
         def ids() -> Iterator[NDArray[np.int32]]:
             done = 0
-            for numbers in read_ids(file):
-                resolved = resolve(numbers)
+            for numbers in resolve.settled(read_ids(file)):
+                resolved = resolve.ids(numbers)
                 if forms:
                     forms.count(numbers, resolved)
                 done += len(numbers)
@@ -55,12 +58,22 @@ def learn_words(
         token_file = TokenFile(ids())
     surface_forms = forms.most_frequent(counts) if forms else {}
     rare_forms = [surface_forms.pop(word, word) for word in rare]
-    return Vocabulary(words, scheme, cased, surface_forms, rare_forms, abbreviations), token_file, counts.missed
+    learned = Vocabulary(words, scheme, cased, surface_forms, rare_forms, version, abbreviations)
+    return learned, token_file, counts.missed
 
 
 def _count(texts: Iterable[Text], pipeline: Pipeline, cased: bool, counts: FormCounts, file: IO[bytes]) -> None:
     """Count the words of `texts` and write the number of each to `file`."""
-    encoder = Encoder(pipeline, lambda token, written: counts.number(token, token if cased else folded(written)))
+    folded = pipeline.folded
+
+    def number(token: str, written: str) -> int:
+        return counts.number(token, token if cased else folded(written))
+
+    def read_divided(divided: Divided) -> list[int]:
+        readings = [[(token, token if cased else folded(text)) for token, text in one] for one in divided.readings]
+        return counts.divided(readings)
+
+    encoder = Encoder(pipeline, number, read_divided)
     for numbers in encoder.encode(texts):
         write_ids(file, [numbers])
         if counts.count(numbers):

@@ -1,9 +1,7 @@
-"""The rules by which a text is cut into words: all of them stand here, for both schemes.
+"""Cutting text into words, in both schemes.
 
-- `words`, for ordinary text: Unicode NFC, curly quotes and dashes folded to their plain forms, words with inner
-  apostrophes and hyphens kept whole, every punctuation mark a token of its own, lower case unless `cased`.
-  A blank line ends a paragraph, as does Unicode's mark for it, and every paragraph ends with `<eos>`; line ends inside
-  one are plain spaces.
+- `words`, for ordinary text: Unicode NFC, then the rules of `rules.py`. A blank line ends a paragraph, as does
+  Unicode's mark for it, and every paragraph ends with `<eos>`; line ends inside one are plain spaces.
 - `whitespace`, for text already cut into tokens (Penn Treebank, WikiText): split at white space, case kept, one
   `<eos>` for every line, `<unk>` in the text is the unknown word.
 
@@ -19,10 +17,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 from typing import NamedTuple
 
-from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Encoding, PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from nextword.text.paragraphs import PARAGRAPH_END
-from nextword.text.vocabulary import END, UNKNOWN
+from nextword.text.rules import RULES, VERSION
+from nextword.text.vocabulary import END, UNKNOWN, Form
 
 SCHEMES = ("words", "whitespace")
 SPACES = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029]))
@@ -36,25 +35,6 @@ _BATCH_LENGTH = 1 << 20  # characters given to it at once
 _BLANK_LINE = re.compile(rf"\n[{SPACES.replace(chr(10), '')}]*\n[{SPACES}]*")
 _PARAGRAPH_END = re.compile(rf"{_BLANK_LINE.pattern}|{PARAGRAPH_END}[{SPACES}]*")
 _LINE_END = re.compile(r"\n")
-# One word, number or punctuation mark: letters and digits with inner apostrophes and hyphens (don't, mother-in-law),
-# digits with inner points, commas and colons (3.14, 1,000, 10:30), runs of dots and of dashes, else one character.
-_WORD = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*(?:(?:['-]|(?<=\p{N})[.,:](?=\p{N}))[\p{L}\p{N}][\p{L}\p{M}\p{N}]*)*"
-_TOKEN = _WORD + r"|\.{2,}|-{2,}|\S"
-_FOLDED = {
-    "[\u2018\u2019\u201b\u02bc]": "'",
-    "[\u201c-\u201f\u00ab\u00bb]": '"',
-    "[\u2014\u2015]": "--",
-    "[\u2010-\u2013]": "-",
-    "\u2026": "...",
-    "[\u00ad\u200b\u2060\ufeff]": "",
-}
-_FOLDS = [normalizers.NFC(), *(normalizers.Replace(Regex(old), new) for old, new in _FOLDED.items())]
-_FOLD = normalizers.Sequence(_FOLDS)
-
-
-def folded(text: str) -> str:
-    """`text` in plain characters, its case kept."""
-    return text if text.isascii() else str(_FOLD.normalize_str(text))
 
 
 def without_surrogates(text: str) -> str:
@@ -78,22 +58,29 @@ class Pipeline:
         scheme: `words` or `whitespace`.
         cased: Whether upper and lower case are different words.
         words: By id.
+        version: Of the rules; the scheme `whitespace` has but one.
 
     Attributes:
         library: The normalizer, the pre-tokenizer and the vocabulary; all of its JSON is made from these three.
         by_line: Whether `<eos>` ends a line, or a paragraph.
         end: Where a text has its `<eos>`: the end of a line, or that of a paragraph with all white space behind it.
+        divided: Whether a line's end may stand inside a word, as `divided.py` says.
     """
 
-    def __init__(self, scheme: str, cased: bool, words: Iterable[str] = (UNKNOWN, END)) -> None:
+    def __init__(self, scheme: str, cased: bool, words: Iterable[str] = (UNKNOWN, END), version: int = VERSION) -> None:
+        rules = RULES[version]
+        self._rules, self._cased = rules, cased
+        self._seldom = re.compile(f"[{rules.seldom}]")
+        self._normalizers: dict[tuple[bool, bool], normalizers.Normalizer] = {}
+        self.divided = rules.divided and scheme == "words"
         self.by_line = scheme == "whitespace"
         self.end = _LINE_END if self.by_line else _PARAGRAPH_END
         self.library = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=UNKNOWN))
         if self.by_line:
             self.library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         else:
-            self.library.normalizer = normalizers.Sequence([*_FOLDS] if cased else [*_FOLDS, normalizers.Lowercase()])
-            self.library.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+            self.library.normalizer = rules.normalizer(cased)
+            self.library.pre_tokenizer = pre_tokenizers.Split(Regex(rules.token), behavior="removed", invert=True)
 
     def prepared(self, text: str) -> str:
         """`text` as the library can take it, whose offsets leave out accents that stand apart."""
@@ -111,6 +98,32 @@ class Pipeline:
         word = without_surrogates(word)
         return word if self.by_line else str(self.library.normalizer.normalize_str(word))
 
+    def folded(self, text: str) -> str:
+        """`text` in plain characters, its case kept."""
+        return text if text.isascii() else str(self._normalizer(True, text).normalize_str(text))
+
+    def _normalizer(self, cased: bool, text: str) -> normalizers.Normalizer:
+        """What folds `text`, left out what would find nothing in it."""
+        seldom = self._seldom.search(text) is not None
+        if (cased, seldom) not in self._normalizers:
+            self._normalizers[cased, seldom] = self._rules.normalizer(cased, seldom)
+        return self._normalizers[cased, seldom]
+
+    def cut(self, text: str) -> list[Form]:
+        """The tokens of a text, nothing being prepared."""
+        return [(token, text[begin:end]) for token, (begin, end) in self.spans(text)]
+
+    def spans(self, text: str) -> list[tuple[str, tuple[int, int]]]:
+        """The tokens of a text, and where each stands in it."""
+        if text.isascii():  # nothing to fold: this is faster, and the same
+            string = PreTokenizedString(text if self.by_line or self._cased else text.lower())
+        else:
+            string = PreTokenizedString(text)
+            if not self.by_line:
+                string.normalize(self._normalizer(self._cased, text).normalize)
+        self.library.pre_tokenizer.pre_tokenize(string)
+        return [split[:2] for split in string.get_splits(offset_referential="original", offset_type="char")]
+
     def encodings(self, texts: Sequence[str]) -> Iterator[tuple[Chunk, Encoding]]:
         """Prepared texts in chunks, in order, with the tokens of each and where they stand in it."""
         batch: list[Chunk] = []
@@ -122,6 +135,15 @@ class Pipeline:
                 yield from self._encoded(batch)
                 batch, length = [], 0
         yield from self._encoded(batch)
+
+    def begins(self, text: str) -> list[int]:
+        """Where the tokens of a prepared text begin, and the ends of its paragraphs (or lines)."""
+        begins: list[int] = []
+        for chunk, encoding in self.encodings([text]):
+            begins += [chunk.begin + begin for begin, _ in encoding.offsets]
+            if chunk.ended:
+                begins.append(chunk.begin + len(chunk.text))
+        return begins
 
     def _encoded(self, batch: Sequence[Chunk]) -> Iterator[tuple[Chunk, Encoding]]:
         if len(batch) == 1:  # without the threads that many are shared out to

@@ -8,8 +8,11 @@ from itertools import count
 from operator import ne
 from typing import Any
 
+from nextword.errors import CheckpointError
 from nextword.text.abbreviations import MAX_ABBREVIATIONS
+from nextword.text.clusters import is_printable
 from nextword.text.pipeline import SCHEMES, SPACE, Pipeline
+from nextword.text.rules import VERSION
 from nextword.text.vocabulary import (
     END,
     END_ID,
@@ -26,11 +29,13 @@ def checked(tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | N
     """What stands in two JSON texts, parsed; arguments as those of `WordTokenizer.from_json`.
 
     Raises:
+        CheckpointError: Text is cut by rules that only a later version has.
         ValueError, or what comes of a value of another kind: AttributeError, KeyError, TypeError.
     """
     scheme, cased, forms = vocabulary["scheme"], vocabulary["cased"], vocabulary["surface_forms"]
-    rare = vocabulary.get("rare", [])  # files of earlier versions have none
+    rare, version = vocabulary.get("rare", []), vocabulary.get("version", 1)  # files of earlier versions have neither
     abbreviations = vocabulary.get("abbreviations")  # nor these
+    _check_version(version)
     ids = tokenizer["model"].pop("vocab")
     _check_vocabulary(ids, size)
     _check_forms(forms, ids)
@@ -39,16 +44,26 @@ def checked(tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | N
         _check_abbreviations(abbreviations)
     if scheme not in SCHEMES or type(cased) is not bool:
         raise ValueError(f"there is no scheme {scheme!r}, or cased is {cased!r}")
-    _check_pipeline(tokenizer, scheme, cased)
-    return Vocabulary(sorted(ids, key=ids.__getitem__), scheme, cased, forms, rare, abbreviations)
+    _check_pipeline(tokenizer, scheme, cased, version)
+    return Vocabulary(sorted(ids, key=ids.__getitem__), scheme, cased, forms, rare, version, abbreviations)
 
 
-def _check_pipeline(tokenizer: dict[str, Any], scheme: str, cased: bool) -> None:
+def _check_version(version: int) -> None:
+    if type(version) is not int or version < 1:
+        raise ValueError("the version of its rules is none")
+    if version > VERSION:
+        raise CheckpointError(
+            f"cuts text by the rules {version}; this version has those up to {VERSION}",
+            "Upgrade nextword: pip install --upgrade nextword",
+        )
+
+
+def _check_pipeline(tokenizer: dict[str, Any], scheme: str, cased: bool, version: int) -> None:
     """Raise `ValueError` unless it cuts text as the pipeline does that is made anew for it.
 
     Another release of the library may write other fields, as long as there is nothing in them.
     """
-    expected = json.loads(Pipeline(scheme, cased).library.to_str())
+    expected = json.loads(Pipeline(scheme, cased, version=version).library.to_str())
     named = tokenizer["model"]["type"], tokenizer["model"]["unk_token"]
     same = all(tokenizer.pop(part) == expected[part] for part in ("normalizer", "pre_tokenizer"))
     del tokenizer["model"], tokenizer["version"]
@@ -99,5 +114,5 @@ def _check_abbreviations(abbreviations: Any) -> None:
 
 def _is_plain(text: str) -> bool:
     """Whether a text is one word, and can be shown; what a later Unicode may have made a letter counts as one."""
-    shown = text.isprintable() or all(char.isprintable() or unicodedata.category(char) == "Cn" for char in text)
+    shown = is_printable(text) or all(char.isprintable() or unicodedata.category(char) == "Cn" for char in text)
     return shown and not SPACE.search(text)

@@ -1,7 +1,7 @@
 """Text to words to ids.
 
 `WordTokenizer` wraps a word-level tokenizer of the `tokenizers` library and adds what that library has no notion of:
-the surface form in which a word is usually written, and the end of a paragraph. What is one word, `pipeline.py` says.
+the surface form in which a word is usually written, and the end of a paragraph. What is one word, `rules.py` says.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from tokenizers import Encoding
 
 from nextword.text.abbreviations import AMBIGUOUS, MAX_ABBREVIATIONS
 from nextword.text.casing import capitalized_at_start
+from nextword.text.divided import DividedWords
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
-from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACE, SPACES, Chunk, Pipeline, without_surrogates
+from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACES, Chunk, Pipeline, without_surrogates
+from nextword.text.rules import VERSION
 from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
 from nextword.text.token_file import TokenFile
@@ -34,6 +36,7 @@ from nextword.text.vocabulary import (
     is_learnable,
     is_word,
 )
+from nextword.text.written import Token, located
 
 __all__ = [
     "END",
@@ -81,17 +84,6 @@ class Encoded:
             yield Encoded(ids, {p - begin: self.unknown_words[p] for p in places if p in self.unknown_words})
 
 
-class Token(NamedTuple):
-    """One token of a document, as it stands there."""
-
-    token_id: int
-    word: str  # as it is written; "<eos>" for the end of a paragraph
-    line: int  # from 1
-    position: int  # from 1 in each line; the end of a paragraph comes after the last word
-    spaced: bool  # whether white space follows, and then another token of the paragraph
-    space_before: bool = False  # whether white space stands before it; not before the end of a paragraph
-
-
 class LearnedVocabulary(NamedTuple):
     """What reading a text for the first time gave."""
 
@@ -109,10 +101,11 @@ class WordTokenizer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.words = list(vocabulary.words)
-        self.scheme, self.cased = vocabulary.scheme, vocabulary.cased
+        self.scheme, self.cased, self.version = vocabulary.scheme, vocabulary.cased, vocabulary.version
         self.surface_forms = vocabulary.surface_forms
         self.rare = list(vocabulary.rare)
-        self._pipeline = Pipeline(self.scheme, self.cased, self.words)
+        self._pipeline = Pipeline(self.scheme, self.cased, self.words, self.version)
+        self._divided = DividedWords(self._pipeline, self.rare)
         self._learned = vocabulary.abbreviations  # None: nobody looked for words whose full stop ends no sentence
         self.abbreviations = frozenset(AMBIGUOUS.difference(self.words) if self._learned is None else self._learned)
 
@@ -126,9 +119,10 @@ class WordTokenizer:
         cased: bool = False,
         vocab_size: int = 50_000,
         min_count: int = 2,
+        version: int = VERSION,
     ) -> WordTokenizer:
         """Learn a vocabulary, and the surface forms of its words, from `texts`."""
-        return cls.train_and_encode(texts, scheme, cased, vocab_size, min_count).tokenizer
+        return cls.train_and_encode(texts, scheme, cased, vocab_size, min_count, version=version).tokenizer
 
     @classmethod
     def train_and_encode(
@@ -140,6 +134,7 @@ class WordTokenizer:
         min_count: int = 2,
         on_progress: Callable[[int, int], None] | None = None,
         max_forms: int = MAX_FORMS,
+        version: int = VERSION,
     ) -> LearnedVocabulary:
         """Learn a vocabulary, and the surface forms of its words, from `texts`, read once and never held; encode them.
 
@@ -151,13 +146,14 @@ class WordTokenizer:
             min_count: Words met less often are left out.
             on_progress: Called with how many tokens are encoded and how many there are, once all text is read.
             max_forms: Different spellings counted before the rarest are forgotten.
+            version: Of the rules by which text is cut into words.
 
         Raises:
             StorageError: The temporary folder is full or not writable.
         """
         cased = cased or scheme == "whitespace"
-        vocabulary, ids, missed = learn_words(texts, scheme, cased, vocab_size, min_count, on_progress, max_forms)
-        return LearnedVocabulary(cls(vocabulary), ids, missed)
+        learned = learn_words(texts, scheme, cased, vocab_size, min_count, on_progress, max_forms, version)
+        return LearnedVocabulary(cls(learned[0]), *learned[1:])
 
     def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
@@ -167,16 +163,16 @@ class WordTokenizer:
             vocab_size: Most words that the vocabulary may grow to; none is taken away.
             min_count: New words seen less often stay unknown.
         """
-        learned = WordTokenizer.train(texts, self.scheme, self.cased, vocab_size, min_count)
+        learned = WordTokenizer.train(texts, self.scheme, self.cased, vocab_size, min_count, self.version)
         known = set(self.words)
         new = [word for word in learned.words if word not in known][: max(0, vocab_size - len(self))]
         known.update(new)
-        forms = {word: learned.surface_forms[word] for word in new if word in learned.surface_forms}
+        forms = self.surface_forms | {w: learned.surface_forms[w] for w in new if w in learned.surface_forms}
         rare = {self.normalize(form): form for form in [*learned.rare, *self.rare]}
         left = [form for word, form in rare.items() if word not in known][:MAX_RARE_WORDS]
-        forms = self.surface_forms | forms
         abbreviations = None if self.cased else sorted(self.abbreviations | learned.abbreviations)[:MAX_ABBREVIATIONS]
-        return WordTokenizer(Vocabulary([*self.words, *new], self.scheme, self.cased, forms, left, abbreviations))
+        words = [*self.words, *new]
+        return WordTokenizer(Vocabulary(words, self.scheme, self.cased, forms, left, self.version, abbreviations))
 
     @classmethod
     def from_json(cls, tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | None = None) -> WordTokenizer:
@@ -197,7 +193,8 @@ class WordTokenizer:
 
     def to_json(self) -> tuple[str, str]:
         """(the `tokenizers` JSON, what nextword adds to it as JSON); `from_json` takes both."""
-        facts = {"scheme": self.scheme, "cased": self.cased, "surface_forms": self.surface_forms, "rare": self.rare}
+        facts = {"version": self.version, "scheme": self.scheme, "cased": self.cased}
+        facts |= {"surface_forms": self.surface_forms, "rare": self.rare}
         facts |= {} if self._learned is None else {"abbreviations": list(self._learned)}
         return self._pipeline.library.to_str(), json.dumps(facts, ensure_ascii=False)
 
@@ -239,7 +236,7 @@ class WordTokenizer:
     def encode_many(self, texts: Sequence[str]) -> list[Encoded]:
         """`encode` for each of many texts, all together, which is faster."""
         encoded = [Encoded() for _ in texts]
-        for chunk, encoding in self._pipeline.encodings([*map(self._pipeline.prepared, texts)]):
+        for chunk, encoding in self._pipeline.encodings([self._divided.prepared(text)[0] for text in texts]):
             encoded[chunk.source].append(chunk, encoding)
         return encoded
 
@@ -279,14 +276,10 @@ class WordTokenizer:
 
     def ending(self, text: str, most: int) -> str:
         """The end of a typed text that `encode` gives `most` ids, or the whole text where it has no more."""
-        typed = self._pipeline.prepared(text)
+        typed, _ = self._divided.prepared(text)
         if len(typed) <= most:  # a token has a character at least
             return text
-        begins: list[int] = []
-        for chunk, encoding in self._pipeline.encodings([typed]):
-            begins += [chunk.begin + begin for begin, _ in encoding.offsets]
-            if chunk.ended:
-                begins.append(chunk.begin + len(chunk.text))
+        begins = self._pipeline.begins(typed)
         return typed[begins[-most] :] if len(begins) > most else text
 
     def encode_documents(self, texts: Iterable[Text]) -> Iterator[NDArray[np.int32]]:
@@ -295,40 +288,11 @@ class WordTokenizer:
         Args:
             texts: Each as a string or in chunks, cut anywhere; none of them is held in memory.
         """
-        return Encoder(self._pipeline, lambda token, _: self.token_id(token) or UNKNOWN_ID).encode(texts)
+        return Encoder(self._pipeline, self._divided.id_of, self._divided.ids_of).encode(texts)
 
     def written(self, document: str) -> Iterator[Token]:
         """The tokens of a document whose ids `encode_documents` gives, with how and where each is written.
 
         In `words` they are given in NFC.
         """
-        by_line, text = self._pipeline.by_line, self._pipeline.prepared(document)
-        text = text.removesuffix("\n") + "\n" if by_line else text + "\n\n"  # so that its end is one like all others
-        return _located(text, self._pipeline.encodings([text]), by_line)
-
-
-def _located(text: str, encodings: Iterable[tuple[Chunk, Encoding]], by_line: bool) -> Iterator[Token]:
-    """The tokens of a text; `<eos>` for every end of a line, or of a paragraph that is not blank."""
-    line, position, counted, end = 1, 0, 0, 0  # line ends are counted up to `counted`; `end` is the last token's
-    waiting: Token | None = None
-    blank = ended = True
-    for chunk, encoding in encodings:
-        if ended:
-            line_ends = text.count("\n", counted, chunk.begin)
-            line, position, counted, blank = line + line_ends, 0 if line_ends else position, chunk.begin, True
-        for token_id, bounds in zip(encoding.ids, encoding.offsets, strict=True):
-            begin = chunk.begin + bounds[0]
-            space_before = SPACE.search(text, end, begin) is not None
-            if waiting:
-                yield waiting._replace(spaced=space_before)
-            if line_ends := text.count("\n", counted, begin):
-                line, position = line + line_ends, 0
-            counted, end, position = begin, chunk.begin + bounds[1], position + 1
-            waiting = Token(token_id, text[begin:end], line, position, False, space_before)
-        blank, ended = blank and not chunk.text.strip(SPACES), chunk.ended
-        if ended and waiting:
-            yield waiting
-            waiting = None
-        if ended and (by_line or not blank):
-            position += 1
-            yield Token(END_ID, END, line, position, False)
+        return located(self._pipeline, *self._divided.prepared(document))

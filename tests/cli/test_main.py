@@ -398,7 +398,7 @@ FIGURES += ["keystroke_savings", "unknown_rate", "seconds", "tokens_per_second"]
 def story(tmp_path: Path) -> Path:
     path = tmp_path / "story.txt"
     path.write_text(
-        "Anna lives in\nParis. The Zeppelin \u202e sat on the mat.\n\nThe cat was late.\n", encoding="utf-8"
+        "Anna lives in\nParis. The Zeppelin \x9b sat on the mat.\n\nThe cat was late.\n", encoding="utf-8"
     )
     return path
 
@@ -417,7 +417,7 @@ def test_eval_and_score_agree_on_a_text(call_cli: RunCLI, tiny_checkpoint: Path,
         *(
             ("2", str(position), word)
             for position, word in enumerate(
-                ["Paris", ".", "The", "Zeppelin", "\\u202e", "sat", "on", "the", "mat", ".", "<eos>"], 1
+                ["Paris", ".", "The", "Zeppelin", "\\x9b", "sat", "on", "the", "mat", ".", "<eos>"], 1
             )
         ),
         *(("4", str(position), word) for position, word in enumerate(["The", "cat", "was", "late", ".", "<eos>"], 1)),
@@ -443,8 +443,8 @@ def test_score_reads_a_pipe_as_it_reads_a_file(
     records = [json.loads(line) for line in piped.stdout.splitlines()]
     header = ["line", "position", "word", "surprisal", "rank", "entropy", "space_before"]
     assert all(list(record) == header for record in records)
-    assert records[7]["word"] == "\u202e"
-    assert "\u202e" not in piped.stdout
+    assert records[7]["word"] == "\x9b"
+    assert "\x9b" not in piped.stdout
 
 
 def test_several_files_are_one_text_and_what_is_passed_over_is_named(

@@ -63,6 +63,18 @@ def test_what_was_saved_is_read_back(checkpoint: Checkpoint, tmp_path: Path) -> 
     assert (loaded.path, loaded.digest) == (path, digest)
 
 
+def test_a_vocabulary_of_rules_to_come_is_refused_with_the_way_to_read_it(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, vocabulary = checkpoint.tokenizer.to_json()
+    later = json.dumps({**json.loads(vocabulary), "version": 3})
+    monkeypatch.setattr(WordTokenizer, "to_json", lambda _: (tokenizer, later))
+    path = tmp_path / "later.safetensors"
+    save_checkpoint(path, checkpoint)
+    error = refused(path, "rules 3")
+    assert error.hint == "Upgrade nextword: pip install --upgrade nextword"
+
+
 def test_values_too_large_for_half_precision_are_kept_in_full(checkpoint: Checkpoint, tmp_path: Path) -> None:
     large = np.full_like(checkpoint.tensors["output.bias"], 123_456.78)
     path = tmp_path / "large.safetensors"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.screens import COMMANDING, on_terminal
 
@@ -34,7 +34,37 @@ def test_visible_shows_what_a_terminal_might_obey_escaped_and_all_else_as_it_is(
     assert output.visible(raw) == shown
 
 
-@given(st.text(st.characters()))
+PLACES = ["👨\u200d👩\u200d👧", "🏳️\u200d🌈", "क\u094d\u200dया", "می\u200cخواهم", "ന\u0d4d\u200d", "❤️"]
+
+
+@pytest.mark.parametrize("text", PLACES)
+def test_a_joiner_inside_an_emoji_or_a_word_is_shown_as_it_is(text: str) -> None:
+    assert output.visible(f"a {text}, {text}") == f"a {text}, {text}"
+    assert output.masked(text) == text
+    assert output.json_line([text]) == f'["{text}"]'
+    assert output.visible(f"{text}\x1b") == text + r"\x1b"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("z\u200dz", r"z\u200dz"),
+        ("\u200d", r"\u200d"),
+        ("👨\u200d", r"👨\u200d"),
+        ("👨\u200dz", r"👨\u200dz"),
+        ("می\u200c", r"می\u200c"),
+        ("ab\u200cمی", r"ab\u200cمی"),
+        ("می\u200c\u200cخ", r"می\u200c\u200cخ"),
+        ("می\u202eخ\u200f", r"می\u202eخ\u200f"),
+        ("و\u200b\u061c", r"و\u200b\u061c"),
+    ],
+)
+def test_a_joiner_elsewhere_is_shown_escaped(raw: str, shown: str) -> None:
+    assert output.visible(raw) == shown
+
+
+@given(st.text(st.sampled_from("ab\u200c\u200d\u0628\u094d\u064b❤😀\ufe0f\u202e\x1b") | st.characters()))
+@example("😀\u200d\u200d😀")
 def test_visible_leaves_nothing_to_obey(text: str) -> None:
     shown = output.visible(text)
     assert not set(shown) & set(COMMANDING)
