@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -153,8 +154,7 @@ def _step_line(event: Step) -> str:
 
 def _clock(seconds: float) -> str:
     """Seconds as h:mm:ss or m:ss."""
-    text = str(timedelta(seconds=round(seconds)))
-    return text.removeprefix("0:")
+    return re.sub("^0:0?", "", str(timedelta(seconds=round(seconds))))
 
 
 @contextmanager
