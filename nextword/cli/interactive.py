@@ -32,7 +32,7 @@ def repl(
     from nextword.inference.session_store import SessionStore
     from nextword.interactive.repl import Repl, run_on_pipe
 
-    live = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
+    live = output.moves_cursor(sys.stdin) and output.moves_cursor(sys.stdout)
     store = None if private else SessionStore()
     adapt = None if no_adapt else AdaptConfig()
     conversation = Repl(Predictor.load(checkpoint), k, adapt, store, session, live)

@@ -8,11 +8,13 @@ means for the conversation `repl.py`'s.
 from __future__ import annotations
 
 import gc
+import os
 import re
+import signal
 import textwrap
 from typing import Any
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
@@ -39,6 +41,7 @@ from prompt_toolkit.utils import get_cwidth
 from nextword.errors import NextwordError
 from nextword.interactive.history import LineHistory
 from nextword.interactive.repl import COMMANDS, Command, Repl
+from nextword.interactive.screen import ShellTerminal, uncolored
 from nextword.interactive.typing_line import TypingLine
 from nextword.signals import exit_on_sigterm
 from nextword.storage.locations import user_data_folder
@@ -67,7 +70,7 @@ def converse(repl: Repl, keep_history: bool) -> None:
         except NextwordError as error:
             output.note(f"no history: {error.message}. {error.hint}")
     print("Type some text: Tab takes the word suggested, /help shows what else there is.")
-    prompt = LivePrompt(repl, lines)
+    prompt = LivePrompt(repl, lines, screen=uncolored())
     with exit_on_sigterm(prompt.leave):
         repl.run(prompt.read_line)
 
@@ -89,6 +92,7 @@ class LivePrompt:
         self._line = TypingLine(repl.session, repl.k)
         self._notice = ""
         self._is_reading = self._is_left = False
+        self._shell: ShellTerminal | None = None
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
         self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
         ghost = AfterInput(lambda: output.visible(self.ghost()), "class:ghost")
@@ -124,9 +128,25 @@ class LivePrompt:
             if self._is_left:
                 raise EOFError
             self.begin()
-            return self.application.run(pre_run=self._end_if_left)
+            self._shell = ShellTerminal.of(self.application.input)
+            return self.application.run(pre_run=self._begun)
         finally:
             self._is_reading = False
+
+    def _begun(self) -> None:
+        if self._shell and self.application.loop:
+            self.application.loop.add_signal_handler(signal.SIGTSTP, self._suspend, os.getpid())
+        self._end_if_left()
+
+    def _suspend(self, process: int) -> None:
+        """Leave the terminal to the shell until that says to go on, then draw the line anew; without a shell, nothing.
+
+        Args:
+            process: Which one stops; 0: all of this one's group.
+        """
+        shell = self._shell
+        if shell:
+            run_in_terminal(lambda: shell.lend(process))
 
     def leave(self) -> bool:
         """End the line being read, if there is one, as Ctrl-D ends an empty one, and begin no other.
@@ -222,6 +242,7 @@ class LivePrompt:
         keys.add(Keys.Any)(self._typed)
         keys.add(Keys.BracketedPaste)(self._pasted)
         keys.add("c-c")(lambda event: event.app.exit(exception=KeyboardInterrupt))
+        keys.add("c-z")(lambda event: self._suspend(0))
         is_empty = Condition(lambda: not self.buffer.text)
         keys.add("c-d", filter=is_empty)(lambda event: event.app.exit(exception=EOFError))
         return keys

@@ -28,21 +28,22 @@ _MIN_LOG2 = -1e9  # stands in JSON for the logarithm of 0, which has no number t
 
 
 def show_predictions(predictions: Sequence[Prediction]) -> None:
-    """A table of words with bars on a terminal; off one a line each: word, tab, probability."""
+    """A table on a terminal, in a narrow one first without bars, then words alone; off one: word, tab, probability."""
     if not output.is_terminal(sys.stdout):
         for prediction in predictions:
             print(f"{output.visible(prediction.word)}\t{prediction.probability:.6f}")
         return
     largest = max((prediction.probability for prediction in predictions), default=0.0) or 1.0
-    output.print_styled(
+    rows: list[list[output.StyledCell]] = [
         [
             (f"{rank:>3}", "dim"),
             (output.visible(prediction.word), "bold"),
             (f"{prediction.probability:.1%}", ""),
-            (output.bar(prediction.probability / largest, _BAR_WIDTH), "cyan"),
+            (prediction.probability / largest, "cyan"),
         ]
         for rank, prediction in enumerate(predictions, start=1)
-    )
+    ]
+    output.print_styled(rows, order=(1, 2, 0, 3), bar_width=_BAR_WIDTH)
 
 
 def predictions_line(predictions: Sequence[Prediction], separator: str = " ") -> str:

@@ -22,7 +22,7 @@ from nextword.interactive.prompt import MAX_LINE_LENGTH, LivePrompt
 from nextword.interactive.repl import COMMANDS, Repl
 
 TAB, RIGHT, LEFT, UP, HOME = "\t", "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[H"
-ENTER, CTRL_C, CTRL_D, BACKSPACE = "\r", "\x03", "\x04", "\x7f"
+ENTER, CTRL_C, CTRL_D, CTRL_Z, BACKSPACE = "\r", "\x03", "\x04", "\x1a", "\x7f"
 
 
 def alt(number: int) -> str:
@@ -162,6 +162,12 @@ def test_ctrl_d_leaves_from_an_empty_line_only(typist: Typist) -> None:
     assert typist.type("The cat", HOME, CTRL_D, ENTER) == "he cat"
     with pytest.raises(EOFError):
         typist.type(CTRL_D)
+
+
+def test_ctrl_z_on_a_keyboard_that_is_no_terminal_is_nothing(typist: Typist) -> None:
+    assert typist.type("The ", CTRL_Z, "cat", CTRL_Z, ENTER) == "The cat"
+    typist.keyboard.send_text(f"The {CTRL_Z}dog{ENTER}")
+    assert typist.prompt.read_line() == "The dog"
 
 
 def test_a_prompt_that_is_left_while_enter_ends_its_line_begins_no_other(typist: Typist) -> None:

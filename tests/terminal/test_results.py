@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from support.screens import COMMANDING, on_terminal
 
 from nextword.evaluation.evaluate import Evaluation, Score
@@ -100,6 +102,55 @@ def test_on_a_terminal_predictions_are_a_table_with_percentages_and_bars(monkeyp
     assert "\\x1b[31mred" in lines[1]
     assert "\x1b[31m" not in screen.getvalue()
     assert "[bold]x[/bold]" in lines[2]
+
+
+def table(predictions: list[Prediction], columns: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The rows that a terminal of so many columns shows, without colors."""
+    screen = on_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    results.show_predictions(predictions)
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()]
+
+
+NARROW = [Prediction("the", 0.5), Prediction("weather", 0.25), Prediction("世界", 0.125)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "ranks", "percentages", "longest_bar"),
+    [
+        (8, False, False, 0),
+        (10, False, False, 0),
+        (15, False, True, 0),
+        (20, True, True, 0),
+        (25, True, True, 4),
+        (40, True, True, 19),
+        (80, True, True, 24),
+    ],
+)
+def test_in_a_narrow_terminal_bars_make_way_for_percentages_and_those_for_words(
+    monkeypatch: pytest.MonkeyPatch, columns: int, ranks: bool, percentages: bool, longest_bar: int
+) -> None:
+    lines = table(NARROW, columns, monkeypatch)
+    assert len(lines) == 3
+    assert max(map(cell_len, lines)) <= columns
+    fields = [re.sub("[█▉-▏]", "", line).split() for line in lines]
+    expected = [["1", "the", "50.0%"], ["2", "weather", "25.0%"], ["3", "世界", "12.5%"]]
+    assert fields == [row[0 if ranks else 1 : 3 if percentages else 2] for row in expected]
+    assert lines[0].count("█") == longest_bar
+    if percentages:
+        assert len({cell_len(line[: line.index("%")]) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("columns", [8, 10, 15, 20, 25])
+@pytest.mark.parametrize("word", ["internationalization-of-everything", "世界" * 9])
+def test_a_word_wider_than_the_terminal_is_cut_and_the_others_are_whole(
+    monkeypatch: pytest.MonkeyPatch, columns: int, word: str
+) -> None:
+    first, second = table([Prediction(word, 0.5), Prediction("the", 0.25)], columns, monkeypatch)
+    assert first.endswith("…")
+    assert word.startswith(first[:-1].rstrip())
+    assert columns - 1 <= cell_len(first) <= columns
+    assert second == "the"
 
 
 def test_no_predictions_make_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
