@@ -8,6 +8,7 @@ The command line's options read their defaults and help texts from here.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -183,7 +184,9 @@ class TrainConfig(Settings):
     seed: int = _setting(1, "Seed of everything random; same seed and machine, same model.", 0, 2**63 - 1)
     precision: str = _choice("auto", "Number format of the matrix products.", "auto", "bf16", "fp32")
     device: str = _choice("auto", "Where to train.", "auto", "cpu", "cuda")
-    name: str | None = _setting(None, "Name of the checkpoint.", unset="taken from the corpus")
+    name: str | None = _setting(
+        None, "Name of the checkpoint.", unset="that of the corpus; stdin for a text from there"
+    )
     out: str = _setting("checkpoints", "Folder the checkpoint is written to.")
     force: bool = _setting(False, "Replace a checkpoint of the same name.")
 
@@ -279,5 +282,8 @@ class MemoryConfig(Settings):
 
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
-    fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _MAX_NAME_LENGTH
+    try:
+        fits = 0 < len(os.fsencode(name)) <= _MAX_NAME_LENGTH
+    except UnicodeEncodeError:  # halves of characters, or what this system's names cannot have
+        return False
     return fits and not name.startswith(".") and not set(name) & set("/\\\0")

@@ -1,27 +1,25 @@
-"""Reading text: files and folders to documents.
+"""Reading text: files, folders and pipes to documents.
 
-Decides what is refused (and says why, with file and byte offset) and what is passed over with a note. Every file is
-read from end to end once and copied as UTF-8 into a temporary file; a document is no string, it is read from that copy,
-chunk by chunk, as often as it is asked.
+Every source is read from end to end once and copied as UTF-8 into a temporary file; a document is no string, it is read
+from that copy, chunk by chunk, as often as it is asked. What is refused says why, with file and byte offset; what is
+passed over or left out is noted.
 """
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
 
 from nextword.errors import CorpusError
+from nextword.text.decoding import NotTextError, check_encoding, decode
+from nextword.text.gutenberg import without_frame
+from nextword.text.sources import STDIN, Source, find_sources, open_source, size_of, source_name
 from nextword.text.spool import CHUNK_SIZE, TextFile
 
 DEFAULT_CORPUS = "everyday"
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Passage:
 class Document:
     """One text file: its text has LF as line end and no byte order mark."""
 
-    path: Path
+    path: Path  # `sources.STDIN` for standard input
     whole: Passage
     sha256: str  # of the text as UTF-8
     body: tuple[int, int]  # characters before the text without blank lines at its ends, and up to its end; (0, 0): none
@@ -91,6 +89,12 @@ class Corpus:
 
     documents: list[Document]
     skipped: list[str]  # "path: reason", for one note to the user
+    remarks: list[str] = field(default_factory=list)  # sentences on what was read, each for a note
+
+    @property
+    def notes(self) -> list[str]:
+        """All that the user should know about how it was read."""
+        return [*([f"Passed over: {'; '.join(self.skipped)}."] if self.skipped else []), *self.remarks]
 
     @property
     def digest(self) -> str:
@@ -112,34 +116,28 @@ def read_corpus(
     encoding: str = "utf-8",
     on_progress: Callable[[int, int], None] | None = None,
     chunk_size: int = CHUNK_SIZE,
+    raw: bool = False,
 ) -> Corpus:
     """Find, check and copy files, and the text files in folders and their subfolders.
 
-    A file named outright must be readable text. Inside a folder, hidden files, links to files already read and
-    files that are not text are passed over and listed in `Corpus.skipped`.
+    What is named outright must be readable text; it may be a pipe. Inside a folder, hidden files, links to files
+    already read and files that are not text are passed over and listed in `Corpus.skipped`.
 
     Args:
-        paths: Files and folders.
+        paths: Files, folders and pipes; `sources.STDIN` is standard input.
         encoding: Of all of them.
         on_progress: Called with the bytes checked so far and those there are.
         chunk_size: Bytes read at once, now and later.
+        raw: Whether nothing is left out of a text, such as the licence of Project Gutenberg.
 
     Raises:
         CorpusError: A path does not exist, cannot be read, is not text in `encoding`, or all of it is blank.
         StorageError: The temporary folder is full or not writable.
     """
-    _check_encoding(encoding)
-    documents: list[Document] = []
-    skipped: list[str] = []
-    files: dict[Path, tuple[Path, bool]] = {}  # by where links lead: as it was named, and whether outright
-    for path in paths:
-        for file in _files_in(path) if path.is_dir() else [path]:
-            real = Path(os.path.realpath(file))  # unlike Path.resolve, not troubled by a link that leads to itself
-            if real in files:
-                skipped.append(f"{file}: already read")
-            else:
-                files[real] = file, file == path
-    total = sum(map(_size, files))
+    check_encoding(encoding)
+    sources, skipped = find_sources(paths)
+    corpus = Corpus([], skipped)
+    total = sum(map(size_of, sources))
     done = 0
 
     def checked(size: int) -> None:
@@ -148,57 +146,29 @@ def read_corpus(
         if on_progress:
             on_progress(done, max(done, total))
 
-    copy = TextFile(chunk_size)
-    for file, outright in files.values():
+    copy, refusal = TextFile(chunk_size), None
+    for source in sources:
+        remarks: list[str] = []
         try:
-            documents.append(_copied(file, encoding, copy, checked, chunk_size))
+            corpus.documents.append(_copied(source, encoding, copy, checked, chunk_size, raw, remarks.append))
         except CorpusError as error:
-            if outright:
-                raise
+            if source.outright:
+                raise _explained(error) from error
+            refusal = refusal or error
             skipped.append(error.message)
-    if all(document.is_blank for document in documents):
-        names = ", ".join(map(str, paths))
-        raise CorpusError(f"no text in {names}", "A corpus needs a few hundred words at least, as plain text files.")
-    return Corpus(documents, skipped)
+        else:
+            corpus.remarks.extend(remarks)
+    if all(document.is_blank for document in corpus.documents):
+        names = ", ".join(map(source_name, paths))
+        reason = f"no text {'on' if list(paths) == [STDIN] else 'in'} {names}"
+        if refusal and not corpus.documents:
+            raise CorpusError(f"{reason}: {refusal.message}", _explained(refusal).hint)
+        raise CorpusError(reason, "A corpus needs a few hundred words at least, as plain text files.")
+    return corpus
 
 
-def _check_encoding(encoding: str) -> None:
-    """Refuse what is no character encoding before it makes every file of a folder look unreadable."""
-    try:
-        if "".encode(encoding).decode(encoding) == "":
-            return
-    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the codec "undefined"
-        pass
-    raise CorpusError(f"encoding {encoding!r} is not known", "Name one such as utf-8 or latin-1.")
-
-
-def _files_in(folder: Path) -> Iterator[Path]:
-    """The files below `folder` in a fixed order, hidden ones and linked folders left out."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        if not path.is_file():
-            what = "is not a regular file" if path.exists() else "does not exist"
-            raise CorpusError(f"{path} {what}", "Name text files or folders of them.")
-        return path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> CorpusError:
-    return CorpusError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file; 0 where that cannot be told."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _explained(error: CorpusError) -> CorpusError:
+    return error.explained() if isinstance(error, NotTextError) else error
 
 
 def _utf8(text: str) -> bytes:
@@ -206,13 +176,26 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _copied(path: Path, encoding: str, copy: TextFile, on_progress: Callable[[int], None], chunk_size: int) -> Document:
-    """Append a file to `copy` and remember what its readers must know; refuse what is no text."""
+def _copied(
+    source: Source,
+    encoding: str,
+    copy: TextFile,
+    on_progress: Callable[[int], None],
+    chunk_size: int,
+    raw: bool,
+    note: Callable[[str], None],
+) -> Document:
+    """Append a text to `copy` and remember what its readers must know; refuse what is no text."""
     digest, start = hashlib.sha256(), copy.size
     position = 0
     begin, end, blank = 0, -1, True  # of the body; the end is -1 where no line end came after the last word
-    with _opened(path) as file:
-        for text in _texts(path, file, encoding, on_progress, chunk_size):
+
+    def left_out(characters: int) -> None:
+        what = f"the header and the licence of Project Gutenberg are left out, {characters:,} characters"
+        note(f"{source.name}: {what}; --raw keeps them.")
+
+    with open_source(source) as file:
+        for text in without_frame(decode(source, file, encoding, on_progress, note, chunk_size), left_out, raw):
             words_end = len(text.rstrip())
             if blank:
                 words_begin = len(text) - len(text.lstrip())
@@ -227,62 +210,7 @@ def _copied(path: Path, encoding: str, copy: TextFile, on_progress: Callable[[in
             copy.append(content)
             position += len(text)
     body = (0, 0) if blank else (begin, position if end < 0 else end)
-    return Document(path, Passage(copy, start, copy.size, position), digest.hexdigest(), body)
-
-
-def _texts(
-    path: Path, file: BinaryIO, encoding: str, on_progress: Callable[[int], None], chunk_size: int
-) -> Iterator[str]:
-    """The text of a file in chunks, LF as line end.
-
-    Raises:
-        CorpusError: It is not text in this encoding; the message says at which byte.
-    """
-    decoder = _decoder(path, file, encoding)
-    line_ends = io.IncrementalNewlineDecoder(None, translate=True)
-    read = characters = 0
-    nul: int | None = None
-    block = b"more"
-    while block:
-        block = _read(path, file, chunk_size)
-        waiting = len(decoder.getstate()[0])
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            hint = "Is it a text file? If it has another encoding, name it: --encoding latin-1"
-            reason = f"{path} is not {encoding} text (byte {read - waiting + error.start})"
-            raise CorpusError(reason, hint) from error
-        if nul is None and (found := text.find("\0")) >= 0:
-            nul = characters + found
-        if nul is None:  # otherwise the rest is only read to find an error that says more
-            yield line_ends.decode(text if characters else text.removeprefix("\ufeff"), final=not block)
-        read += len(block)
-        characters += len(text)
-        on_progress(len(block))
-    if nul is not None:
-        hint = "Name plain text files; a text with two bytes a character needs --encoding utf-16-le."
-        raise CorpusError(f"{path} is not a text file (NUL at character {nul})", hint)
-
-
-def _decoder(path: Path, file: BinaryIO, encoding: str) -> codecs.IncrementalDecoder:
-    """A decoder for a file, which is refused where its byte order mark says that it has another encoding."""
-    start = _read(path, file, 4)
-    file.seek(0)
-    for mark, name in _BYTE_ORDER_MARKS.items():
-        if encoding == "utf-8" and start.startswith(mark):
-            raise CorpusError(f"{path} has a {name} byte order mark", f"Say so: --encoding {name.lower()}")
-    decoder = codecs.getincrementaldecoder(encoding)()
-    marks = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
-    if not start.startswith(marks.get(codecs.lookup(encoding).name, b"")):
-        decoder.setstate((b"", 0))  # the byte order of this machine, as in `bytes.decode`
-    return decoder
-
-
-def _read(path: Path, file: BinaryIO, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    return Document(source.path, Passage(copy, start, copy.size, position), digest.hexdigest(), body)
 
 
 def watched(texts: Sequence[Passage], on_progress: Callable[[int, int], None]) -> Iterator[Iterator[str]]:

@@ -16,6 +16,7 @@ from nextword.model.loss import WordSampler
 from nextword.storage.checkpoint import check_words
 from nextword.text.corpus import Corpus, Passage, read_corpus, watched
 from nextword.text.held_out import split_corpus
+from nextword.text.sources import is_pipe, source_name
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, LearnedVocabulary, WordTokenizer
 from nextword.training.distributed import ProcessGroup
@@ -66,6 +67,7 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
             could hold.
         StorageError: The temporary folder is full or not writable.
     """
+    _check_pipes(plan, group)
     text = encode_corpus(plan, emit)
     config, notes = _fit_batch(plan.config, len(text.training))
     _check_shared(group, config, text)
@@ -88,30 +90,42 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     return Setup(plan, text, config, model, device, dtype, sampler, text.notes + notes)
 
 
+def _check_pipes(plan: Plan, group: ProcessGroup) -> None:
+    """Refuse to read a pipe twice, which has nothing for the second who reads it."""
+    pipes = [path for path in (*plan.paths, *(plan.valid or [])) if is_pipe(path)]
+    if len({*pipes}) < len(pipes):
+        raise UsageError(
+            f"{source_name(pipes[0])} is named twice and can be read once", "Keep it in a file, and name that."
+        )
+    if pipes and group.size > 1:
+        reason = f"{source_name(pipes[0])} can be read by one process only, and there are {group.size}"
+        raise UsageError(reason, "Keep it in a file, and name that.")
+
+
 def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
     corpus = read_corpus(plan.paths, encoding, progress)
-    skipped = list(corpus.skipped)
+    notes = corpus.notes
     if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, plan.config.valid_fraction)
     else:
         held_out = read_corpus(plan.valid, encoding, progress)
-        skipped += held_out.skipped
+        notes += held_out.notes
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
     tokenizer, training, missed = _learn_or_encode(plan, train_texts, emit)
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
     if len(training) < MIN_TOKENS:
         raise CorpusError(
-            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
+            f"{source_name(plan.paths[0])} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
             "Name more text; from some ten thousand words on, predictions begin to make sense.",
         )
     if len(tokenizer) <= END_ID + 1:
         raise CorpusError(
-            f"no word in {plan.paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
+            f"no word in {source_name(plan.paths[0])} occurs often enough to be learned",
+            "Keep rare words: --min-count 1",
         )
-    notes = [f"Passed over: {'; '.join(skipped)}."] if skipped else []
     if missed:
         notes.append(
             "There are more different words than are counted at once: rare ones were forgotten on the way. "
