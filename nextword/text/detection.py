@@ -33,8 +33,6 @@ _LATIN = {  # the letters of languages, by code page; of two that fit as well it
 }
 _QUOTES_AND_DASHES = "\u2018\u2019\u201a\u201c\u201d\u201e\xab\xbb\u2013\u2014\u2026\u2022\xb4\xa1\xbf"
 _MARKS = {*_QUOTES_AND_DASHES, *"\u20ac\xa3\xa7\xa9\xae\u2122\xb0\xaa\xba\xb7\xa0\xad"}
-    "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u2022\u20ac\xa0\xa1\xa3\xa7\xa9\xaa\xab\xad\xae\xb0\xb4\xb7\xba\xbb\xbf\u2122"
-)
 _MIN_LATIN_SHARE = 0.9  # of the characters beyond ASCII, that must be such marks or letters of one language
 
 
