@@ -184,9 +184,7 @@ class TrainConfig(Settings):
     seed: int = _setting(1, "Seed of everything random; same seed and machine, same model.", 0, 2**63 - 1)
     precision: str = _choice("auto", "Number format of the matrix products.", "auto", "bf16", "fp32")
     device: str = _choice("auto", "Where to train.", "auto", "cpu", "cuda")
-    name: str | None = _setting(
-        None, "Name of the checkpoint.", unset="that of the corpus; stdin for a text from there"
-    )
+    name: str | None = _setting(None, "Name of the checkpoint.", unset="that of the corpus, or stdin")
     out: str = _setting("checkpoints", "Folder the checkpoint is written to.")
     force: bool = _setting(False, "Replace a checkpoint of the same name.")
 

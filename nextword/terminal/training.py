@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nextword.storage.locations import shell_word
 from nextword.terminal import output, results
 from nextword.terminal.chart import MARK, Curve, loss_chart
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
@@ -164,7 +164,7 @@ def progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
 
 def say_next(path: Path) -> None:
     """After training: the command to type next."""
-    print(f"Now try:  nextword predict -c {shlex.quote(output.visible(str(path)))} 'I would like to'", file=sys.stderr)
+    print(f"Now try:  nextword predict -c {output.visible(shell_word(str(path)))} 'I would like to'", file=sys.stderr)
 
 
 def stopped(message: str, hint: str) -> None:

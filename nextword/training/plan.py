@@ -6,7 +6,6 @@ Decides which files and options go together, and refuses what does not.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from nextword.storage.checkpoint import Checkpoint, load_checkpoint
 from nextword.storage.locations import SUFFIX
 from nextword.text.corpus import default_corpus
 from nextword.text.sources import STDIN, is_pipe
-from nextword.training.resume import RESUME_SUFFIX, ResumePoint, find_unfinished, load_resume_point, resume_path
+from nextword.training.resume import ResumePoint, find_unfinished, load_resume_point, resume_command, resume_path
 from nextword.training.schedule import Tuning
 
 LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
@@ -118,10 +117,8 @@ def resume_run(request: Request, path: Path) -> Plan:
     point = load_resume_point(resume_path(path))
     return Plan(
         path,
-        request.paths or _noted_paths(point.facts.corpus, point, "", "-"),
-        request.valid
-        or (point.facts.valid and _noted_paths(point.facts.valid, point, "validation ", "--valid -"))
-        or None,
+        request.paths or _noted_paths(point.facts.corpus, request, path, "-"),
+        request.valid or _noted_paths(point.facts.valid or [], request, path, "--valid -") or None,
         point.model_config,
         merge_options(point, request),
         request.tuning,
@@ -129,16 +126,13 @@ def resume_run(request: Request, path: Path) -> Plan:
     )
 
 
-def _noted_paths(noted: list[str], point: ResumePoint, kind: str, option: str) -> list[Path]:
-    """The texts of an unfinished run, if they can be read once more."""
-    paths = [Path(path) for path in noted]
-    if STDIN in paths:
-        name = point.path.name.removesuffix(RESUME_SUFFIX)
-        again = " ".join(["nextword train --resume --name", shlex.quote(name), option])
-        raise UsageError(
-            f"the {kind}text of the unfinished run {point.path} came from a pipe", f"Give it again: ... | {again}"
-        )
-    return paths
+def _noted_paths(noted: list[str], request: Request, checkpoint: Path, argument: str) -> list[Path]:
+    """The texts of an unfinished run, if they can be read once more; `argument` names standard input among them."""
+    if str(STDIN) in noted:
+        reason = f"a text of the unfinished run {resume_path(checkpoint)} came from a pipe, which kept nothing of it"
+        command = resume_command(checkpoint, request.config.out, 1, 1)
+        raise UsageError(reason, f"Send the same text once more: ... | {command} {argument}")
+    return [Path(path) for path in noted]
 
 
 def fine_tune(plan: Plan, source: Checkpoint) -> Plan:

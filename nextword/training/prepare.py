@@ -91,15 +91,13 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
 
 
 def _check_pipes(plan: Plan, group: ProcessGroup) -> None:
-    """Refuse to read a pipe twice, which has nothing for the second who reads it."""
-    pipes = [path for path in (*plan.paths, *(plan.valid or [])) if is_pipe(path)]
-    if len({*pipes}) < len(pipes):
-        raise UsageError(
-            f"{source_name(pipes[0])} is named twice and can be read once", "Keep it in a file, and name that."
-        )
-    if pipes and group.size > 1:
-        reason = f"{source_name(pipes[0])} can be read by one process only, and there are {group.size}"
-        raise UsageError(reason, "Keep it in a file, and name that.")
+    """Refuse to read a pipe twice: the second who does finds nothing."""
+    hint, valid = "Keep it in a file, and name that.", plan.valid or []
+    for path in filter(is_pipe, [*plan.paths, *valid]):
+        if path in plan.paths and path in valid:
+            raise UsageError(f"{source_name(path)} cannot be read twice, to learn from and to validate on", hint)
+        if group.size > 1:
+            raise UsageError(f"{source_name(path)} cannot be read by {group.size} processes", hint)
 
 
 def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
