@@ -1,5 +1,6 @@
 """`nextword`, and `python -m nextword`: the filter for editors, which has to start fast, or any other command."""
 
+import codecs
 import io
 import os
 import sys
@@ -26,12 +27,21 @@ def filter_arguments(arguments: list[str], terminal: bool) -> list[str] | None:
 def _write_any_text() -> None:
     """Let stdout and stderr take every character: as UTF-8 in a file or pipe, on a terminal as it is or escaped.
 
-    Halves of characters, which names of files may have, are escaped everywhere.
+    Halves of characters, which names of files may have, are escaped everywhere. JSON and its readers know the escapes.
     """
+    codecs.register_error("nextword", _escape)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = stream.encoding if stream.isatty() else "utf-8"
-            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+            stream.reconfigure(encoding=encoding, errors="nextword")
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    r"""What stands for characters that cannot be encoded, such as \u00fc, and where they end."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
+_BLOCKS = " ▏▎▍▌▋▊▉█"
 _MAX_BAR_LENGTH = 60  # characters of a bar in a table
 # Control characters (Cc), bidirectional and other format controls (Cf), line separators, lone surrogates: whatever a
 # terminal might obey instead of show.
@@ -118,9 +119,14 @@ def _aligned(texts: Sequence[str], right: bool) -> list[str]:
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of `share` (0 to 1) of `width` characters, in eighths of one."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    """A bar of `share` (0 to 1) of `width` characters, in eighths of one where stdout has such characters."""
+    share = min(max(share, 0.0), 1.0)
+    try:
+        _BLOCKS.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return "#" * round(share * width)
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
 
 
 def print_styled(rows: Iterable[Sequence[tuple[str, str]]]) -> None:

@@ -18,7 +18,7 @@ from nextword.errors import CorpusError, UsageError
 from nextword.model.device import format_name
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint
-from nextword.storage.locations import SUFFIX
+from nextword.storage.locations import SUFFIX, shell_word
 from nextword.text.sources import STDIN, is_pipe, source_name
 from nextword.training.events import Prepared
 from nextword.training.prepare import EncodedCorpus, Setup
@@ -67,7 +67,7 @@ def check_same_run(setup: Setup, facts: RunFacts, processes: int) -> None:
         named = ", ".join(files or map(source_name, setup.plan.paths))
         raise CorpusError(
             f"the text is not the one that the unfinished run read: {named}",
-            f"Put the text back, or go on on the new one when this run is finished: --from {path}",
+            f"Put the text back, or go on on the new one when this run is finished: --from {shell_word(str(path))}",
         )
     if facts.processes != processes:
         reason = f"the unfinished run has {facts.processes} processes and cannot go on with {processes}"

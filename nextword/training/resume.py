@@ -194,7 +194,7 @@ def find_unfinished(folder: Path, name: str | None) -> Path:
     if resume_path(path).exists():
         return path
     if path.exists():
-        hint = f"Train it on new text: nextword train TEXT --from {path}; or begin anew with --force"
+        hint = f"Train it on new text: nextword train TEXT --from {shell_word(str(path))}; or begin anew with --force"
         raise UsageError(f"{path} is finished: there is nothing to resume", hint)
     raise CheckpointError(f"there is no unfinished run {resume_path(path)}", "Begin one: nextword train")
 
