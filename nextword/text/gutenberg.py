@@ -9,6 +9,7 @@ from itertools import chain
 MAX_FRAME_LENGTH = 1 << 16  # characters of a header or a licence; what is longer is no such thing
 MAX_CREDITS_LENGTH = 3_000  # characters between two marks that a header ends with, an older one and a newer one
 _MAX_MARK_LENGTH = 500  # characters
+_FRONT_LENGTH = MAX_FRAME_LENGTH + _MAX_MARK_LENGTH
 _HINTS = "GUTENBERG", "Gutenberg", "SMALL PRINT"  # one of which is in every mark, and which are found fast
 _BOOK = r"(?:E-?(?:BOOK|TEXT)|E-?(?:[Bb]ook|[Tt]ext))"
 _MARK = re.compile(
@@ -23,21 +24,31 @@ _MARK = re.compile(
 def without_frame(chunks: Iterable[str], left_out: Callable[[int], None], raw: bool = False) -> Iterator[str]:
     """A text without what stands before the START mark of Project Gutenberg, and behind its END mark.
 
-    A START mark is looked for near the beginning and behind an END, as several books may stand in one file. Where more
-    text follows an END than a licence has, it is none, and all of it is kept.
+    The first mark is looked for near the beginning; a text that has none there is passed on as it is. Behind an END a
+    START is looked for once more, as several books may stand in one file. Where more text follows an END than a licence
+    has, it is none, and all of it is kept.
 
     Args:
         chunks: The text, LF as line end.
         left_out: Called in the end with how many characters were left out, if any were.
         raw: Whether nothing is left out.
     """
-    if raw:
+    chunks, front = iter(chunks), ""
+    while not raw and len(front) < _FRONT_LENGTH and (chunk := next(chunks, None)) is not None:
+        front += chunk
+    if not _search(front, 0, _FRONT_LENGTH):
+        yield front
         yield from chunks
         return
     reader = _Reader()
-    yield from chain.from_iterable(map(reader.read, chain(chunks, [None])))
+    yield from chain.from_iterable(map(reader.read, chain([front], chunks, [None])))
     if reader.left_out:
         left_out(reader.left_out)
+
+
+def _search(text: str, begin: int, end: int) -> re.Match[str] | None:
+    """The first mark between two places of a text."""
+    return _MARK.search(text, begin, end) if any(text.find(hint, begin, end) >= 0 for hint in _HINTS) else None
 
 
 class _Reader:
@@ -80,9 +91,7 @@ class _Reader:
 
     def _next_mark(self, at_end: bool) -> re.Match[str] | None:
         """The next mark, if all of it is there."""
-        if not any(hint in self._held for hint in _HINTS):
-            return None
-        mark = _MARK.search(self._held, self._searched)
+        mark = _search(self._held, self._searched, len(self._held))
         return mark if mark and (at_end or mark.end() < len(self._held)) else None
 
     def _take(self, length: int) -> str:
