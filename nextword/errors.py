@@ -2,7 +2,7 @@
 
 Every failure that a user can cause or mend is a `NextwordError`: one sentence that says what is wrong (with
 the file and the value), one that says what mends it, and the exit code of the process. Anything else that
-escapes is a bug. This module knows nothing of the rest of the package.
+escapes is a bug.
 
     NextwordError            1   an error with no better code
     +-- UsageError           2   an option or argument that makes no sense

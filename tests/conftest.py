@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from support.cli import RunCLI
 from support.networks import network_config
-from support.text import make_text
+from support.text import FRENCH, GERMAN, SPANISH, make_text, sentences_of
 
 from nextword.cli.main import main
 from nextword.config import ModelConfig, TrainConfig
@@ -34,6 +34,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HOW_PYTHON_WRITES = {"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDEVMODE", "PYTHONWARNINGS"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with the longest tests come first, so that several processes (`-n`) end at about the same time."""
+    first = ["test_readme.py", "test_faults.py", "test_distributed.py", "test_benchmarks.py"]
+    places = {name: place for place, name in enumerate(first)}
+    items.sort(key=lambda item: places.get(item.path.name, len(first)))
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +93,29 @@ def tiny_checkpoint(tiny_run: tuple[Path, list[Event]]) -> Path:
 @pytest.fixture(scope="session")
 def predictor(tiny_checkpoint: Path) -> Predictor:
     return Predictor.load(tiny_checkpoint)
+
+
+def _trained_on(sentences: list[str], model: ModelConfig, folder: Path) -> Predictor:
+    """A small model of a text of these sentences."""
+    text = folder / "text.txt"
+    text.write_text(sentences_of(sentences), encoding="utf-8")
+    config = TrainConfig(epochs=3, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(folder))
+    return Predictor.load(train(text, model, config))
+
+
+@pytest.fixture(scope="session")
+def french(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return _trained_on(FRENCH, tiny_model, tmp_path_factory.mktemp("french"))
+
+
+@pytest.fixture(scope="session")
+def german(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return _trained_on(GERMAN, tiny_model, tmp_path_factory.mktemp("german"))
+
+
+@pytest.fixture(scope="session")
+def spanish(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return _trained_on(SPANISH, tiny_model, tmp_path_factory.mktemp("spanish"))
 
 
 @pytest.fixture

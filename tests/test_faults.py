@@ -30,6 +30,8 @@ from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
 from nextword.storage.locations import newest_checkpoint
 from nextword.training.train import train
 
+pytestmark = pytest.mark.slow
+
 TEXT = " ".join(HOSTILE) + " "
 NAME = "a b\x1b[2J[bold]\u202e\u00fc"
 PLAIN = [{"TERM": "dumb"}, {"NO_COLOR": "1"}]

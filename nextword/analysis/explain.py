@@ -230,7 +230,7 @@ def explain(
     ids = [token.token_id for token in tokens]
     traces = predictor.network.trace(ids, state)
     hidden = np.concatenate([state.hidden[-1][None], traces[-1].hidden])  # (T + 1, H) before each word, and at the end
-    surprisals, guesses = _expected(predictor, hidden, ids, config.k, position or SentencePosition())
+    surprisals, guesses = _expected(predictor, hidden, tokens, config.k, position or SentencePosition())
     words = [
         ExplainedWord(token.word, token.token_id != UNKNOWN_ID, surprisal, guessed)
         for token, surprisal, guessed in zip(tokens, surprisals, guesses[:-1], strict=True)
@@ -256,17 +256,18 @@ def _first_tokens(tokenizer: WordTokenizer, text: str, most: int) -> tuple[list[
 
 
 def _expected(
-    predictor: Predictor, shown: Array, ids: Sequence[int], k: int, position: SentencePosition
+    predictor: Predictor, shown: Array, tokens: Sequence[Token], k: int, position: SentencePosition
 ) -> tuple[list[float], list[list[Prediction]]]:
     """Surprisal in bits of each of T words, and the `k` likeliest before each and after the last.
 
     Args:
         predictor: The model.
         shown: (T + 1, H) what the last layer shows before each word, and after the last.
-        ids: The T words.
+        tokens: The T words.
         k: How many guesses.
         position: Where in a sentence the first word stands.
     """
+    tokenizer = predictor.tokenizer
     surprisals: list[float] = []
     guesses: list[list[Prediction]] = []
     for begin in range(0, len(shown), _BLOCK):
@@ -274,10 +275,12 @@ def _expected(
         log_probabilities = log_softmax(scores)
         for row, distribution in enumerate(softmax(scores)):
             guesses.append(Outlook(predictor, distribution, position).top(k, punctuation=True))
-            if len(surprisals) < len(ids):
-                came = ids[len(surprisals)]
-                surprisals.append(-float(log_probabilities[row, came]) / math.log(2))
-                position = position.after(predictor.tokenizer.words[came])
+            if len(surprisals) < len(tokens):
+                token = tokens[len(surprisals)]
+                surprisals.append(-float(log_probabilities[row, token.token_id]) / math.log(2))
+                known = token.token_id != UNKNOWN_ID
+                word = tokenizer.words[token.token_id] if known else tokenizer.normalize(token.word)
+                position = position.after(word, tokenizer.abbreviations)
     return surprisals, guesses
 
 

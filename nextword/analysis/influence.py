@@ -25,8 +25,8 @@ from nextword.inference.engine import Engine
 from nextword.inference.lstm import MAX_HELD_SCORES, Array, LSTMState, log_softmax
 from nextword.inference.outlook import Outlook
 from nextword.text.detokenizer import Detokenizer
-from nextword.text.sentences import SentencePosition, sentence_starts
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, Encoded
+from nextword.text.sentences import sentence_starts
+from nextword.text.tokenizer import END, END_ID, Encoded
 
 if TYPE_CHECKING:
     from nextword.inference.session import Session
@@ -68,7 +68,7 @@ def why_likeliest(predictor: Engine, text: str, config: WhyConfig) -> tuple[list
         words = [config.word]
     else:
         expected = predictor.distribution(states.rows(0))
-        position = SentencePosition().after_all(predictor.tokenizer.words[token_id] for token_id in encoded.ids)
+        position = predictor.tokenizer.position(encoded)
         words = [one.word for one in Outlook(predictor, expected, position).top(config.k)]
     return parts, _influences(predictor, states, words), encoded.unknown
 
@@ -113,8 +113,9 @@ def _taken_out(
     """
     before = max(0, len(encoded.ids) - config.last)
     ids, written = encoded.ids[before:], _written(predictor, encoded)[before:]
-    tokens = [predictor.tokenizer.words[token_id] for token_id in ids]
-    starts = sentence_starts(tokens) if config.by == "sentence" else [True] * len(ids)
+    tokens = predictor.tokenizer.tokens(encoded)[before:]
+    by_sentence = config.by == "sentence"
+    starts = sentence_starts(tokens, predictor.tokenizer.abbreviations) if by_sentence else [True] * len(ids)
     begins = [place for place, start in enumerate(starts) if start or place == 0]
     spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
     parts = [Part("".join(written[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
@@ -142,10 +143,7 @@ def _token_id(predictor: Engine, word: str) -> int:
 def _written(predictor: Engine, encoded: Encoded) -> list[str]:
     """What each token adds to the text as people write it, spaces included; together they are the text."""
     detokenizer = Detokenizer(predictor.tokenizer)
-    written = [detokenizer.add(token_id) for token_id in encoded.ids]
-    for place, form in encoded.unknown_words.items():
-        written[place] = written[place].removesuffix(UNKNOWN) + form
-    return written
+    return [detokenizer.add(token_id, encoded.unknown_words.get(place)) for place, token_id in enumerate(encoded.ids)]
 
 
 def _log2(predictor: Engine, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:

@@ -152,7 +152,7 @@ def feature_values(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Iterator
     brackets = sentence = stop = comma = paragraph = 0
     for token_id in ids.tolist():
         token = tokens[token_id]
-        position = position.after(token)
+        position = position.after(token, tokenizer.abbreviations)
         word = is_word[token_id]
         ends = token == END
         brackets = 0 if ends else max(0, brackets + (token in "([") - (token in ")]"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,29 +49,34 @@ def train(
     model_fields = {item.name for item in fields(ModelConfig)}
     model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
     train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
-    if not is_first_process():
-        quiet, log = True, None
-    with ExitStack() as stack:
-        listeners: list[Callable[[Event], None]] = []
-        if not quiet:
-            listeners.append(stack.enter_context(TrainingView()))
-        if log:
-            listeners.append(stack.enter_context(EventLog(log)))
+    quiet = quiet or not is_first_process()
+    with _listening(None if quiet else TrainingView(), EventLog(log) if log and is_first_process() else None) as hear:
         check_folder()
-        from nextword.training.train import train as run
+        from nextword.training.train import train as learn
 
-        def on_event(event: Event) -> None:
-            for hear in listeners:
-                hear(event)
-
-        path = run(
+        path = learn(
             paths or None,
             model_config,
             train_config,
             valid=valid,
             start_from=start_from,
             resume=resume,
-            on_event=on_event,
+            on_event=hear,
         )
     if not quiet:
         say_next(path)
+
+
+@contextmanager
+def _listening(*listeners: TrainingView | EventLog | None) -> Iterator[Callable[[Event], None]]:
+    """What tells an event to all `listeners` that are there, each entered while the run lasts."""
+    with ExitStack() as stack:
+        present = [listener for listener in listeners if listener is not None]
+        for listener in present:
+            stack.enter_context(listener)
+
+        def hear(event: Event) -> None:
+            for listener in present:
+                listener(event)
+
+        yield hear

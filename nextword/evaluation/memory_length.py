@@ -189,7 +189,8 @@ def spread_evenly(begin: int, end: int, count: int) -> Places:
 
 def _sentences(tokenizer: WordTokenizer, ids: NDArray[np.int32]) -> Places:
     """Where the sentences of a text begin."""
-    starts = np.fromiter(sentence_starts(tokenizer.words[token] for token in ids), bool, len(ids))
+    tokens = (tokenizer.words[token] for token in ids)
+    starts = np.fromiter(sentence_starts(tokens, tokenizer.abbreviations), bool, len(ids))
     starts[0] = True
     return np.flatnonzero(starts)
 

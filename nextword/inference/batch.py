@@ -13,7 +13,6 @@ from nextword.inference.engine import Engine
 from nextword.inference.lstm import MAX_HELD_SCORES
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.session import Session
-from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import WordTokenizer
 
 MAX_BATCH_SIZE = 1024  # texts read side by side; their states are a few kilobytes each
@@ -85,7 +84,7 @@ def _batch(engine: Engine, texts: Sequence[str], config: PredictConfig, max_scor
         row = place % rows
         if row == 0:
             distributions = engine.distribution(states.rows(slice(place, place + rows)))
-        position = SentencePosition().after_all(tokenizer.words[token_id] for token_id in encoded[place].ids)
+        position = tokenizer.position(encoded[place])
         outlook = Outlook(engine, distributions[row], position, state=states.rows(place))
         yield Answer(text, _predictions(outlook, prefix, config), encoded[place].unknown, len(ends[place]))
 

@@ -81,15 +81,15 @@ class BeamSearch:
             totals = np.log(distributions) + np.asarray([[b.log_probability] for b in beginnings], np.float32)
         flat = totals.ravel()
         best = np.argpartition(-flat, min(self._width, flat.size) - 1)[: self._width]
-        words = self._engine.tokenizer.words
+        tokenizer = self._engine.tokenizer
         self._open, self._parents = [], []
         for place in sorted(best[flat[best] > -np.inf].tolist(), key=lambda place: (-flat[place], place)):
             parent, token_id = divmod(place, distributions.shape[1])
-            before, token = beginnings[parent], words[token_id]
+            before, token = beginnings[parent], tokenizer.words[token_id]
             extended = Phrase(
                 (*before.ids, token_id),
-                before.words + self._engine.tokenizer.is_word(token),
-                before.position.after(token),
+                before.words + tokenizer.is_word(token),
+                before.position.after(token, tokenizer.abbreviations),
                 float(flat[place]),
             )
             if token_id == END_ID or extended.position.closed or extended.words == self._words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,8 @@ from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import NewWord, rare_share
-from nextword.text.casing import capitalized
+from nextword.inference.word_index import NewWord, is_spelled_like, rare_share
+from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
@@ -61,63 +61,97 @@ class Outlook:
     state: LSTMState | None = None
 
     def top(
-        self, k: int = 5, punctuation: bool = False, prefix: str = "", temperature: float = 1.0
+        self,
+        k: int = 5,
+        punctuation: bool = False,
+        prefix: str = "",
+        temperature: float = 1.0,
+        exact: bool = False,
     ) -> list[Prediction]:
         """The `k` most likely words, the likeliest first; equals in order of their ids.
 
         The unknown word and `<eos>` are never among them. The words that were too rare for the vocabulary
         (`rare_share`) are suggested where letters of them are typed. A word that is typed in full comes after
-        all others.
+        all others that begin so. Words that look the same are one, as likely as both together.
 
         Args:
             k: How many; fewer come back only where there are fewer.
             punctuation: Whether punctuation marks count as words.
-            prefix: The letters typed of the word. Only words that begin with them are suggested, and written as they
-                are: with a capital or in capitals only. Without regard to case unless the model is cased.
+            prefix: The letters typed of the word. Words that begin with them are suggested, and written as they are:
+                with a capital or in capitals only. Without regard to case unless the model is cased. Where these are
+                too few, those follow that would begin so without some of their apostrophes and accents.
             temperature: Of the distribution; see `at_temperature`.
+            exact: Whether those are left out.
 
         Raises:
             UsageError: `k` is less than 1.
         """
         check_count(k)
         distribution = at_temperature(self.distribution, temperature)
-        ranked = self._rank_known(distribution, k, punctuation, prefix)
+        index, letters = self.engine.index, self.engine.tokenizer.normalize(prefix)
+        ranked = self._rank_known(distribution, index.candidates(prefix, punctuation), k, prefix)
         if self.new_words or prefix:
-            ranked += self._rank_others(distribution, k, prefix)
-        found = [Prediction(self._as_typed(form, prefix), -negative) for negative, _, form in sorted(ranked)]
+            rare = index.rare_starting_with(letters) if prefix else []
+            ranked += self._rank_others(distribution, k, rare, lambda word: word.startswith(letters))
         # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
-        return sorted(found, key=lambda prediction: prediction.word == prefix)[:k]
+        found = sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)
+        if prefix and not exact and len(found) < k:
+            ranked = self._rank_known(distribution, index.spelled_like(letters), k, prefix)
+            rare = index.rare_spelled_like(letters)
+            ranked += self._rank_others(distribution, k, rare, lambda word: is_spelled_like(word, letters))
+            begin_as_typed = {prediction.word for prediction in found}
+            found += [one for one in self._merged(ranked, prefix) if one.word not in begin_as_typed]
+        return found[:k]
 
-    def _rank_known(self, distribution: Array, k: int, punctuation: bool, prefix: str) -> list[_Ranked]:
-        """The likeliest words of the vocabulary: `k`, one more where one may be typed in full, perhaps a few more."""
-        candidates = self.engine.index.candidates(prefix, punctuation)
+    def _merged(self, ranked: Sequence[_Ranked], prefix: str) -> list[Prediction]:
+        """Words as they are shown, the likeliest first; those shown as one are one, as likely as both together."""
+        words: dict[str, tuple[float, int]] = {}
+        for negative, number, form in ranked:
+            word = self._as_typed(form, prefix)
+            before, first = words.get(word, (0.0, number))
+            words[word] = before + negative, min(first, number)
+        order = sorted((negative, number, word) for word, (negative, number) in words.items())
+        return [Prediction(word, -negative) for negative, _, word in order]
+
+    def _rank_known(self, distribution: Array, candidates: NDArray[np.intp], k: int, prefix: str) -> list[_Ranked]:
+        """The likeliest of some words of the vocabulary: `k`, with a prefix one more, or a few more."""
+        tokenizer, at_start = self.engine.tokenizer, self.position.at_start
         probabilities = distribution[candidates]
-        kept = near_largest(probabilities, k + bool(prefix))
-        surface, at_start = self.engine.tokenizer.surface, self.position.at_start
+        ids = candidates[near_largest(probabilities, k + bool(prefix))]
+        if prefix[:1].isupper() and not tokenizer.cased and len(ids) < len(candidates):
+            twins = self.engine.index.capital_twins(tokenizer.normalize(prefix))
+            ids = np.union1d(ids, np.intersect1d(twins, candidates)) if len(twins) else ids
         return [
-            (-probability, token_id, surface(token_id, at_start))
-            for token_id, probability in zip(candidates[kept].tolist(), probabilities[kept].tolist(), strict=True)
+            (-probability, token_id, tokenizer.surface(token_id, at_start))
+            for token_id, probability in zip(ids.tolist(), distribution[ids].tolist(), strict=True)
         ]
 
-    def _rank_others(self, distribution: Array, k: int, prefix: str) -> list[_Ranked]:
-        """The words outside the vocabulary: the new ones, and with a prefix the likeliest of the rare ones.
+    def _rank_others(
+        self, distribution: Array, k: int, rare: Sequence[int], wanted: Callable[[str], bool]
+    ) -> list[_Ranked]:
+        """The words outside the vocabulary: the new ones that are `wanted`, and the likeliest of the rare ones.
 
         A word that is both is as likely as both together.
+
+        Args:
+            distribution: (V + U,) probabilities.
+            k: How many words are asked for.
+            rare: Places of rare words, the most frequent first.
+            wanted: Whether a normalized word is one to suggest.
         """
-        tokenizer, index = self.engine.tokenizer, self.engine.index
-        letters, size = tokenizer.normalize(prefix), len(tokenizer)
+        tokenizer, index, at_start = self.engine.tokenizer, self.engine.index, self.position.at_start
+        size = len(tokenizer)
         found = {
             new.word: (-float(probability), number, new.form)
             for number, (new, probability) in enumerate(zip(self.new_words, distribution[size:], strict=True), size)
-            if probability > 0 and new.word.startswith(letters)
+            if probability > 0 and wanted(new.word)
         }
-        if prefix:
+        if rare:
             each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare))
-            for place in index.rare_starting_with(letters)[: k + 1 + len(found)]:
-                rare = index.rare[place]
-                negative, number, form = found.get(rare.word, (0.0, size + len(self.new_words) + place, rare.form))
-                found[rare.word] = negative - each, number, form
-        at_start = self.position.at_start
+            for place in rare[: k + 1 + len(found)]:
+                word, form = index.rare[place]
+                negative, number, form = found.get(word, (0.0, size + len(self.new_words) + place, form))
+                found[word] = negative - each, number, form
         return [(negative, number, tokenizer.placed(form, at_start)) for negative, number, form in found.values()]
 
     def phrases(
@@ -133,16 +167,28 @@ class Outlook:
         Raises:
             ValueError: The outlook has no state to go on from.
         """
+        index = self.engine.index
+        found = self._search(index.candidates(prefix, punctuation), words, k, prefix, temperature)
+        if prefix and len(found) < k:
+            spelled_like = index.spelled_like(self.engine.tokenizer.normalize(prefix))
+            if len(spelled_like):
+                found += self._search(spelled_like, words, k - len(found), prefix, temperature)
+        return found
+
+    def _search(
+        self, candidates: NDArray[np.intp], words: int, k: int, prefix: str, temperature: float
+    ) -> list[Prediction]:
+        """The `k` most likely phrases that begin with one of `candidates`; see `phrases`."""
         if self.state is None:
             raise ValueError("phrases need the state after what was read")
-        candidates = self.engine.index.candidates(prefix, punctuation)
         first = np.zeros(len(self.engine.tokenizer), np.float32)
         first[candidates] = at_temperature(self.distribution, temperature)[candidates]
         search = BeamSearch(self.engine, words, k, temperature)
-        return [
-            Prediction(self._written(phrase.ids, prefix), math.exp(phrase.log_probability))
-            for phrase in search.run(first, self.state, self.position)
-        ]
+        totals: dict[str, float] = {}
+        for phrase in search.run(first, self.state, self.position):
+            written = self._written(phrase.ids, prefix)
+            totals[written] = totals.get(written, 0.0) + math.exp(phrase.log_probability)
+        return [Prediction(*one) for one in sorted(totals.items(), key=lambda item: -item[1])]
 
     def _written(self, ids: Sequence[int], prefix: str) -> str:
         """A phrase as people write it, its first word with the capitals that the letters typed have."""
@@ -153,13 +199,6 @@ class Outlook:
     def _as_typed(self, form: str, prefix: str) -> str:
         """`form` with the capitals of the letters typed, where the model leaves case to the user."""
         return form if self.engine.tokenizer.cased else capitalized_like(prefix, form)
-
-
-def capitalized_like(prefix: str, form: str) -> str:
-    """`form` with a capital where `prefix` begins with one, in capitals where all of its letters are, if it has two."""
-    if not prefix[:1].isupper():
-        return form
-    return form.upper() if len(prefix) > 1 and prefix.isupper() else capitalized(form)
 
 
 def near_largest(values: Array, k: int) -> NDArray[np.intp]:

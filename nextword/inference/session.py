@@ -180,17 +180,17 @@ class Session:
         """The snapshot after `snapshot` and a chunk of text."""
         if not chunk.ids:
             return snapshot
-        words = self.engine.tokenizer.words
+        tokenizer = self.engine.tokenizer
         outputs, state = self.engine.network.read(chunk.ids, snapshot.state)
-        position = snapshot.position.after_all(words[token_id] for token_id in chunk.ids)
+        position = tokenizer.position(chunk, snapshot.position)
         seen = snapshot.words_seen + sum(token_id != END_ID for token_id in chunk.ids)
         after = snapshot._replace(state=state, position=position, words_seen=seen)
         if not self.adapt:
             return after
         if len(after.new_words) > max(self._max_new_words, 2 * after.memory.window):
-            after = after.compacted(len(words))
+            after = after.compacted(len(tokenizer))
         contexts = np.concatenate([snapshot.state.hidden[-1][None], outputs[:-1]])
-        return after.remember(chunk, contexts, self.engine.tokenizer)
+        return after.remember(chunk, contexts, tokenizer)
 
     def outlook(self) -> Outlook:
         """What is expected next: by the model, and by what the session has learned."""

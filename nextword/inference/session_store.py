@@ -34,7 +34,9 @@ from nextword.storage.atomic import shared_lock
 from nextword.storage.container import FileKind, read_container, refusing_damage, write_container
 from nextword.storage.locations import SUFFIX, user_data_folder
 from nextword.storage.strict import json_text, strict_json
-from nextword.text.tokenizer import SentencePosition
+from nextword.text.sentences import OTHER, SentencePosition, kind_of
+from nextword.text.tokenizer import WordTokenizer
+from nextword.text.vocabulary import MAX_NEW_WORD_LENGTH
 
 FORMAT = "nextword-session/1"
 MAX_REMEMBERED = 100_000  # words; the largest AdaptConfig.window
@@ -220,7 +222,7 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     new_words = [new_word(form, tokenizer) for form in facts["new_words"]]
     words, known = tensors["memory.words"], len(tokenizer)
     _demand(type(position.at_start) is type(position.quoted) is bool, "place in the sentence")
-    _demand(position.previous == "" or tokenizer.token_id(position.previous) is not None, "previous word")
+    _demand(_can_be_previous(position.previous, tokenizer), "previous word")
     _demand(type(words_seen) is int and 0 <= words_seen <= _MAX_WORDS_SEEN, "count of words")
     _demand(isinstance(tail, str) and len(tail) <= MAX_TAIL_LENGTH, "text's tail")
     _demand(None not in new_words and len({new.word for new in new_words if new}) == len(new_words), "new words")
@@ -229,6 +231,14 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     layers = range(len(session.state.hidden))
     state = LSTMState(*(tuple(tensors[f"{kind}.{layer}"] for layer in layers) for kind in LSTMState._fields))
     return Snapshot(state, memory, end, position, words_seen, tail, tuple(new for new in new_words if new))
+
+
+def _can_be_previous(token: Any, tokenizer: WordTokenizer) -> bool:
+    """Whether the position in a sentence can be one after `token`; earlier versions kept ordinary words, too."""
+    if not isinstance(token, str):
+        return False
+    followed = len(token) <= MAX_NEW_WORD_LENGTH and kind_of(token, tokenizer.abbreviations) != OTHER
+    return token == "" or tokenizer.token_id(token) is not None or followed
 
 
 def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:

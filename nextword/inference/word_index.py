@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -14,6 +17,8 @@ from nextword.text.tokenizer import END_ID, WordTokenizer
 
 _RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
 _LAST_CHARACTER = "\U0010ffff"
+_LEFT_OUT = re.compile("['\u0300-\u036f]")  # what people do not type: apostrophes, and accents that stand apart
+_PLAIN_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i"})
 
 
 def rare_share(count: int) -> float:
@@ -28,15 +33,43 @@ class NewWord(NamedTuple):
     form: str  # as it was written
 
 
+def _apart(word: str) -> str:
+    """A normalized word with its accents behind their letters."""
+    return word if word.isascii() else unicodedata.normalize("NFD", word.translate(_PLAIN_LETTERS))
+
+
+def plain(word: str) -> str:
+    """A normalized word without apostrophes and accents: `that's` as `thats`, `école` as `ecole`."""
+    return word.replace("'", "") if word.isascii() else _LEFT_OUT.sub("", _apart(word))
+
+
+def is_spelled_like(word: str, letters: str) -> bool:
+    """Whether a word begins with `letters` if some of its apostrophes and accents are left out, but not as it is.
+
+    Both are normalized. Where `letters` have an accent or an apostrophe, the word must have it, too.
+    """
+    if word.startswith(letters):
+        return False
+    wanted, place = _apart(letters), 0
+    for char in _apart(word):
+        if place == len(wanted):
+            break
+        if char == wanted[place]:
+            place += 1
+        elif not _LEFT_OUT.match(char):
+            return False
+    return place == len(wanted)
+
+
 class PrefixIndex:
     """Words in alphabetical order, so that those with a common prefix stand side by side.
 
     Args:
-        words: All words, by id.
+        words: By id, those that are wanted at least.
         ids: Which of them are wanted, in ascending order.
     """
 
-    def __init__(self, words: Sequence[str], ids: Iterable[int]) -> None:
+    def __init__(self, words: Sequence[str] | Mapping[int, str], ids: Iterable[int]) -> None:
         ordered = sorted(ids, key=words.__getitem__)
         self._words = [words[index] for index in ordered]
         self._ids = np.asarray(ordered, np.intp)
@@ -46,11 +79,37 @@ class PrefixIndex:
         return self._ids[bisect_left(self._words, letters) : bisect_left(self._words, letters + _LAST_CHARACTER)]
 
 
+class SpellingIndex:
+    """Words with apostrophes or accents, as they are looked for by somebody who leaves these out.
+
+    Args:
+        words: Normalized, by id.
+        ids: Which of them are wanted, in ascending order.
+    """
+
+    def __init__(self, words: Sequence[str], ids: Iterable[int]) -> None:
+        self._words = words
+        plain_words = {index: plain(words[index]) for index in ids if "'" in words[index] or not words[index].isascii()}
+        self._index = PrefixIndex(plain_words, plain_words)
+
+    def spelled_like(self, letters: str) -> list[int]:
+        """Ids of the words for which `is_spelled_like` holds, in ascending order."""
+        found = np.sort(self._index.starting_with(plain(letters))).tolist()
+        return [index for index in found if is_spelled_like(self._words[index], letters)]
+
+
 class WordIndex:
     """A tokenizer's words as they are looked for; each list is made when it is first wanted."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
         self._tokenizer = tokenizer
+
+    def prepare(self) -> None:
+        """Make all lists now."""
+        self.rare_starting_with("a")
+        self.spelled_like("a")
+        self.rare_spelled_like("a")
+        self.capital_twins("a")
 
     def candidates(self, prefix: str, punctuation: bool) -> NDArray[np.intp]:
         """Ids of what may be suggested, `prefix` being the letters typed of it; a mark has none."""
@@ -87,10 +146,47 @@ class WordIndex:
         return [NewWord(word, form) for word, form in zip(words, forms, strict=True)]
 
     @cached_property
+    def _rare_words(self) -> list[str]:
+        return [rare.word for rare in self.rare]
+
+    @cached_property
     def _rare_alphabet(self) -> PrefixIndex:
-        return PrefixIndex([rare.word for rare in self.rare], range(len(self.rare)))
+        return PrefixIndex(self._rare_words, range(len(self.rare)))
 
     def rare_starting_with(self, letters: str) -> list[int]:
         """Places in `rare` of the words that begin with `letters` (normalized), the most frequent first."""
         places: list[int] = np.sort(self._rare_alphabet.starting_with(letters)).tolist()
         return places
+
+    @cached_property
+    def _spellings(self) -> SpellingIndex:
+        return SpellingIndex(self._tokenizer.words, self._words.tolist())
+
+    @cached_property
+    def _rare_spellings(self) -> SpellingIndex:
+        return SpellingIndex(self._rare_words, range(len(self.rare)))
+
+    def spelled_like(self, letters: str) -> NDArray[np.intp]:
+        """Ids of the words for which `is_spelled_like` holds."""
+        return np.asarray(self._spellings.spelled_like(letters), np.intp)
+
+    def rare_spelled_like(self, letters: str) -> list[int]:
+        """Places in `rare` of those words, the most frequent first."""
+        return self._rare_spellings.spelled_like(letters)
+
+    @cached_property
+    def _capital_twins(self) -> PrefixIndex:
+        words: dict[str, list[int]] = defaultdict(list)
+        for index in self._words.tolist():
+            if not (word := self._tokenizer.words[index]).isascii():
+                words[word.upper()].append(index)
+        for capitals, ids in words.items():  # of words in ASCII, no two are the same in capitals
+            if capitals.isascii() and (index := self._tokenizer.token_id(capitals.lower())) is not None:
+                ids.append(index)
+        return PrefixIndex(
+            self._tokenizer.words, sorted(index for ids in words.values() if len(ids) > 1 for index in ids)
+        )
+
+    def capital_twins(self, letters: str) -> NDArray[np.intp]:
+        """Ids of the words that begin with `letters` (normalized) and in capitals are as another is: groß and gross."""
+        return self._capital_twins.starting_with(letters)

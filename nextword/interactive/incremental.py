@@ -74,9 +74,9 @@ class IncrementalReader:
         del self.chunks[:count], self._snapshots[:count]
         return count
 
-    def suggest(self, k: int, letters: str = "") -> list[Prediction]:
-        """The `k` most likely words to come, or to become of the letters typed, the likeliest first."""
-        return self._session.suggest(k, prefix=letters)
+    def suggest(self, k: int, letters: str = "", exact: bool = False) -> list[Prediction]:
+        """The `k` most likely words to come, or to become of the letters typed; see `Outlook.top`."""
+        return self._session.outlook().top(k, prefix=letters, exact=exact)
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from nextword.config import AdaptConfig
 from nextword.inference.predictor import Predictor
 from nextword.interactive.incremental import IncrementalReader, common_prefix
+from nextword.text.casing import rest_of
 from nextword.text.tokenizer import WordTokenizer
 
 MAX_REPLY_LENGTH = 60_000  # bytes; a pipe holds 64 KiB
@@ -57,12 +58,9 @@ class LineFilter:
 
     def _candidates(self, unfinished: str) -> Iterator[str]:
         """The likeliest words that begin with the letters typed, as these are."""
-        start = self._tokenizer.normalize(unfinished)
-        for prediction in self._reader.suggest(self._count, unfinished):
-            word = prediction.word
-            if len(start) != len(unfinished) or not word.isascii():
-                word = self._tokenizer.normalize(word)
-            yield unfinished + word[len(start) :]
+        for prediction in self._reader.suggest(self._count, unfinished, exact=True):
+            if (rest := rest_of(prediction.word, unfinished, self._tokenizer.normalize)) is not None:
+                yield unfinished + rest
 
 
 def joined(words: Iterable[str]) -> bytes:

@@ -105,7 +105,8 @@ class LivePrompt:
         if hasattr(self.application.input, "vt100_parser"):
             parser = self.application.input.vt100_parser
             self.application.input.vt100_parser = _BoundedParser(parser.feed_key_callback)
-        self._line.suggestions("a")  # the words are put in order now, not at the first key
+        repl.session.engine.index.prepare()  # the words are put in order now, not at the first key
+        self._line.suggestions("a")
         # What is loaded by now stays; looking through all of it for garbage would hold up a key for some 25 ms.
         gc.collect()
         gc.freeze()

@@ -11,6 +11,7 @@ import re
 from nextword.inference.outlook import Prediction
 from nextword.inference.session import Session
 from nextword.interactive.incremental import IncrementalReader
+from nextword.text.casing import rest_of
 
 _CHUNK = re.compile(r"\s*\S+")
 # Where no space comes between what is typed and the word that follows: brackets, slashes, and quotes that open.
@@ -64,9 +65,8 @@ class TypingLine:
         """What the likeliest word would add to `text`: the rest of its letters, or all of them; never its space."""
         words = self.suggestions(text)
         complete, letters = self._tokenizer.split_unfinished(text)
-        if not words or len(self._tokenizer.normalize(letters)) != len(letters):
-            return ""
-        return _space(complete, letters) + words[0].word[len(letters) :]
+        rest = rest_of(words[0].word, letters, self._tokenizer.normalize) if words else None
+        return "" if rest is None else _space(complete, letters) + rest
 
     def take(self, text: str, rank: int = 1) -> str:
         """`text` with the suggestion of that rank and a space in the place of the unfinished word.

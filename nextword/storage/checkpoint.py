@@ -6,7 +6,7 @@ header's `__metadata__`:
     format      "nextword/1"
     config      the NetworkConfig, as JSON
     tokenizer   the `tokenizers` JSON
-    vocabulary  what nextword adds to it (scheme, casing, surface forms), as JSON
+    vocabulary  what nextword adds to it (scheme, casing, surface forms, abbreviations), as JSON
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
     digest      SHA-256 of the whole file with these 64 characters set to '0'
 """

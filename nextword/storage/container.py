@@ -5,7 +5,7 @@ header's `__metadata__`; one of them is the `format`, which says what kind of fi
 SHA-256 of the whole file with these 64 characters set to '0'. Pickle is never read or written.
 
 Reading is made for files that somebody else made: a file that is refused has taken its own size in memory, and at most
-400 MB for what stands in its header, which `MAX_HEADER` and `strict_json` bound.
+200 MB for what stands in its header, which `MAX_HEADER` and `strict_json` bound.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, Us
 from nextword.storage.atomic import write_atomically
 from nextword.storage.strict import strict_json
 
-MAX_HEADER = 1 << 24  # bytes; a word takes some 20, and as much again where its form is kept
+MAX_HEADER = 1 << 23  # bytes; a word takes some 20, and as much again where its form is kept
 _MAX_AXES = 8  # of a tensor
 _MAX_REASON_LENGTH = 300  # characters of an error message that may come from the file
 _NO_DIGEST = "0" * 64

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-MAX_PARTS = 1 << 20  # arrays, objects, and commas between values; each takes up to 300 bytes of memory
+MAX_PARTS = 1 << 19  # arrays, objects, and commas between values; each takes up to 300 bytes of memory
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot hold

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Container, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.text.sentences import SentenceStarts
+from nextword.text.sentences import SentenceStarts, kind_of
 from nextword.text.vocabulary import UNKNOWN_ID, FormCounts
+
+_BEFORE_ELISION = re.compile("[^'-]*")
 
 
 def capitalized(form: str) -> str:
@@ -14,25 +19,70 @@ def capitalized(form: str) -> str:
     return form[:1].upper() + form[1:]
 
 
+def capitalized_at_start(form: str) -> str:
+    """`form` as it opens a sentence: with a capital, but "iPhone" and "eBay" as they are ("l'Italie" begins with L)."""
+    found = _BEFORE_ELISION.match(form)
+    first = found.group() if found else ""
+    return form if first[:1].islower() and first != first.lower() else capitalized(form)
+
+
+def capitalized_like(prefix: str, form: str) -> str:
+    """`form` with a capital where `prefix` begins with one, in capitals where all of its letters are, if it has two.
+
+    Letters typed as the form has them change nothing: "NA" may become "NASA's".
+    """
+    if not prefix[:1].isupper() or form.startswith(prefix):
+        return form
+    return form.upper() if prefix.isupper() and sum(map(str.isalpha, prefix)) > 1 else capitalized(form)
+
+
+def rest_of(word: str, letters: str, normalize: Callable[[str], str]) -> str | None:
+    """What of a word, as it is written, follows the letters typed; None where it does not begin with them.
+
+    The letters may have other capitals, and apostrophes and accents that only count as the word's.
+
+    Args:
+        word: A word.
+        letters: What is typed of it.
+        normalize: Makes the same of what counts as the same.
+    """
+    length = len(letters)
+    if word.startswith(letters) or (letters.isascii() and word[:length].lower() == letters.lower()):
+        return word[length:]
+    begin = normalize(letters)
+    lengths = (len(begin), *range(len(begin)), *range(len(begin) + 1, len(word) + 1))
+    return next((word[length:] for length in lengths if normalize(word[:length]) == begin), None)
+
+
 class FormsByPlace:
     """How often every form stands inside sentences, where a capital is a choice, and at their start, where it is none.
 
     Args:
         words: The vocabulary.
-        forms: How many numbers of forms there are.
+        counts: The forms of the text by number.
+        abbreviations: Words whose full stop ends no sentence.
     """
 
-    def __init__(self, words: list[str], forms: int) -> None:
+    def __init__(self, words: Sequence[str], counts: FormCounts, abbreviations: Container[str]) -> None:
         self._words = words
-        self._starts = SentenceStarts(words)
-        self._inside: NDArray[np.int64] = np.zeros(forms, np.int64)
-        self._opening: NDArray[np.int64] = np.zeros(forms, np.int64)
+        size = len(counts.times)
+        kinds, self._capital = np.zeros(size, np.int8), np.zeros(size, bool)
+        for word, form, number in counts.forms():
+            kinds[number] = kind_of(word, abbreviations)
+            self._capital[number] = form[:1].isupper()
+        self._starts = SentenceStarts(kinds)
+        self._inside: NDArray[np.int64] = np.zeros(size, np.int64)
+        self._opening: NDArray[np.int64] = np.zeros(size, np.int64)
 
     def count(self, numbers: NDArray[np.int32], ids: NDArray[np.int32]) -> None:
-        """Count the next chunk of the text: (N,) numbers of forms, and the ids of their words."""
-        at_start, known = self._starts(ids), ids != UNKNOWN_ID
-        self._opening += np.bincount(numbers[at_start & known], minlength=len(self._opening))
-        self._inside += np.bincount(numbers[~at_start & known], minlength=len(self._inside))
+        """Count the next chunk of the text: (N,) numbers of forms, and the ids of their words.
+
+        Where a sentence may start or not, a capital is taken for that of a start.
+        """
+        at_start, unclear = self._starts(numbers)
+        opening, known = at_start | (unclear & self._capital[numbers]), ids != UNKNOWN_ID
+        self._opening += np.bincount(numbers[opening & known], minlength=len(self._opening))
+        self._inside += np.bincount(numbers[~opening & known], minlength=len(self._inside))
 
     def most_frequent(self, counts: FormCounts) -> dict[str, str]:
         """Normalized word to its most frequent form, where that is not the word itself."""

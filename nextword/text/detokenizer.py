@@ -9,7 +9,7 @@ from nextword.text.tokenizer import WordTokenizer
 from nextword.text.vocabulary import END
 
 _NO_SPACE_BEFORE = frozenset((*".,;:!?)]", "..."))
-_NO_SPACE_AFTER = frozenset("([")
+_NO_SPACE_AFTER = frozenset("([\u00bf\u00a1")
 
 
 def detokenize(tokenizer: WordTokenizer, ids: Iterable[int]) -> str:
@@ -34,17 +34,23 @@ class Detokenizer:
         self._plain = tokenizer.scheme == "whitespace"
         self._joined = joined or self._opened()
 
-    def add(self, token_id: int) -> str:
-        """What is to be appended to the text so that it goes on with this token."""
-        token = self._tokenizer.words[token_id]
-        position, self.position = self.position, self.position.after(token)
+    def add(self, token_id: int, unknown_word: str | None = None) -> str:
+        """What is to be appended to the text so that it goes on with this token.
+
+        Args:
+            token_id: A token of the vocabulary.
+            unknown_word: What is written for the unknown one.
+        """
+        tokenizer = self._tokenizer
+        token = tokenizer.words[token_id] if unknown_word is None else tokenizer.normalize(unknown_word)
+        position, self.position = self.position, self.position.after(token, tokenizer.abbreviations)
         if token == END:
             self._joined = True
             return "\n" if self._plain else "\n\n"
         tight = not self._plain and (token in _NO_SPACE_BEFORE or (token == '"' and position.quoted))
         space = "" if self._joined or tight else " "
         self._joined = self._opened()
-        return space + self._tokenizer.surface(token_id, position.at_start)
+        return space + (unknown_word or tokenizer.surface(token_id, position.at_start))
 
     def _opened(self) -> bool:
         """Whether the last token is written to the next one: a bracket or a quotation mark that opens."""

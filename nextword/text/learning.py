@@ -8,6 +8,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.text.abbreviations import learn_abbreviations
 from nextword.text.casing import FormsByPlace
 from nextword.text.encoder import Encoder, Text
 from nextword.text.pipeline import Pipeline, folded
@@ -36,7 +37,8 @@ def learn_words(
         words, rare = counts.vocabulary(vocab_size, min_count, MAX_RARE_WORDS)
         rare = [word for word in rare if is_learnable(word)]
         resolve = counts.resolver([*words, *rare])
-        forms = None if cased else FormsByPlace([*words, *rare], len(resolve))
+        abbreviations = None if cased else learn_abbreviations(lambda: read_ids(file), counts)
+        forms = None if abbreviations is None else FormsByPlace([*words, *rare], counts, set(abbreviations))
 
         def ids() -> Iterator[NDArray[np.int32]]:
             done = 0
@@ -53,7 +55,7 @@ def learn_words(
         token_file = TokenFile(ids())
     surface_forms = forms.most_frequent(counts) if forms else {}
     rare_forms = [surface_forms.pop(word, word) for word in rare]
-    return Vocabulary(words, scheme, cased, surface_forms, rare_forms), token_file, counts.missed
+    return Vocabulary(words, scheme, cased, surface_forms, rare_forms, abbreviations), token_file, counts.missed
 
 
 def _count(texts: Iterable[Text], pipeline: Pipeline, cased: bool, counts: FormCounts, file: IO[bytes]) -> None:

@@ -1,25 +1,65 @@
-"""Where sentences start: token by token as somebody types, and for long arrays of ids at once.
+"""Where sentences start: token by token as somebody types, and for long arrays of numbers at once.
 
 Capitals depend on it: which are a word's own is learned from the places where no sentence starts, and a word shown at
-a start gets one.
+a start gets one. Tokens are followed as they stand in the text, whether the vocabulary has them or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+import unicodedata
+from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.text.vocabulary import END
+from nextword.text.abbreviations import ABBREVIATIONS, AMBIGUOUS, TITLES
+from nextword.text.vocabulary import END, MAX_NEW_WORD_LENGTH, UNKNOWN
 
-_STOPS = frozenset(("!", "?", "..."))
+# What a token does to a position.
+OTHER, ENDS, QUOTE, STOP, PERIOD, SPEECH, THROUGH, TITLE, ABBREVIATION = range(9)
+
+_STOPS = frozenset("!?\u061f\u06d4\u0964\u0965\u3002\uff01\uff1f")
 _BEFORE_SPEECH = frozenset((",", ":"))
-_TRANSPARENT = frozenset(("'", "(", "[", ")", "]", "_", "*", "#", "--", "-"))
-_CLOSING = _STOPS | {")", "]", ".", END}
-_ABBREVIATIONS = frozenset(("mr", "mrs", "ms", "dr", "prof", "st", "rev", "capt", "col", "gen", "vs", "jr", "sr"))
+# Looked through wherever a sentence may start: brackets, dashes, symbols (emoji and bullets among them), and of the
+# other marks those that stand before a word, such as a quoted mail's ">". What stands inside names and paths is not.
+_THROUGH_CATEGORIES = frozenset(("Ps", "Pe", "Pi", "Pf", "Pd", "Pc", "So", "Mn", "Me", "Cf"))
+_THROUGH_MARKS = frozenset("'*#\u00bf\u00a1>|+\u2022\u2023\u2043\u00b7\u2219\u2192\u2020\u2021\u00a7\u00b6\u203b") | {
+    "``"
+}
+_CLOSING_CATEGORIES = frozenset(("Pe", "Pf"))
+_MAX_CACHED_LENGTH = MAX_NEW_WORD_LENGTH + 1  # characters of a token; what is longer is a word, or a run of a mark
+_SHORT_PRONOUNS = frozenset(("i", "я"))  # sentences end with them
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind(token: str) -> int:
+    """What a token does to a position, wherever it is read."""
+    if token[:1].isalnum():
+        word = token.lower()
+        initial = len(word) == 1 and word != word.upper() and word not in _SHORT_PRONOUNS
+        return TITLE if initial or word in TITLES else ABBREVIATION if word in ABBREVIATIONS else OTHER
+    single = {END: ENDS, UNKNOWN: OTHER, "": OTHER, '"': QUOTE, ".": PERIOD}
+    if token in single:
+        return single[token]
+    if token in _STOPS or not token.strip("."):
+        return STOP
+    if token in _BEFORE_SPEECH:
+        return SPEECH
+    looked_through = token[0] in _THROUGH_MARKS or unicodedata.category(token[0]) in _THROUGH_CATEGORIES
+    return THROUGH if token in _THROUGH_MARKS or (looked_through and not any(map(str.isalnum, token))) else OTHER
+
+
+def kind_of(token: str, abbreviations: Container[str] = AMBIGUOUS) -> int:
+    """What a token does to a position.
+
+    Args:
+        token: A normalized word.
+        abbreviations: Normalized words whose full stop ends no sentence, beside those known everywhere.
+    """
+    kind = _kind(token[:_MAX_CACHED_LENGTH])
+    return ABBREVIATION if kind == OTHER and token.lower() in abbreviations else kind
 
 
 class SentencePosition(NamedTuple):
@@ -27,38 +67,39 @@ class SentencePosition(NamedTuple):
 
     at_start: bool = True  # the next word opens a sentence or a quotation
     quoted: bool = False  # a double quote is open
-    previous: str = ""
+    previous: str = ""  # the last token: a mark or an abbreviation as it is, `<unk>` for any other word
 
     @property
     def closed(self) -> bool:
         """Whether the last token ended a sentence."""
-        return self.at_start and (self.previous in _STOPS or self.previous == ".")
+        return self.at_start and _kind(self.previous) in {STOP, PERIOD}
 
-    def after_all(self, tokens: Iterable[str]) -> SentencePosition:
+    def after_all(self, tokens: Iterable[str], abbreviations: Container[str] = AMBIGUOUS) -> SentencePosition:
         """The position once all of `tokens` have been read."""
-        return reduce(SentencePosition.after, tokens, self)
+        position = self
+        for token in tokens:
+            position = position.after(token, abbreviations)
+        return position
 
-    def after(self, token: str) -> SentencePosition:
-        """The position once `token` (a normalized word) has been read."""
-        if token == END:
+    def after(self, token: str, abbreviations: Container[str] = AMBIGUOUS) -> SentencePosition:
+        """The position once `token` (a normalized word) has been read.
+
+        After an abbreviation's full stop a sentence may start or not; it is taken to go on.
+        """
+        kind = kind_of(token, abbreviations)
+        if kind == ENDS:
             return SentencePosition()
-        if token == '"':
-            opens = not self.quoted
-            starts = (self.at_start or self.previous in _BEFORE_SPEECH) if opens else self.previous == "."
-            return SentencePosition(starts, opens, token)
-        if token in _STOPS:
-            return SentencePosition(True, self.quoted, token)
-        if token == ".":
-            return SentencePosition(not _is_abbreviation(self.previous), self.quoted, token)
-        return SentencePosition(self.at_start and token in _TRANSPARENT, self.quoted, token)
+        starts, quoted = kind == STOP or (self.at_start and kind == THROUGH), self.quoted
+        if kind == QUOTE:
+            quoted = not self.quoted
+            opened, ended = self.at_start or self.previous in _BEFORE_SPEECH, self.at_start and self.previous == "."
+            starts = opened if quoted else ended
+        elif kind == PERIOD:
+            starts = kind_of(self.previous, abbreviations) not in {TITLE, ABBREVIATION}
+        return SentencePosition(starts, quoted, UNKNOWN if kind == OTHER else token[:MAX_NEW_WORD_LENGTH])
 
 
-def _is_abbreviation(word: str) -> bool:
-    """Whether a full stop after `word` usually belongs to it: an initial or a title."""
-    return (len(word) == 1 and word.isalpha() and word != "i") or word.lower() in _ABBREVIATIONS
-
-
-def sentence_starts(tokens: Iterable[str]) -> Iterator[bool]:
+def sentence_starts(tokens: Iterable[str], abbreviations: Container[str] = AMBIGUOUS) -> Iterator[bool]:
     """Whether each token is the first of a sentence.
 
     What is said within a sentence belongs to it (after a comma or a colon, or where it goes on after a quotation), and
@@ -67,63 +108,61 @@ def sentence_starts(tokens: Iterable[str]) -> Iterator[bool]:
 
     Args:
         tokens: Normalized words, from the beginning of a text.
+        abbreviations: As in `kind_of`.
     """
     position, ended = SentencePosition(), True
     for token in tokens:
-        closes = token in _CLOSING or (token == '"' and position.quoted)
-        starts = ended and position.at_start and not closes
+        starts = ended and position.at_start and not _closes(token, position.quoted)
         yield starts
-        position = position.after(token)
+        position = position.after(token, abbreviations)
         ended = position.at_start and ((ended and not starts) or position.closed or token == END)
 
 
-_OTHER, _END, _QUOTE, _STOP, _PERIOD, _SPEECH, _THROUGH, _ABBREVIATION = range(8)
-
-
-def _kind(word: str) -> int:
-    """All that a `SentencePosition` wants to know of a word."""
-    if _is_abbreviation(word):
-        return _ABBREVIATION
-    single = {END: _END, '"': _QUOTE, ".": _PERIOD}
-    several = ((_STOPS, _STOP), (_BEFORE_SPEECH, _SPEECH), (_TRANSPARENT, _THROUGH))
-    return single.get(word, next((kind for words, kind in several if word in words), _OTHER))
+def _closes(token: str, quoted: bool) -> bool:
+    """Whether a token after the end of a sentence belongs to it."""
+    kind = kind_of(token, ())
+    bracket = kind == THROUGH and unicodedata.category(token[0]) in _CLOSING_CATEGORIES
+    return bracket or kind in {STOP, PERIOD, ENDS} or (kind == QUOTE and quoted)
 
 
 class SentenceStarts:
-    """`SentencePosition` for arrays of ids: the same answers, some hundred times as fast.
+    """`SentencePosition` for arrays of numbers that stand for tokens: the same answers, some hundred times as fast.
 
     Args:
-        words: The normalized words, by id.
+        kinds: (F,) what `kind_of` says of the token of each number.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self._kinds = np.asarray([_kind(word) for word in words], np.int8)
-        self._at_start, self._quoted, self._previous = True, False, _END
+    def __init__(self, kinds: NDArray[np.int8]) -> None:
+        self._kinds = kinds
+        self._at_start, self._quoted = True, False
+        self._last = np.asarray([OTHER, ENDS], np.int8)  # kinds of the last two tokens
 
-    def __call__(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def __call__(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each token stands where a sentence or a quotation opens.
 
         Args:
-            ids: (N,) one or more ids; they go on where those of the last call ended.
+            numbers: (N,) one or more; they go on where those of the last call ended.
 
         Returns:
-            (N,) `at_start` as it is before each of them.
+            (N,) `at_start` as it is before each of them; (N,) whether that is False and yet might be otherwise: after
+            the full stop of an abbreviation, which may end a sentence, too.
         """
-        kinds = self._kinds[ids]
-        previous = np.concatenate([np.asarray([self._previous], np.int8), kinds[:-1]])
-        ends, quotes = kinds == _END, kinds == _QUOTE
+        kinds = np.concatenate([self._last, self._kinds[numbers]])
+        earlier, previous, kinds = kinds[:-2], kinds[1:-1], kinds[2:]
+        self._last = np.asarray([previous[-1], kinds[-1]], np.int8)
+        ends, quotes = kinds == ENDS, kinds == QUOTE
         quote_number = np.cumsum(quotes, dtype=np.int32) + np.int32(self._quoted)
         before_paragraph = np.maximum.accumulate(np.where(ends, quote_number, np.int32(0)))
         quoted = (quote_number - before_paragraph) % 2 == 1
         opens, closes = quotes & quoted, quotes & ~quoted
-        starts = ends | (kinds == _STOP) | ((kinds == _PERIOD) & (previous != _ABBREVIATION))
-        starts |= (opens & (previous == _SPEECH)) | (closes & (previous == _PERIOD))
-        unchanged = (kinds == _THROUGH) | (opens & (previous != _SPEECH))
+        starts = ends | (kinds == STOP) | ((kinds == PERIOD) & (previous != TITLE) & (previous != ABBREVIATION))
+        starts |= opens & (previous == SPEECH)
+        starts |= closes & (previous == PERIOD) & (earlier != TITLE) & (earlier != ABBREVIATION)
+        unchanged = (kinds == THROUGH) | (opens & (previous != SPEECH))
         # What the last token that changes anything left behind; place 0 is what was there before the first.
-        places = np.arange(1, len(ids) + 1, dtype=np.int32)
+        places = np.arange(1, len(numbers) + 1, dtype=np.int32)
         decided = np.maximum.accumulate(np.where(unchanged, np.int32(0), places))
         before = np.concatenate([np.zeros(1, np.int32), decided[:-1]])
         history = np.concatenate([[self._at_start], starts])
-        self._at_start, self._quoted, self._previous = bool(history[decided[-1]]), bool(quoted[-1]), int(kinds[-1])
-        at_start: NDArray[np.bool_] = history[before]
-        return at_start
+        self._at_start, self._quoted = bool(history[decided[-1]]), bool(quoted[-1])
+        return history[before], (previous == PERIOD) & (earlier == ABBREVIATION)

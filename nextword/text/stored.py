@@ -8,6 +8,7 @@ from itertools import count
 from operator import ne
 from typing import Any
 
+from nextword.text.abbreviations import MAX_ABBREVIATIONS
 from nextword.text.pipeline import SCHEMES, SPACE, Pipeline
 from nextword.text.vocabulary import (
     END,
@@ -29,14 +30,17 @@ def checked(tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | N
     """
     scheme, cased, forms = vocabulary["scheme"], vocabulary["cased"], vocabulary["surface_forms"]
     rare = vocabulary.get("rare", [])  # files of earlier versions have none
+    abbreviations = vocabulary.get("abbreviations")  # nor these
     ids = tokenizer["model"].pop("vocab")
     _check_vocabulary(ids, size)
     _check_forms(forms, ids)
     _check_rare(rare)
+    if "abbreviations" in vocabulary:
+        _check_abbreviations(abbreviations)
     if scheme not in SCHEMES or type(cased) is not bool:
         raise ValueError(f"there is no scheme {scheme!r}, or cased is {cased!r}")
     _check_pipeline(tokenizer, scheme, cased)
-    return Vocabulary(sorted(ids, key=ids.__getitem__), scheme, cased, forms, rare)
+    return Vocabulary(sorted(ids, key=ids.__getitem__), scheme, cased, forms, rare, abbreviations)
 
 
 def _check_pipeline(tokenizer: dict[str, Any], scheme: str, cased: bool) -> None:
@@ -80,6 +84,17 @@ def _check_rare(rare: list[str]) -> None:
     for word in rare:
         if not isinstance(word, str) or not 0 < len(word) <= 2 * MAX_NEW_WORD_LENGTH or not _is_plain(word):
             raise ValueError("a rare word is no word")
+
+
+def _check_abbreviations(abbreviations: Any) -> None:
+    """Raise `ValueError` unless these can be words, each once."""
+    if not isinstance(abbreviations, list) or len(abbreviations) > MAX_ABBREVIATIONS:
+        raise ValueError("the abbreviations are no list, or too many")
+    for word in abbreviations:
+        if not isinstance(word, str) or not 0 < len(word) <= MAX_NEW_WORD_LENGTH or not _is_plain(word):
+            raise ValueError("an abbreviation is no word")
+    if len(set(abbreviations)) < len(abbreviations):
+        raise ValueError("an abbreviation stands twice")
 
 
 def _is_plain(text: str) -> bool:

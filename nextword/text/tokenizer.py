@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding
 
-from nextword.text.casing import capitalized
+from nextword.text.abbreviations import AMBIGUOUS, MAX_ABBREVIATIONS
+from nextword.text.casing import capitalized_at_start
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
 from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACE, SPACES, Chunk, Pipeline, without_surrogates
@@ -113,6 +114,8 @@ class WordTokenizer:
         self.surface_forms = vocabulary.surface_forms
         self.rare = list(vocabulary.rare)
         self._pipeline = Pipeline(self.scheme, self.cased, self.words)
+        self._learned = vocabulary.abbreviations  # None: nobody looked for words whose full stop ends no sentence
+        self.abbreviations = frozenset(AMBIGUOUS.difference(self.words) if self._learned is None else self._learned)
 
     # -- making one ----------------------------------------------------------------------------------------------
 
@@ -173,7 +176,8 @@ class WordTokenizer:
         rare = {self.normalize(form): form for form in [*learned.rare, *self.rare]}
         left = [form for word, form in rare.items() if word not in known][:MAX_RARE_WORDS]
         forms = self.surface_forms | forms
-        return WordTokenizer(Vocabulary([*self.words, *new], self.scheme, self.cased, forms, left))
+        abbreviations = None if self.cased else sorted(self.abbreviations | learned.abbreviations)[:MAX_ABBREVIATIONS]
+        return WordTokenizer(Vocabulary([*self.words, *new], self.scheme, self.cased, forms, left, abbreviations))
 
     @classmethod
     def from_json(cls, tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | None = None) -> WordTokenizer:
@@ -195,6 +199,7 @@ class WordTokenizer:
     def to_json(self) -> tuple[str, str]:
         """(the `tokenizers` JSON, what nextword adds to it as JSON); `from_json` takes both."""
         facts = {"scheme": self.scheme, "cased": self.cased, "surface_forms": self.surface_forms, "rare": self.rare}
+        facts |= {} if self._learned is None else {"abbreviations": list(self._learned)}
         return self._pipeline.library.to_str(), json.dumps(facts, ensure_ascii=False)
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
@@ -217,7 +222,7 @@ class WordTokenizer:
 
     def placed(self, form: str, at_start: bool) -> str:
         """A word's form as it stands where a sentence starts, or inside one."""
-        return capitalized(form) if at_start and not self.cased else form
+        return capitalized_at_start(form) if at_start and not self.cased else form
 
     # -- text to ids ---------------------------------------------------------------------------------------------
 
@@ -234,6 +239,19 @@ class WordTokenizer:
         for chunk, encoding in self._pipeline.encodings([*map(self._pipeline.prepared, texts)]):
             encoded[chunk.source].append(chunk, encoding)
         return encoded
+
+    def position(self, encoded: Encoded, begin: SentencePosition | None = None) -> SentencePosition:
+        """Where in a sentence a text has got to that began at `begin`, by its words as they stand there."""
+        return (begin or SentencePosition()).after_all(self.tokens(encoded), self.abbreviations)
+
+    def tokens(self, encoded: Encoded) -> list[str]:
+        """The normalized words of a text, those outside the vocabulary, too."""
+        tokens = [self.words[token_id] for token_id in encoded.ids]
+        if encoded.unknown_words:
+            forms = self.normalize("\n".join(encoded.unknown_words.values())).split("\n")  # faster than one by one
+            for place, form in zip(encoded.unknown_words, forms, strict=True):
+                tokens[place] = form
+        return tokens
 
     def cut(self, text: str) -> list[str]:
         """The words and marks of a text as they are written there; none of its line ends counts."""

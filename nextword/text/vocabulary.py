@@ -42,6 +42,7 @@ class Vocabulary(NamedTuple):
     cased: bool  # whether upper and lower case are different words
     surface_forms: dict[str, str]  # normalized word to the form it is usually written in, where the two differ
     rare: Sequence[str]  # words too rare to have an id, as they are written, the most frequent first
+    abbreviations: Sequence[str] | None = None  # normalized words whose full stop ends no sentence; None: not known
 
 
 class FormCounts:
@@ -127,6 +128,15 @@ class FormCounts:
         kept = min(size - 2, sum(count >= min_count for count in totals.values()))
         words = [word for _, word in order[: kept + most_rare]]
         return [UNKNOWN, END, *words[:kept]], words[kept:]
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """(F,) how often the form of each number was counted."""
+        return self._counts
+
+    def has(self, word: str) -> bool:
+        """Whether `word` was met as it is, and not in other forms alone."""
+        return word in self._numbers
 
     def forms(self) -> Iterator[tuple[str, str, int]]:
         """Every (word, form, number)."""

@@ -40,6 +40,7 @@ def test_features_are_what_their_names_say() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell", "paragraphs"), [*((cell, 4) for cell in GATES), ("lstm", 170), ("gru", 170)])
 def test_the_best_unit_of_the_first_half_and_what_it_does_on_the_second(cell: str, paragraphs: int) -> None:
     text = make_text(paragraphs, seed=3)

@@ -35,11 +35,15 @@ from nextword.text.held_out import held_out_text
 from nextword.training.train import train
 
 # Weights of both layers: 4 (2 x 256 H + H^2 + 256^2), and so on with 3 and 1.
+DROPOUTS = {"dropout_words": 0.05, "dropout_input": 0.15, "dropout_hidden": 0.15, "dropout_output": 0.2}
 NETWORKS = {
-    "plain net": ModelConfig("rnn", embedding_dim=256, hidden_size=768, num_layers=2, topic_share=0.0),
-    "GRU": ModelConfig("gru", embedding_dim=256, hidden_size=335, num_layers=2, topic_share=0.0),
-    "LSTM": ModelConfig("lstm", embedding_dim=256, hidden_size=256, num_layers=2, topic_share=0.0),
-    "LSTM with topics": ModelConfig("lstm", embedding_dim=256, hidden_size=256, num_layers=2, topic_share=0.25),
+    name: ModelConfig(cell, 256, hidden_size, 2, topic_share=topic_share, **DROPOUTS)
+    for name, cell, hidden_size, topic_share in (
+        ("plain net", "rnn", 768, 0.0),
+        ("GRU", "gru", 335, 0.0),
+        ("LSTM", "lstm", 256, 0.0),
+        ("LSTM with topics", "lstm", 256, 0.25),
+    )
 }
 WIDTH = 33  # of a column
 CLOUDS = "The clouds are in the"

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).parent / "benchmarks"
+pytestmark = pytest.mark.slow
+
+BENCHMARKS = Path(__file__).parent
 TINY = ["--rounds", "1", "--steps", "2", "--sizes", "16", "--words", "300", "--large-size", "8", "--large-words", "500"]
 TINY += ["--megabytes", "0.1", "--eval-tokens", "500"]
 

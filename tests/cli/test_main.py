@@ -109,8 +109,8 @@ def test_the_help_of_explain_names_how_many_characters_are_read(predictor: Predi
 def test_the_help_of_memory_names_its_distances_and_places() -> None:
     first, last = ", ".join(map(str, memory_length.DISTANCES[:3])), memory_length.DISTANCES[-1]
     assert f"the last {first} ... {last} words" in " ".join(COMMANDS["memory"].help.split())
-    places = next(item for item in fields(MemoryConfig) if item.name == "places").metadata["help"]
-    assert f"unset: {memory_length.PLACES:,}, with --gradients {gradient_flow.PLACES:,}." in places
+    places = next(item for item in fields(MemoryConfig) if item.name == "places").metadata["unset"]
+    assert places == f"{memory_length.PLACES:,}, with --gradients {gradient_flow.PLACES:,}"
 
 
 def test_the_help_says_what_is_chosen_when_an_option_is_left_out(run_cli: RunCLI) -> None:
@@ -159,6 +159,7 @@ def test_predict_shows_words_and_probabilities(run_cli: RunCLI, predictor: Predi
     assert (done.returncode, done.stdout, done.stderr) == (0, table(predictor.predict("The cat sat on the", k=3)), "")
 
 
+@pytest.mark.slow
 def test_predict_finds_its_checkpoint_names_unknown_words_and_can_be_quiet(
     run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
 ) -> None:
@@ -244,6 +245,7 @@ def test_a_program_on_the_other_end_of_the_pipe_gets_its_answer_before_it_writes
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["predict", "--json"], ["predict"], ["repl"], ["score"]])
 def test_a_reader_that_has_gone_ends_the_command_quietly(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, command: list[str]
@@ -263,6 +265,7 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "config"),
     [
@@ -302,6 +305,7 @@ def test_thousands_of_lines_through_a_pipe_are_answered_in_order(
 # -- generate --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_generate_goes_on_with_a_text_the_same_seed_the_same_way(
     run_cli: RunCLI, predictor: Predictor, tiny_checkpoint: Path
 ) -> None:
@@ -323,6 +327,7 @@ def test_generate_goes_on_with_a_text_the_same_seed_the_same_way(
     }
 
 
+@pytest.mark.slow
 def test_generate_begins_from_nothing_and_says_with_which_seed(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
     record = json.loads(run_cli("generate", "--words", 5, "--json", "-c", tiny_checkpoint).stdout)
     again = run_cli("generate", "--words", 5, "--seed", record["seed"], "-c", tiny_checkpoint)
@@ -360,6 +365,7 @@ def test_repl_on_a_pipe_follows_the_script_to_the_letter(
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_info_tells_what_a_checkpoint_is(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
     checkpoint = load_checkpoint(tiny_checkpoint)
     parameters = sum(values.size for values in checkpoint.tensors.values())
@@ -454,6 +460,7 @@ def test_several_files_are_one_text_and_what_is_passed_over_is_named(
     assert call_cli("score", folder, story, "--quiet", "-c", tiny_checkpoint).stderr == ""
 
 
+@pytest.mark.slow
 def test_eval_without_a_path_predicts_what_training_held_out(call_cli: RunCLI, tmp_path: Path) -> None:
     steps = ("--max-steps", 2, "--valid-fraction", 0.1)
     trained = call_cli("train", *SMALL, "--num-layers", 1, *steps, "--vocab-size", 200)

@@ -54,6 +54,7 @@ def plain_perplexity(model: RecurrentLanguageModel, ids: np.ndarray) -> float:
     return math.exp(-np.log(plain_distributions(model, ids)[np.arange(len(ids)), ids]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 50, 2500])
 def test_perplexity_counts_every_token_from_the_first_on(model: RecurrentLanguageModel, count: int) -> None:
     ids = some_ids(count)
@@ -188,6 +189,7 @@ def test_known_suggestions_save_the_keys_that_a_finger_counts(
     assert evaluation.top3 == pytest.approx(4 / 12)
 
 
+@pytest.mark.slow
 @given(
     words=st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba", "bab", ".", "N"]), min_size=1, unique=True),
     lines=st.lists(st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba", "bab", ".", "N", "zz"])), min_size=1),

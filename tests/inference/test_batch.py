@@ -105,6 +105,7 @@ def test_a_very_long_text_among_short_ones_is_read_to_its_end(predictor: Predict
     same(found[2], in_session(predictor.session(), texts[2], PredictConfig(k=1)))
 
 
+@pytest.mark.slow
 def test_of_a_text_without_end_only_the_last_part_is_read_and_that_is_enough(predictor: Predictor) -> None:
     end = "Anna lives in London. My mother-in-law and I went"
     texts = [f"Zebra {'The cat sat on the mat. ' * 8_000}{end}", "x" * 10_000_000, f"{'The,cat' * 40_000} sat"]

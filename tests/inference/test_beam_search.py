@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 from nextword.inference.lstm import LSTMState
-from nextword.inference.outlook import Outlook, Prediction, capitalized_like
+from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.predictor import Predictor
+from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID

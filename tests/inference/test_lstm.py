@@ -31,6 +31,7 @@ def network_of(model: RecurrentLanguageModel, vocabulary_size: int) -> LSTMNetwo
     return LSTMNetwork({name: state[name].numpy() for name in model.config.parameter_shapes(vocabulary_size)})
 
 
+@pytest.mark.slow
 @given(
     cell=st.sampled_from(sorted(GATES)),
     embedding_dim=st.integers(1, 12),

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.networks import network_config
 
 from nextword.inference.lstm import Array
-from nextword.inference.outlook import Outlook, Prediction, capitalized_like, near_largest
+from nextword.inference.outlook import Outlook, Prediction, near_largest
 from nextword.inference.predictor import Predictor
 from nextword.inference.word_index import NewWord, rare_share
+from nextword.storage.checkpoint import Checkpoint
+from nextword.text.casing import capitalized_like
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
 
@@ -76,7 +79,7 @@ def test_letters_find_what_a_scan_over_the_vocabulary_finds(
         return whole, -float(distribution[token_id]), token_id
 
     best = sorted(allowed, key=rank)[:k]
-    found = outlook(predictor, distribution).top(k, punctuation, prefix)
+    found = outlook(predictor, distribution).top(k, punctuation, prefix, exact=True)
     assert [prediction.probability for prediction in found] == [float(distribution[token_id]) for token_id in best]
     expected = [tokenizer.surface(token_id) for token_id in best]
     assert [prediction.word.lower() for prediction in found] == [word.lower() for word in expected]
@@ -147,3 +150,118 @@ def test_rare_words_share_half_of_what_is_unknown_in_numbers_and_in_arrays() -> 
 def test_phrases_need_a_state_to_go_on_from(predictor: Predictor) -> None:
     with pytest.raises(ValueError, match="state"):
         outlook(predictor, np.full(len(predictor.tokenizer), 0.01, np.float32)).phrases(2)
+
+
+# -- words that look the same, and words without their accents --------------------------------------------------------
+
+
+def model_of(words: str, rare: str = "") -> Predictor:
+    """A model that has learned nothing, with these words, as they are written here."""
+    tokenizer = WordTokenizer.train([f"{words} {words} {rare}"], min_count=2)
+    config = network_config(embedding_dim=2, hidden_size=3, num_layers=1)
+    shapes = config.parameter_shapes(len(tokenizer))
+    return Predictor(
+        Checkpoint(config, tokenizer, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, {})
+    )
+
+
+def with_probabilities(model: Predictor, **probabilities: float) -> np.ndarray:
+    distribution = np.zeros(len(model.tokenizer), np.float32)
+    for word, probability in probabilities.items():
+        distribution[model.tokenizer.words.index(word)] = probability
+    return distribution
+
+
+def test_words_that_look_the_same_are_one_as_likely_as_both_together() -> None:
+    model = model_of("und groß gross grob und grau")
+    expected = with_probabilities(model, groß=0.3, gross=0.25, grob=0.4, grau=0.05)
+    assert outlook(model, expected).top(9, prefix="GRO") == [
+        Prediction("GROSS", pytest.approx(0.55)),
+        Prediction("GROB", pytest.approx(0.4)),
+    ]
+    assert outlook(model, expected).top(1, prefix="GR") == [Prediction("GROSS", pytest.approx(0.55))]
+    assert words_of(outlook(model, expected).top(9, prefix="gro", exact=True)) == ["grob", "groß", "gross"]
+    assert words_of(outlook(model, expected).top(9, prefix="Gro", exact=True)) == ["Grob", "Groß", "Gross"]
+
+
+def test_words_that_look_the_same_are_added_before_the_list_is_cut() -> None:
+    others = [f"gr{a}{b}" for a in "abcdefghij" for b in "abcdefghij"]
+    model = model_of(" ".join(["und groß gross", *others]))
+    probabilities = dict.fromkeys(others, 0.009) | {"groß": 0.006, "gross": 0.005}
+    found = outlook(model, with_probabilities(model, **probabilities)).top(1, prefix="GR")
+    assert found == [Prediction("GROSS", pytest.approx(0.011))]
+
+
+def test_a_rare_word_that_looks_like_another_is_no_second_one() -> None:
+    model = model_of("und groß", rare="gross")
+    expected = with_probabilities(model, groß=0.3)
+    expected[0] = 0.2
+    assert outlook(model, expected).top(9, prefix="GRO") == [Prediction("GROSS", pytest.approx(0.4))]
+
+
+@pytest.mark.parametrize(
+    ("letters", "written"),
+    [
+        ("thats", "that's"),
+        ("Thats", "That's"),
+        ("THATS", "THAT'S"),
+        ("cest", "c'est"),
+        ("ecole", "école"),
+        ("Ecole", "École"),
+        ("lecole", "l'école"),
+        ("l'ecole", "l'école"),
+        ("lécole", "l'école"),
+        ("im", "I'm"),
+        ("strasse", "straße"),
+        ("елка", "ёлка"),
+        ("oeuvre", "œuvre"),
+        ("senor", "señor"),
+    ],
+)
+def test_words_are_found_without_their_apostrophes_and_accents(letters: str, written: str) -> None:
+    model = model_of("that's c'est école l'école and I'm and straße ёлка œuvre señor and")
+    even = np.full(len(model.tokenizer), 0.01, np.float32)
+    for end in range(2, len(letters) + 1):
+        assert written in words_of(outlook(model, even).top(9, prefix=letters[:end])), letters[:end]
+    assert words_of(outlook(model, even).top(9, prefix=letters, exact=True)) == []
+
+
+@pytest.mark.parametrize("letters", ["écolé", "that's'", "t'hats", "cést", "thatz", "thats'"])
+def test_an_accent_or_apostrophe_that_is_typed_is_one_of_the_word(letters: str) -> None:
+    model = model_of("that's c'est école and")
+    assert outlook(model, np.full(len(model.tokenizer), 0.01, np.float32)).top(9, prefix=letters) == []
+
+
+def test_what_begins_with_the_very_letters_comes_first_however_unlikely() -> None:
+    model = model_of("its it's itself I'll ill illness élan elan and", rare="itsy it'sy")
+    expected = np.full(len(model.tokenizer), 0.001, np.float32)
+    for word in ("it's", "i'll"):
+        expected[model.tokenizer.words.index(word)] = 0.3
+    assert words_of(outlook(model, expected).top(9, prefix="its")) == ["itself", "itsy", "its", "it's", "it'sy"]
+    assert words_of(outlook(model, expected).top(2, prefix="its")) == ["itself", "itsy"]
+    assert words_of(outlook(model, expected).top(9, prefix="ill")) == ["illness", "ill", "I'll"]
+    assert words_of(outlook(model, expected).top(9, prefix="el")) == ["elan", "élan"]
+    assert words_of(outlook(model, expected).top(9, prefix="él")) == ["élan"]
+
+
+def test_words_learned_lately_are_found_without_their_accents_too() -> None:
+    model = model_of("that's and")
+    expected = np.append(np.full(len(model.tokenizer), 0.01, np.float32), np.float32([0.2, 0.0]))
+    new = [NewWord("élodie", "Élodie"), NewWord("éloïse", "Éloïse")]
+    assert words_of(outlook(model, expected, new=new).top(9, prefix="elo")) == ["Élodie"]
+    assert words_of(outlook(model, expected, new=new).top(9, prefix="élo")) == ["Élodie"]
+
+
+def test_phrases_begin_with_words_found_so_too(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("Anna said that I")
+    (likeliest, *_) = session.outlook().phrases(2, prefix="dont")
+    assert likeliest.word.startswith("don't ")
+    assert session.outlook().phrases(2, prefix="dontx") == []
+
+
+def test_a_phrase_has_the_capitals_typed(predictor: Predictor) -> None:
+    session = predictor.session()
+    session.feed("My")
+    assert session.outlook().phrases(2, prefix="M")[0].word.startswith("Mother-in-law ")
+    assert session.outlook().phrases(2, prefix="MO")[0].word.startswith("MOTHER-IN-LAW ")

@@ -343,6 +343,7 @@ def test_accents_that_stand_apart_are_learned_with_their_letters(predictor: Pred
     assert words_of(session, prefix=unicodedata.normalize("NFD", "zoë")) == ["Zoë"]
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_however_much_is_read(predictor: Predictor) -> None:
     session = Session(predictor, AdaptConfig(window=500), max_new_words=600)
     for number in range(250):

@@ -175,6 +175,27 @@ def test_every_session_of_any_text_can_be_read_back(
     check()
 
 
+def test_a_place_behind_any_mark_is_kept_and_no_word_that_the_vocabulary_does_not_have(
+    predictor: Predictor, store: SessionStore
+) -> None:
+    for text in ("We met Mrs", "We saw (", "He said: \u00bf", "wait" + "." * 100_000, "We know a secretword", "etc"):
+        session = predictor.session()
+        session.feed(text)
+        content = store.save("one", session).read_bytes()
+        assert store.load("one", predictor).snapshot.position == session.snapshot.position
+        assert len(json.dumps(session.snapshot.position)) < 200
+        assert content.count(b"secretword") == text.count("secretword")  # in the tail alone
+
+
+def test_a_session_of_an_earlier_version_kept_the_word_before(predictor: Predictor, store: SessionStore) -> None:
+    session = predictor.session()
+    session.feed("the cat")
+    rewrite(store.save("one", session), lambda t, facts, m: facts["position"].update(previous="cat"))
+    loaded = store.load("one", predictor)
+    loaded.feed(".")
+    assert loaded.snapshot.position.at_start
+
+
 # -- files, names, rights --------------------------------------------------------------------------------------------
 
 
@@ -546,6 +567,7 @@ HOSTILE: dict[str, Change] = {
     "a position with one thing more": lambda t, f, m: f["position"].update(more=1),
     "a position that is a number": lambda t, f, m: f["position"].update(at_start=1),
     "a word before that is none": lambda t, f, m: f["position"].update(previous="no such word"),
+    "a mark before that is too long": lambda t, f, m: f["position"].update(previous="." * 65),
     "a word before that is a list": lambda t, f, m: f["position"].update(previous=["the"]),
     "new words that are no list": lambda t, f, m: f.update(new_words=7),
     "a new word that is no text": lambda t, f, m: f["new_words"].append(7),
@@ -589,6 +611,7 @@ def predictions(run: subprocess.CompletedProcess[str]) -> list[dict[str, float]]
     return [{word["word"]: word["probability"] for word in answer} for answer in answers]
 
 
+@pytest.mark.slow
 def test_processes_go_on_from_each_other(run_cli: RunCLI, tiny_checkpoint: Path, predictor: Predictor) -> None:
     def ask(*arguments: object, stdin: str = "") -> list[dict[str, float]]:
         return predictions(run_cli("predict", *arguments, "-c", tiny_checkpoint, "--json", "-k", 1000, stdin=stdin))
@@ -606,6 +629,7 @@ def test_processes_go_on_from_each_other(run_cli: RunCLI, tiny_checkpoint: Path,
     assert ask("the", "--session", "two", "--no-adapt") == [{word.word: word.probability for word in alone}]
 
 
+@pytest.mark.slow
 def test_errors_of_sessions_have_their_exit_codes(run_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path) -> None:
     def fails(code: int, name: str, **environment: str) -> str:
         done = run_cli("predict", "the", "--session", name, "-c", tiny_checkpoint, **environment)

@@ -109,6 +109,7 @@ def test_a_line_of_a_million_bytes_is_still_answered(serve: Callable[[bytes], by
 # -- the process -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_errors_come_before_stdin_is_read_and_with_the_plug_ins_codes(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
     there = {"NEXTWORD_CHECKPOINT": str(tiny_checkpoint)}
     for arguments, environment, code, said in [
@@ -152,6 +153,7 @@ def test_the_command_and_the_bare_program_are_one(run_cli: RunCLI, predictor: Pr
     assert bare.stderr == named.stderr == ""
 
 
+@pytest.mark.slow
 def test_data_of_the_other_nextword_is_named_and_the_default_checkpoint_answers(
     run_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -45,6 +45,42 @@ def test_replies_begin_with_the_letters_as_they_were_typed(predictor: Predictor,
     assert len(set(replies)) == len(replies)
 
 
+@pytest.mark.parametrize(
+    ("language", "line", "reply"),
+    [
+        ("french", "ÉT", "ÉTAIT"),
+        ("french", "E\u0301T", "E\u0301TAIT"),
+        ("french", "ét", "était"),
+        ("french", "LE PÈ", "PÈRE"),
+        ("french", "Le pè", "père"),
+        ("french", "l\u2019é", "l\u2019école"),
+        ("french", "L'", "L'école"),
+        ("french", "C\u2019", "C\u2019est"),
+        ("german", "Die STRA", "STRASSE"),
+        ("german", "Die Stra", "Straße"),
+        ("german", "Die stra", "straße"),
+        ("german", "Das GRO", "GROSS"),
+        ("german", "iP", "iPhone"),
+        ("spanish", "¿QUI", "QUIERES"),
+        ("spanish", "QU", "QUÉ"),
+    ],
+)
+def test_a_reply_is_a_whole_word_in_the_capitals_typed(
+    language: str, line: str, reply: str, request: pytest.FixtureRequest
+) -> None:
+    replies = ask(LineFilter(request.getfixturevalue(language), 100), line)
+    assert reply in replies
+    letters = line.rsplit(maxsplit=1)[-1].lstrip("¿")
+    assert all(one.startswith(letters) for one in replies)
+    if sum(map(str.isalpha, letters)) > 1 and letters.isupper():
+        assert all(one.isupper() for one in replies)
+
+
+@pytest.mark.parametrize("line", ["cest", "ecole", "quil", "le ete"])
+def test_editors_get_no_word_that_begins_otherwise(french: Predictor, line: str) -> None:
+    assert ask(LineFilter(french, 100), line) == []
+
+
 @pytest.mark.parametrize("line", ["", "The zzz", "The cat sat.", "The cat -", '"'])
 def test_where_no_word_can_follow_the_reply_is_empty(predictor: Predictor, line: str) -> None:
     assert ask(LineFilter(predictor), line) == []
@@ -160,6 +196,7 @@ def test_a_window_of_characters_costs_no_more_than_a_line(predictor: Predictor, 
         assert sum(steps) <= 1, text[end - 20 : end]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_bounded_and_what_is_kept_can_be_gone_back_to(predictor: Predictor) -> None:
     session = predictor.session(AdaptConfig())
     document = Document(IncrementalReader(session), predictor.tokenizer)

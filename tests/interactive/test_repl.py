@@ -328,6 +328,7 @@ def test_a_live_conversation_shows_where_the_text_is_and_no_list(
     assert capsys.readouterr().err.endswith("on the mat. The cat sat on the mat.\n")
 
 
+@pytest.mark.slow
 def test_on_a_terminal_words_are_suggested_and_taken_and_ctrl_d_leaves_it_as_it_was(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -362,6 +363,7 @@ def test_a_terminal_that_wants_plain_text_gets_no_prompt_and_no_escape_sequence(
     assert ">" not in shown
 
 
+@pytest.mark.slow
 def test_a_damaged_history_and_a_damaged_session_are_named_left_alone_and_no_reason_to_stop(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -381,6 +383,7 @@ def test_a_damaged_history_and_a_damaged_session_are_named_left_alone_and_no_rea
     assert history.read_bytes() == session.read_bytes() == b"\0damaged"
 
 
+@pytest.mark.slow
 def test_private_leaves_nothing_on_the_disk(
     tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
 ) -> None:
@@ -395,6 +398,7 @@ def test_private_leaves_nothing_on_the_disk(
     assert "--private" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_conversation_on_a_pipe_goes_on_in_the_next_process(tiny_checkpoint: Path, run_cli: RunCLI) -> None:
     arguments = ("repl", "--session", "diary", "-k", "1", "-c", tiny_checkpoint)
     assert run_cli(*arguments, stdin="Zoltan lives in\n").returncode == 0

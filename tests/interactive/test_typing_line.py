@@ -186,3 +186,13 @@ def test_a_new_name_is_suggested_from_the_line_before_and_from_the_same_line(pre
     assert "Zoltan" in [p.word for p in line.suggestions("I know Zo")]
     assert "Xanthippe" in [p.word for p in TypingLine(session, 3).suggestions("Xanthippe and Xa")]
     assert line.suggestions("Xanthippe and Yp") == []
+
+
+def test_a_word_without_its_accents_has_no_ghost_and_is_taken_whole(french: Predictor) -> None:
+    _, line = a_line(french, "Je pense", k=9)
+    for typed, whole in (("et cest", "et c'est "), ("et a lecole", "et a l'école "), ("et Lecole", "et L'école ")):
+        assert line.ghost(typed) == ""
+        assert line.take(typed) == whole
+    assert line.ghost("et c\u2019es") == "t"
+    assert line.ghost("LE PÈ") == "RE"
+    assert line.take("et C'") == "et C'est "

@@ -88,6 +88,7 @@ def test_phrases_are_found(path: Path) -> None:
     assert found[0].word.startswith("on the")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_with_the_same_bytes(
     tiny_corpus: Path, network: ModelConfig, settings: TrainConfig, path: Path, tmp_path: Path
 ) -> None:

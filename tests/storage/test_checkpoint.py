@@ -206,6 +206,7 @@ def test_a_write_into_a_folder_that_is_not_there_is_a_storage_error(checkpoint: 
         save_checkpoint(tmp_path / "nowhere" / "one.safetensors", checkpoint)
 
 
+@pytest.mark.slow
 def test_a_thousand_loads_while_another_thread_saves_see_one_whole_checkpoint_each(
     checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
@@ -243,6 +244,7 @@ def test_what_could_not_be_read_again_is_not_written(checkpoint: Checkpoint, con
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_long_words_with_forms_and_the_rare_ones_fit_and_three_times_as_many_are_refused() -> None:
     def of(words: int) -> WordTokenizer:
         tokenizer, vocabulary = map(json.loads, WordTokenizer.train(["we met Anna"], min_count=1).to_json())

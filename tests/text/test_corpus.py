@@ -223,6 +223,7 @@ def plain(text: str) -> str:
 encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "shift_jis", "utf-7"])
 
 
+@pytest.mark.slow
 @given(
     content=st.one_of(
         st.text("a\u00e9\u3042\U0001f600 \r\n\ufeff", max_size=20).map(lambda text: text.encode("utf-8")),
@@ -267,6 +268,7 @@ def test_a_file_read_in_chunks_is_the_file_read_at_once(folder: Path, content: b
                 assert len(passage) == end - begin
 
 
+@pytest.mark.slow
 @given(
     text=st.lists(st.sampled_from(["word", "\u3042 words", "\n", "\n\n", " ", "\t", "\n \n"]), max_size=30).map(
         "".join

@@ -64,6 +64,7 @@ def test_a_text_in_chunks_has_the_ids_of_the_library(tokenizer: WordTokenizer, t
     assert encoded(tokenizer, text, in_chunks(text, places)) == expected * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "cased"), [("words", False), ("words", True), ("whitespace", False)])
 @given(text=any_text, places=cuts)
 def test_a_text_read_for_the_first_time_gets_the_words_and_ids_of_the_library(
@@ -128,6 +129,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak there")
 def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
     paragraph = " ".join(f"word{index * index % 9973} and," for index in range(5000)) + "\n\n"

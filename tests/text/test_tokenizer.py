@@ -425,6 +425,7 @@ def test_written_tokens_have_the_ids_that_the_document_is_encoded_to(
     assert located == sorted(set(located))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["x" * 200_000 + "\n\nb", "a " * 70_000, "the, " * 70_000 + "\n\nb"])
 def test_tokens_of_a_long_text_are_those_of_its_encoding(
     words: WordTokenizer, whitespace: WordTokenizer, text: str

@@ -25,6 +25,8 @@ from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Event, Step
 from nextword.training.train import train
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"embedding_dim": 12, "hidden_size": 14, "batch_size": 31, "bptt": 30, "precision": "fp32", "device": "cpu"}
 OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in SIZES.items()]
 

@@ -140,6 +140,7 @@ def test_a_model_that_is_not_there_and_two_beginnings_at_once_are_refused(
         train(new_text, None, settings, start_from=tiny_checkpoint, resume=True)
 
 
+@pytest.mark.slow
 def test_from_is_an_option_of_the_command_line(run_cli: RunCLI, tiny_checkpoint: Path, new_text: Path) -> None:
     done = run_cli("train", new_text, "--from", tiny_checkpoint, "--max-steps", 2, "--batch-size", 4, "--bptt", 12)
     assert done.returncode == 0, done.stderr

@@ -78,6 +78,7 @@ def uninterrupted(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -
 # -- bit for bit -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
     tiny_corpus: Path, settings: TrainConfig, uninterrupted: tuple[bytes, list[Event]]
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
         assert resumed[-1] == replace(events[-1], path=path, seconds=resumed[-1].seconds)  # type: ignore[type-var, union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_of_any_kind_stopped_anywhere_ends_with_the_same_bytes(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -140,6 +142,7 @@ def test_a_run_may_be_stopped_again_and_again(
     assert train(tiny_corpus, DROPPING, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_the_file_it_wrote_in_between(
     tiny_corpus: Path,
     settings: TrainConfig,
@@ -264,6 +267,7 @@ def test_a_signal_while_the_text_is_read_ends_the_run_at_once_and_leaves_what_wa
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_process_told_to_stop_says_how_to_go_on_and_that_command_does(
     run_cli: RunCLI, cli_environment: dict[str, str], tiny_corpus: Path, tmp_path: Path
 ) -> None:
@@ -367,6 +371,7 @@ def test_options_that_contradict_the_unfinished_run_are_refused_and_all_named(
         train(tiny_corpus, None, replace(settings, force=True), resume=True)
 
 
+@pytest.mark.slow
 def test_an_option_at_its_default_is_refused_when_it_was_typed(
     run_cli: RunCLI, tiny_corpus: Path, settings: TrainConfig
 ) -> None:
@@ -442,10 +447,10 @@ def test_a_damaged_resume_file_is_refused(tiny_corpus: Path, settings: TrainConf
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             train(None, None, settings, resume=True)
     path.write_bytes(content)
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     unset = {"training": json.dumps(json.loads(metadata["training"]) | {"lr": None})}
     for bad in ({"facts": "{"}, {"config": '{"hidden_size": -1}'}, {"tokenizer": "{}"}, unset):
-        write_container(path, tensors, metadata | bad)
+        write_container(path, tensors, metadata | bad, CHECKPOINT)
         with pytest.raises(CheckpointError, match=r"model\.resume"):
             load_resume_point(path)
     write_container(path, {**tensors, "model.more": np.zeros(1, np.float32)}, metadata, CHECKPOINT)
@@ -504,10 +509,10 @@ def test_a_resume_file_of_an_earlier_version_is_gone_on_from(
 ) -> None:
     run_and_stop(tiny_corpus, settings, 3)
     path = Path(settings.out) / "model.resume.safetensors"
-    metadata, tensors = read_container(path, FORMAT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     facts = json.loads(metadata["facts"]) | {"best": None}  # which was noted, and never read
     assert facts["surroundings"]["device"] == "cpu"
-    write_container(path, tensors, metadata | {"facts": json.dumps(facts)})
+    write_container(path, tensors, metadata | {"facts": json.dumps(facts)}, CHECKPOINT)
     assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]
 
 

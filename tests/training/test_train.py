@@ -38,13 +38,12 @@ from nextword.errors import (
 from nextword.inference.predictor import Predictor
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
-from nextword.storage.checkpoint import FORMAT, load_checkpoint
+from nextword.storage.checkpoint import CHECKPOINT, FORMAT, load_checkpoint
 from nextword.storage.container import read_container, write_container
 from nextword.text.corpus import read_corpus
 from nextword.text.held_out import split_corpus
 from nextword.text.tokenizer import WordTokenizer
 from nextword.training import loop
-from nextword.training import train as trainer
 from nextword.training import train as training
 from nextword.training.batches import window_count
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
@@ -217,7 +216,6 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
     reading: float,
 ) -> None:
     now = 1000.0
-    honest, prepare = RecurrentLanguageModel.loss, trainer._prepare
     honest, prepare = RecurrentLanguageModel.loss, training.prepare
 
     def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
@@ -231,8 +229,6 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
         return prepare(*arguments)
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
-    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
-    monkeypatch.setattr(trainer, "_prepare", slowly)
     monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
     monkeypatch.setattr(training, "prepare", slowly)
     events: list[Event] = []
@@ -290,10 +286,10 @@ def test_what_is_unset_is_chosen_and_what_is_set_stays(tiny_corpus: Path, settin
 def test_a_checkpoint_that_leaves_something_of_the_network_open_is_refused(
     tiny_checkpoint: Path, tmp_path: Path, field: str
 ) -> None:
-    metadata, tensors = read_container(tiny_checkpoint, FORMAT)
+    metadata, tensors = read_container(tiny_checkpoint, FORMAT, CHECKPOINT)
     config = json.loads(metadata["config"])
     for changed in (config | {field: None}, {name: config[name] for name in config if name != field}):
-        write_container(tmp_path / "open", tensors, metadata | {"config": json.dumps(changed)})
+        write_container(tmp_path / "open", tensors, metadata | {"config": json.dumps(changed)}, CHECKPOINT)
         with pytest.raises(CheckpointError, match=f"{field} is None"):
             load_checkpoint(tmp_path / "open")
 
@@ -481,6 +477,7 @@ def test_a_folder_in_the_checkpoints_place_is_found_out_before_training(
     assert events == []
 
 
+@pytest.mark.slow
 def test_words_that_no_checkpoint_could_hold_are_refused_before_training(
     tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig
 ) -> None:
@@ -539,6 +536,7 @@ def test_nobody_else_trains_under_the_name_of_a_run_that_goes_on(
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
 def test_two_runs_of_one_name_end_the_second_and_a_killed_one_is_in_nobodys_way(
     tiny_corpus: Path, tmp_path: Path, cli_environment: dict[str, str], run_cli: RunCLI
