@@ -91,9 +91,10 @@ def decode(
         try:
             text = _decoded(decoder, block, source, note)
         except UnicodeDecodeError as error:
-            place = read - len(waiting) + error.start
-            sample = _sample(source, file, waiting + block, error.start, place)
-            raise NotTextError(f"{source.name} is not {encoding} text (byte {place})", sample, encoding) from error
+            start = read - len(waiting)
+            sample = _sample(source, file, waiting + block, error.start, start)
+            reason = f"{source.name} is not {encoding} text (byte {start + error.start})"
+            raise NotTextError(reason, sample, encoding) from error
         if odd_bytes and (found := odd_bytes(text)):
             odd_bytes = None
             _note_controls(source, encoding, _sample(source, None, block, found.start(), read), note)
@@ -141,10 +142,10 @@ def _decoder(source: Source, start: bytes, encoding: str) -> codecs.IncrementalD
     return decoder
 
 
-def _sample(source: Source, file: BinaryIO | None, block: bytes, place: int, offset: int) -> bytes:
-    """Bytes around `place` of `block`, where it stands at byte `offset` of a text, beginning at a multiple of four."""
+def _sample(source: Source, file: BinaryIO | None, block: bytes, place: int, start: int) -> bytes:
+    """Bytes around `place` of `block`, which is from byte `start` of a text on; they begin at a multiple of four."""
     begin = max(0, place - _SAMPLE_SIZE // 2)
-    begin += -(offset - place + begin) % 4
+    begin += -(start + begin) % 4
     end = begin + _SAMPLE_SIZE
     more = read_bytes(source, file, end - len(block)) if file and end > len(block) else b""
     return (block + more)[begin:end]

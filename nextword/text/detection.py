@@ -9,7 +9,9 @@ from __future__ import annotations
 import codecs
 from string import ascii_letters
 
+_PLAIN_LETTERS, _BEYOND_ASCII = ascii_letters.encode(), bytes(range(0x80, 0x100))
 _MIN_WIDE_LENGTH = 16  # bytes of a text, fewer of which may be UTF-16 by chance
+_MIN_CUT_LENGTH = 4_096  # bytes, from which on a first and a last line can be done without
 _WIDE = ["utf_32_le", "utf_32_be", "utf_16_le", "utf_16_be"]
 _NARROW = [
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
@@ -25,7 +27,7 @@ _CENTER = ["ąćęłńóśźż", "áčďéěíňóřšťúůýžäĺľôŕ", "á
 _LATIN = {  # the letters of languages, by code page; of two that fit as well it is the first
     "cp1252": _WEST,
     "cp1250": _CENTER,
-    "cp1254": ["çğıöşüâîû"],
+    "cp1254": ["çğıİöşüâîû"],
     "cp1257": ["ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"],
     "iso8859-2": _CENTER,
     "mac-roman": _WEST,
@@ -45,31 +47,38 @@ def guess_encoding(sample: bytes) -> str | None:
     if b"\0" in sample:
         return _found(sample[: len(sample) // 4 * 4], _WIDE) if len(sample) >= _MIN_WIDE_LENGTH else None
     lines = sample.splitlines(keepends=True)
-    whole = b"".join(lines[1:-1])
-    if whole.isascii():  # what is odd stands in the first line or the last
-        whole = sample
+    if len(sample) > _MIN_CUT_LENGTH and len(lines) > 2:
+        lines = lines[1:-1]
+    whole = b"".join(line for line in lines if not line.isascii()) or sample
     if _decodes(whole, "utf-8"):
         return "utf-8"
-    plain_letters = len(whole) - len(whole.translate(None, ascii_letters.encode()))
-    if 2 * plain_letters > len(whole) and (page := _latin_page(whole)):
+    if _count(whole, _PLAIN_LETTERS) > _count(whole, _BEYOND_ASCII) and (page := _latin_page(whole)):
         return page
     found = _found(whole, _NARROW)
     return _latin_page(whole) if found in _LATIN else found
 
 
 def _found(sample: bytes, encodings: list[str]) -> str | None:
-    """Which of some encodings the library finds."""
+    """Which of some encodings the library finds, unless another one gives as good a text."""
     from charset_normalizer import from_bytes
 
-    matches = list(from_bytes(sample, cp_isolation=encodings))
-    if not matches or matches[0].chaos > _MAX_CHAOS:
+    matches = [match for match in from_bytes(sample, cp_isolation=encodings) if match.chaos <= _MAX_CHAOS]
+    matches = [match for match in matches if _is_likely(match.encoding, str(match))]
+    if not matches:
         return None
-    name = codecs.lookup(matches[0].encoding).name
-    rivals = [match for match in matches[1:] if match.chaos == matches[0].chaos]
-    if name not in _LATIN and any(matches[0].coherence - rival.coherence < _MIN_LEAD for rival in rivals):
+    best, rivals = matches[0], [match for match in matches[1:] if match.chaos == matches[0].chaos]
+    name = codecs.lookup(best.encoding).name
+    if name not in _LATIN and any(best.coherence - rival.coherence < _MIN_LEAD for rival in rivals):
         return None
     part = _BETTER_KNOWN.get(name)
     return part if part and _decodes(sample, part) else name
+
+
+def _is_likely(encoding: str, text: str) -> bool:
+    """Whether a text is not one in KOI8-R that was read in another Russian code page, or Japanese read as Korean."""
+    if encoding == "cp949":
+        return 2 * sum("\uac00" <= char <= "\ud7a3" for char in text) > sum(not char.isascii() for char in text)
+    return sum(map(str.isupper, text)) <= sum(map(str.islower, text))
 
 
 def _latin_page(sample: bytes) -> str | None:
@@ -83,9 +92,13 @@ def _share(text: str, alphabets: list[str]) -> float:
     """How many of the characters beyond ASCII are marks in common use, or letters of one of the languages."""
     beyond = [(before, char) for before, char in zip(" " + text, text, strict=False) if not char.isascii()]
     marks = sum(char in _MARKS for _, char in beyond)
-    letters = "".join(char for before, char in beyond if not (before.islower() and char.isupper())).lower()
-    most = max(sum(char in alphabet for char in letters) for alphabet in alphabets)
+    letters = "".join(char for before, char in beyond if not (before.islower() and char.isupper()))
+    most = max(sum(char in alphabet or char.lower() in alphabet for char in letters) for alphabet in alphabets)
     return (marks + most) / max(len(beyond), 1)
+
+
+def _count(sample: bytes, values: bytes) -> int:
+    return len(sample) - len(sample.translate(None, values))
 
 
 def _decodes(sample: bytes, encoding: str) -> bool:

@@ -48,7 +48,8 @@ def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
     skipped = []
     for path in paths:
         for file in _files_in(path) if path != STDIN and path.is_dir() else [path]:
-            real = Path(os.path.realpath(file))  # unlike Path.resolve, not troubled by a link that leads to itself
+            # Unlike Path.resolve, realpath is not troubled by a link that leads to itself.
+            real = STDIN if file == STDIN else Path(os.path.realpath(file))
             if real in found:
                 skipped.append(f"{source_name(file)}: already read")
             else:
