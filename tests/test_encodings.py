@@ -30,7 +30,7 @@ STREAMS: list[dict[str, str]] = [
 ]
 ODD = b"Gr\xfc\xdfe an \xc3\x86nna "  # not UTF-8, and in part all the same
 ODD_NAME = os.fsdecode(b"caf\xe9")
-CITIES = {
+NAMES = {
     "Paris": "Z\u00fcrich",
     "London": "\u0141\u00f3d\u017a",
     "Anna": "\u00c6nna",
@@ -45,7 +45,7 @@ Run = Callable[..., "tuple[int, bytes]"]
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text with letters that no old code page has all of."""
     words = make_text(60)
-    for plain, other in CITIES.items():
+    for plain, other in NAMES.items():
         words = words.replace(plain, other)
     path = tmp_path_factory.mktemp("text") / "t\u00e9xt \u0142.txt"
     path.write_text(words, encoding="utf-8")
@@ -110,6 +110,7 @@ COMMANDS: list[tuple[list[str | bytes], bytes]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
 @pytest.mark.parametrize("stream", STREAMS, ids=["ascii", "cp1252", "C"])
 def test_every_command_writes_where_its_characters_do_not_fit(run: Run, stream: dict[str, str], terminal: bool) -> None:
@@ -232,17 +233,19 @@ def test_an_unfinished_run_on_a_pipe_asks_for_the_same_text_once_more(
             os.kill(os.getpid(), signal.SIGINT)
 
     settings = TrainConfig(max_steps=4, device="cpu", precision="fp32", out=str(tmp_path))
-    with text.open() as file, pytest.raises(Interrupted):
+    with text.open() as file:
         monkeypatch.setattr(sys, "stdin", file)
-        train("-", tiny_model, settings, on_event=stop)
+        with pytest.raises(Interrupted):
+            train("-", tiny_model, settings, on_event=stop)
     with pytest.raises(UsageError, match="came from a pipe") as caught:
         train(train_config=TrainConfig(out=str(tmp_path)), resume=True)
     assert caught.value.hint.endswith(f"nextword train --resume --name stdin --out {tmp_path} -")
     other = tmp_path / "other.txt"
     other.write_text(make_text(60), encoding="utf-8")
-    with other.open() as file, pytest.raises(CorpusError, match="standard input"):
+    with other.open() as file:
         monkeypatch.setattr(sys, "stdin", file)
-        train("-", train_config=TrainConfig(out=str(tmp_path)), resume=True)
+        with pytest.raises(CorpusError, match="standard input"):
+            train("-", train_config=TrainConfig(out=str(tmp_path)), resume=True)
     with text.open() as file:
         monkeypatch.setattr(sys, "stdin", file)
         assert train("-", train_config=TrainConfig(out=str(tmp_path)), resume=True) == tmp_path / "stdin.safetensors"

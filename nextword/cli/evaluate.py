@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,6 @@ from nextword.cli.options import (
     PathsArgument,
     QuietOption,
     check_folder,
-    chosen_checkpoint,
     config_options,
     named_texts,
     texts_to_measure,
@@ -25,8 +25,11 @@ from nextword.cli.options import (
 from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
 from nextword.errors import UsageError
 from nextword.inference.lstm import LSTMNetwork
+from nextword.storage.checkpoint import chosen_checkpoint
 from nextword.terminal import output, results
 from nextword.terminal.training import progress
+
+_MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
 
 def evaluate(
@@ -52,8 +55,8 @@ def evaluate(
         from nextword.model.language_model import load_model
 
         with progress(shown=not quiet) as on_progress:
-            adaptation = AdaptConfig() if adapt else None
-            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
+            learning = AdaptConfig() if adapt else None
+            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, learning)
     if json:
         output.print_json(asdict(evaluation))
     else:
@@ -123,18 +126,19 @@ def memory(
         with progress(shown=not quiet) as on_progress:
             if gradients:
                 flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)
+                record, show = asdict(flow), partial(show_gradients, flow)
             else:
                 places = config.places or memory_length.PLACES
                 worth = memory_length.memory_worth(model, loaded.tokenizer, texts, places, on_progress)
                 lives = memory_length.half_lives(LSTMNetwork(loaded.tensors), ids)
-    if gradients and json:
-        output.print_json(asdict(flow))
-    elif gradients:
-        show_gradients(flow)
-    elif json:
-        output.print_json({**asdict(worth), "half_lives": [asdict(life) for life in lives]})
-    else:
-        show_worth(worth, lives)
+                record = {**asdict(worth), "half_lives": [asdict(life) for life in lives]}
+                show = partial(show_worth, worth, lives)
+    if json:
+        output.print_json(record)
+        return
+    show()
+    if not (gradients or quiet) and worth.unknown_rate >= _MANY_UNKNOWN:
+        output.note("much of this text is unknown to the model, so it says little about the memory")
 
 
 def info(

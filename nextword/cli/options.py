@@ -26,7 +26,7 @@ CheckpointOption = Annotated[
     typer.Option(
         "-c",
         "--checkpoint",
-        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints.",
+        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints or your data folder.",
         show_default=False,
     ),
 ]
@@ -88,14 +88,6 @@ def is_first_process() -> bool:
     return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
 
 
-def chosen_checkpoint(path: Path | None) -> Checkpoint:
-    """The checkpoint at `path`; without one, that which the environment or the folder offers."""
-    from nextword.storage.checkpoint import load_checkpoint
-    from nextword.storage.locations import find_checkpoint
-
-    return load_checkpoint(find_checkpoint(path))
-
-
 @contextmanager
 def texts_to_measure(
     paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool
@@ -109,7 +101,7 @@ def texts_to_measure(
     else:
         settings = checkpoint.training.get("settings", {})
         fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
-        yield held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
+        yield held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)  # refused where it is no share
 
 
 @contextmanager

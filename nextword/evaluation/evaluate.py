@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -71,7 +71,7 @@ class Score(NamedTuple):
 def evaluate(
     model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
-    texts: Iterable[Text],
+    texts: Sequence[Text],
     on_progress: Progress | None = None,
     adapt: AdaptConfig | None = None,
     limits: ReadingLimits = LIMITS,
@@ -169,7 +169,7 @@ def _perplexity(nats: float, tokens: int) -> float:
 def score(
     model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
-    texts: Iterable[Text],
+    texts: Sequence[Text],
     on_progress: Progress | None = None,
     limits: ReadingLimits = LIMITS,
 ) -> Iterator[Score]:

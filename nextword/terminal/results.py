@@ -33,7 +33,7 @@ def show_predictions(predictions: Sequence[Prediction]) -> None:
         for prediction in predictions:
             print(f"{output.visible(prediction.word)}\t{prediction.probability:.6f}")
         return
-    largest = max((prediction.probability for prediction in predictions), default=1.0)
+    largest = max((prediction.probability for prediction in predictions), default=0.0) or 1.0
     output.print_styled(
         [
             (f"{rank:>3}", "dim"),
@@ -146,7 +146,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
     """How well a model predicts a text, as a table."""
     facts = [
         ("tokens", f"{evaluation.tokens:,} ({evaluation.unknown_rate:.1%} of them unknown)"),
-        ("perplexity", f"{evaluation.perplexity:,.2f} ({evaluation.bits_per_word:.3f} bits a word)"),
+        ("perplexity", f"{perplexity_text(evaluation.perplexity)} ({evaluation.bits_per_word:.3f} bits a word)"),
         ("top 1", f"{evaluation.top1:.1%}"),
         ("top 3", f"{evaluation.top3:.1%}"),
         ("top 5", f"{evaluation.top5:.1%}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,8 +148,7 @@ def _step_line(event: Step) -> str:
 
 def _clock(seconds: float) -> str:
     """Seconds as h:mm:ss or m:ss."""
-    text = str(timedelta(seconds=round(seconds)))
-    return text.removeprefix("0:")
+    return re.sub("^0:0?", "", str(timedelta(seconds=round(seconds))))
 
 
 @contextmanager

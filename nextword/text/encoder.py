@@ -22,7 +22,7 @@ from nextword.text.vocabulary import END_ID
 Text = str | Iterable[str]  # a whole text, or its chunks in order
 
 MAX_KNOWN = 1 << 19  # pretokens remembered; then all are forgotten
-MAX_KNOWN_LENGTH = 1 << 24  # characters of them
+MAX_KNOWN_LENGTH = 1 << 24  # characters of all pretokens remembered
 LOOKUP_LENGTH = 1 << 21  # characters whose pretokens are looked up at once
 _BATCH_LENGTH = 8192  # characters given to the library at once
 _PRETOKEN = re.compile(rf"[^{SPACES}]+")

@@ -269,6 +269,14 @@ def test_keys_beyond_the_longest_line_are_dropped_and_said_to_be(typist: Typist)
     assert "Enter reads it" in typist.screen[-1]
 
 
+def test_a_paste_that_is_not_marked_fills_the_line_and_the_rest_is_said_to_be_dropped(typist: Typist) -> None:
+    typist.type("x" * (MAX_LINE_LENGTH + 1))
+    assert typist.text == "x" * MAX_LINE_LENGTH
+    assert "Enter reads it" in typist.screen[-1]
+    typist.type("x" * MAX_LINE_LENGTH)
+    assert "Enter reads it" not in typist.screen[-1]
+
+
 def test_nothing_that_could_command_the_terminal_is_drawn(typist: Typist) -> None:
     typist.type(paste("The \u202e\x1b]52;c;x\x07 \x9b cat"))
     drawn = "".join(typist.screen)

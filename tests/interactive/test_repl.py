@@ -266,12 +266,12 @@ def test_a_line_that_cannot_be_saved_is_answered_all_the_same(
     capsys.readouterr()
     store = SessionStore(tmp_path / "sessions")
     repl = Repl(predictor, 2, None, store, "diary")
-    store.folder = tmp_path / "file"
+    (tmp_path / "sessions").write_text("")
     repl.run(reader("The cat", "sat"))
     shown = capsys.readouterr()
     assert shown.out == answer(predictor, "The cat") + answer(predictor, "The cat sat")
     assert shown.err.count("Error:") == 2
-    assert str(tmp_path / "file") in shown.err
+    assert str(tmp_path / "sessions") in shown.err
     assert repl.session.words_seen == 3
 
 

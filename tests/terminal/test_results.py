@@ -26,6 +26,12 @@ def test_a_word_of_probability_zero_still_makes_valid_json(capsys: pytest.Captur
     assert record["predictions"][0]["probability"] == 0.0
 
 
+def test_a_table_of_words_of_probability_zero_has_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_terminal(monkeypatch)
+    results.show_predictions([Prediction("b", 0.0)])
+    assert "0.0%" in screen.getvalue()
+
+
 def test_off_a_terminal_predictions_are_words_and_numbers_between_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     results.show_predictions(PREDICTIONS)
     assert capsys.readouterr().out == "the\t0.500000\n\\x1b[31mred\t0.250000\n[bold]x[/bold]\t0.125000\n"
@@ -60,6 +66,11 @@ def test_an_evaluation_is_a_table_for_people_and_the_same_figures_as_json(capsys
     )
     output.print_json(asdict(EVALUATION))
     assert json.loads(capsys.readouterr().out) == asdict(EVALUATION)
+
+
+def test_the_perplexity_of_a_diverged_model_is_no_line_of_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    results.show_evaluation(replace(EVALUATION, perplexity=1e300))
+    assert "perplexity        1.00e+300 (" in capsys.readouterr().out
 
 
 def test_scores_are_lines_with_tabs_that_no_word_breaks(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,6 +50,14 @@ def test_a_run_off_a_terminal_is_told_on_stderr_line_by_line(capsys: pytest.Capt
     assert "m.safetensors" in lines[-1] or "m.safetensors" in lines[-2]
 
 
+def test_times_under_an_hour_are_minutes_and_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingView() as view:
+        for seconds in (0.0, 59.6, 245.0, 754.0, 3605.0):
+            view(Validation(1, 0.5, 54.321, True, seconds, []))
+    times = [line.split()[3] for line in capsys.readouterr().err.splitlines()]
+    assert times == ["0:00", "1:00", "4:05", "12:34", "1:00:05"]
+
+
 def test_a_run_on_a_terminal_says_the_same_beside_its_progress(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from nextword.text.detokenizer import detokenize
 from nextword.text.pipeline import SURROGATE
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, UNKNOWN_ID, SentencePosition, WordTokenizer
+from nextword.text.sentences import SentencePosition
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, UNKNOWN_ID, WordTokenizer
 
 TEXT = """\
 Anna said that I don't know Paris. Then Anna and I met Mr. McDonald near the old house in Paris.
