@@ -149,7 +149,38 @@ class NetworkConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class TrainConfig(Settings):
+class FormatConfig(Settings):
+    """What of a file is text, and where its paragraphs end; None is `auto`, and no."""
+
+    paragraphs: str | None = _choice(
+        None,
+        "What ends a paragraph: a blank line, or every line; auto: as the text looks.",
+        "auto",
+        "blank",
+        "line",
+        unset="auto",
+    )
+    keep_speakers: bool | None = _setting(None, "Keep the names of those who speak in a chat.", unset="no")
+    raw: bool | None = _setting(
+        None, "Read books, chats, mail, subtitles and Markdown as they are, with all that is no text.", unset="no"
+    )
+
+    def for_scheme(self, scheme: str) -> FormatConfig:
+        """What holds where `scheme` cuts the text: one that is cut into tokens already is read as it is.
+
+        Raises:
+            UsageError: Blank lines are to end the paragraphs of such a text, in which every line has its `<eos>`.
+        """
+        if scheme != "whitespace":
+            return self
+        if self.paragraphs == "blank":
+            reason = "paragraphs is 'blank', and with the tokenizer 'whitespace' every line is one"
+            raise UsageError(reason, "Leave --paragraphs out")
+        return FormatConfig(paragraphs="blank", raw=True)
+
+
+@dataclass(frozen=True)
+class TrainConfig(FormatConfig):
     """How the text becomes words and how the network learns them.
 
     The recipe is truncated back-propagation through time with plain gradient descent at a high rate, the gradient's
@@ -192,6 +223,7 @@ class TrainConfig(Settings):
         super().__post_init__()
         if self.name is not None and not is_file_name(self.name):
             raise UsageError(f"name is {self.name!r}, which cannot be a file name", "Name a word: --name diary")
+        self.for_scheme(self.tokenizer)
 
     @property
     def smallest_count(self) -> int:
@@ -265,6 +297,15 @@ class WhyConfig(Settings):
     word: str | None = _setting(None, "Explain this word instead of the likeliest.")
     by: str = _choice("word", "What is taken out of the text.", "word", "sentence")
     last: int = _setting(200, "Most words to take out, counted from the end; those before them stay.", 1, 2_000)
+
+
+@dataclass(frozen=True)
+class ScoreConfig(Settings):
+    """How `score` reads a text."""
+
+    command = "score"
+
+    each: str | None = _choice(None, "Clear the memory before every line, or every paragraph.", "line", "paragraph")
 
 
 @dataclass(frozen=True)

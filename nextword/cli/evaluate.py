@@ -19,10 +19,11 @@ from nextword.cli.options import (
     QuietOption,
     check_folder,
     config_options,
+    formats_to_measure,
     named_texts,
     texts_to_measure,
 )
-from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
+from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig
 from nextword.errors import UsageError
 from nextword.inference.lstm import LSTMNetwork
 from nextword.storage.checkpoint import chosen_checkpoint
@@ -32,8 +33,10 @@ from nextword.terminal.training import progress
 _MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
 
+@config_options(FormatConfig)
 def evaluate(
     paths: PathsArgument = None,
+    *,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -42,14 +45,17 @@ def evaluate(
     adapt: Annotated[
         bool, typer.Option("--adapt", help="Learn from the text while reading it, as a session does.")
     ] = False,
+    **settings: Any,
 ) -> None:
     """Say how well a model predicts a text: perplexity, accuracy, keystrokes saved.
 
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
-    text; the memory goes on from each to the next.
+    text; the memory goes on from each to the next. Where its paragraphs end, and what of it is text, is as it was in
+    training, unless you say otherwise.
     """
     loaded = chosen_checkpoint(checkpoint)
-    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
+    formats = formats_to_measure(loaded, settings)
+    with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.model.language_model import load_model
@@ -63,29 +69,42 @@ def evaluate(
         results.show_evaluation(evaluation)
 
 
+@config_options(ScoreConfig, FormatConfig)
 def score(
     paths: PathsArgument = None,
+    *,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     device: DeviceOption = TrainConfig.device,
     encoding: EncodingOption = TrainConfig.encoding,
+    **settings: Any,
 ) -> None:
     """Say of every word of a text how surprising it was: surprisal and entropy in bits, and rank.
 
     Without PATH: stdin. One line for each token that `eval` counts, `<eos>` for the end of a paragraph included.
-    Several files are read as one text, the memory going on from each to the next; lines are counted in each.
+    Several files are read as one text, the memory going on from each to the next; lines are counted in each. With
+    --each every line (or paragraph) is scored as if it were alone. `space_before` says whether white space stands
+    before the token.
     """
     if not paths and sys.stdin.isatty():
         raise UsageError("there is no text to score", "Name one: nextword score story.txt")
+    each = ScoreConfig(each=settings.pop("each")).each
+    if each == "line":
+        if settings["paragraphs"] == "blank":
+            reason = "--each line takes every line by itself, and --paragraphs blank joins lines"
+            raise UsageError(reason, "Leave one of them out, or take --each paragraph.")
+        settings["paragraphs"] = "line"
     loaded = chosen_checkpoint(checkpoint)
-    with named_texts(paths or [Path("-")], encoding, quiet) as texts:
+    formats = formats_to_measure(loaded, settings)
+    with named_texts(paths or [Path("-")], encoding, formats, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import score as score_tokens
         from nextword.model.language_model import load_model
 
         with progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
-            scores = score_tokens(load_model(loaded, device), loaded.tokenizer, texts, on_progress)
+            model = load_model(loaded, device)
+            scores = score_tokens(model, loaded.tokenizer, texts, on_progress, alone=each is not None)
             if json:
                 for one in scores:
                     output.print_json(one._asdict())
@@ -93,7 +112,7 @@ def score(
                 results.show_scores(scores)
 
 
-@config_options(MemoryConfig)
+@config_options(MemoryConfig, FormatConfig)
 def memory(
     paths: PathsArgument = None,
     *,
@@ -113,9 +132,10 @@ def memory(
     the last 1, 2, 5 ... 200 words read; in how many words half of what each layer remembers is gone. Without PATH: the
     part of the text that ships with nextword which training holds out.
     """
-    config = MemoryConfig(**settings)
+    config = MemoryConfig(places=settings.pop("places"))
     loaded = chosen_checkpoint(checkpoint)
-    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
+    formats = formats_to_measure(loaded, settings)
+    with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
         check_folder()
         from nextword.evaluation import gradient_flow, memory_length
         from nextword.evaluation.evaluation_text import encode

@@ -164,9 +164,10 @@ def perplexity_text(perplexity: float) -> str:
 
 def show_scores(scores: Iterable[Score]) -> None:
     """Tokens and their scores between tabs, each as soon as it is known, after a line with the names."""
-    print("line\tposition\tword\tsurprisal\trank\tentropy")
-    for line, position, word, surprisal, rank, entropy in scores:
-        print(f"{line}\t{position}\t{output.visible(word)}\t{surprisal:.6f}\t{rank}\t{entropy:.6f}")
+    print("line\tposition\tword\tsurprisal\trank\tentropy\tspace_before")
+    for line, position, word, surprisal, rank, entropy, space_before in scores:
+        figures = f"{surprisal:.6f}\t{rank}\t{entropy:.6f}\t{space_before:d}"
+        print(f"{line}\t{position}\t{output.visible(word)}\t{figures}")
 
 
 def show_trackers(found: Search) -> None:

@@ -12,12 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
+from nextword.config import FormatConfig
 from nextword.errors import CorpusError
 from nextword.text.decoding import NotTextError, check_encoding, decode
-from nextword.text.gutenberg import without_frame
-from nextword.text.sources import STDIN, Source, find_sources, open_source, size_of, source_name
+from nextword.text.formats import Format, formatted
+from nextword.text.gutenberg import FRAME, without_frame
+from nextword.text.passed import passed_notes, some_of
+from nextword.text.sources import STDIN, Source, find_sources, is_pipe, open_source, read_bytes, size_of, source_name
 from nextword.text.spool import CHUNK_SIZE, TextFile
+
+if TYPE_CHECKING:
+    from nextword.text.mail import Mail
 
 DEFAULT_CORPUS = "everyday"
 
@@ -71,6 +78,7 @@ class Document:
     whole: Passage
     sha256: str  # of the text as UTF-8
     body: tuple[int, int]  # characters before the text without blank lines at its ends, and up to its end; (0, 0): none
+    format: Format
 
     @property
     def text(self) -> str:
@@ -89,17 +97,22 @@ class Corpus:
 
     documents: list[Document]
     skipped: list[str]  # "path: reason", for one note to the user
-    remarks: list[str] = field(default_factory=list)  # sentences on what was read, each for a note
-
-    @property
-    def notes(self) -> list[str]:
-        """All that the user should know about how it was read."""
-        return [*([f"Passed over: {'; '.join(self.skipped)}."] if self.skipped else []), *self.remarks]
+    remarks: dict[str, list[str]] = field(default_factory=dict)  # on how texts were decoded, and which ones
 
     @property
     def digest(self) -> str:
         """SHA-256 over those of the texts, in order: two corpora with the same digest train the same model."""
         return hashlib.sha256("".join(document.sha256 for document in self.documents).encode()).hexdigest()
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say to the user, a sentence each."""
+        notes = [f"Passed over: {'; '.join(self.skipped)}."] if self.skipped else []
+        notes += [f"{some_of(names)}: {remark}" for remark, names in self.remarks.items()]
+        notes += passed_notes((source_name(document.path), document.format.passed) for document in self.documents)
+        if by_line := [source_name(document.path) for document in self.documents if document.format.found]:
+            notes.append(f"Every line is a paragraph in {some_of(by_line)}; --paragraphs blank joins lines.")
+        return notes
 
 
 def default_corpus() -> Path:
@@ -116,7 +129,7 @@ def read_corpus(
     encoding: str = "utf-8",
     on_progress: Callable[[int, int], None] | None = None,
     chunk_size: int = CHUNK_SIZE,
-    raw: bool = False,
+    formats: FormatConfig | None = None,
 ) -> Corpus:
     """Find, check and copy files, and the text files in folders and their subfolders.
 
@@ -128,7 +141,7 @@ def read_corpus(
         encoding: Of all of them.
         on_progress: Called with the bytes checked so far and those there are.
         chunk_size: Bytes read at once, now and later.
-        raw: Whether nothing is left out of a text, such as the licence of Project Gutenberg.
+        formats: What of the files is text, and where its paragraphs end; None: as they look.
 
     Raises:
         CorpusError: A path does not exist, cannot be read, is not text in `encoding`, or all of it is blank.
@@ -146,18 +159,19 @@ def read_corpus(
         if on_progress:
             on_progress(done, max(done, total))
 
-    copy, refusal = TextFile(chunk_size), None
+    copy, refusal, formats = TextFile(chunk_size), None, formats or FormatConfig()
     for source in sources:
         remarks: list[str] = []
         try:
-            corpus.documents.append(_copied(source, encoding, copy, checked, chunk_size, raw, remarks.append))
+            corpus.documents.append(_copied(source, encoding, copy, checked, chunk_size, formats, remarks.append))
         except CorpusError as error:
             if source.outright:
                 raise _explained(error) from error
             refusal = refusal or error
             skipped.append(error.message)
-        else:
-            corpus.remarks.extend(remarks)
+            continue
+        for remark in remarks:
+            corpus.remarks.setdefault(remark, []).append(source.name)
     if all(document.is_blank for document in corpus.documents):
         names = ", ".join(map(source_name, paths))
         reason = f"no text {'on' if list(paths) == [STDIN] else 'in'} {names}"
@@ -182,7 +196,7 @@ def _copied(
     copy: TextFile,
     on_progress: Callable[[int], None],
     chunk_size: int,
-    raw: bool,
+    formats: FormatConfig,
     note: Callable[[str], None],
 ) -> Document:
     """Append a text to `copy` and remember what its readers must know; refuse what is no text."""
@@ -190,12 +204,16 @@ def _copied(
     position = 0
     begin, end, blank = 0, -1, True  # of the body; the end is -1 where no line end came after the last word
 
-    def left_out(characters: int) -> None:
-        what = f"the header and the licence of Project Gutenberg are left out, {characters:,} characters"
-        note(f"{source.name}: {what}; --raw keeps them.")
-
+    frames: list[int] = []
     with open_source(source) as file:
-        for text in without_frame(decode(source, file, encoding, on_progress, note, chunk_size), left_out, raw):
+        mail = None if formats.raw else _mail_in(source, file)
+        if mail is not None:
+            texts = mail.texts(_blocks(source, file, on_progress, chunk_size), encoding)
+        else:
+            texts = decode(source, file, encoding, on_progress, note, chunk_size)
+            texts = without_frame(texts, frames.append, bool(formats.raw))
+        found, texts = formatted(source.path, texts, formats, mail.passed if mail else None)
+        for text in texts:
             words_end = len(text.rstrip())
             if blank:
                 words_begin = len(text) - len(text.lstrip())
@@ -209,8 +227,28 @@ def _copied(
             digest.update(content)
             copy.append(content)
             position += len(text)
+    if frames:
+        found.passed[FRAME] += 1
     body = (0, 0) if blank else (begin, position if end < 0 else end)
-    return Document(source.path, Passage(copy, start, copy.size, position), digest.hexdigest(), body)
+    return Document(source.path, Passage(copy, start, copy.size, position), digest.hexdigest(), body, found)
+
+
+def _mail_in(source: Source, file: BinaryIO) -> Mail | None:
+    """What reads a file that is mail."""
+    if source.path.suffix.lower() not in (".eml", ".mbox") or is_pipe(source.path):
+        return None
+    from nextword.text.mail import mail_in
+
+    start = read_bytes(source, file, 1024)
+    file.seek(0)
+    return mail_in(source.path, start)
+
+
+def _blocks(source: Source, file: BinaryIO, on_progress: Callable[[int], None], chunk_size: int) -> Iterator[bytes]:
+    """The bytes of a file, some at a time."""
+    while block := read_bytes(source, file, chunk_size):
+        yield block
+        on_progress(len(block))
 
 
 def watched(texts: Sequence[Passage], on_progress: Callable[[int, int], None]) -> Iterator[Iterator[str]]:

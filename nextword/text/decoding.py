@@ -74,7 +74,7 @@ def decode(
         file: Its bytes.
         encoding: A known one.
         on_progress: Called with how many bytes were read since the last call.
-        note: Called with what is odd about the text, and no reason to refuse it.
+        note: Called with a sentence on what is odd about the text, and no reason to refuse it.
         chunk_size: Bytes read at once.
 
     Raises:
@@ -89,7 +89,7 @@ def decode(
     while True:
         waiting = decoder.getstate()[0]
         try:
-            text = _decoded(decoder, block, source, note)
+            text = _decoded(decoder, block, note)
         except UnicodeDecodeError as error:
             start = read - len(waiting)
             sample = _sample(source, file, waiting + block, error.start, start)
@@ -97,7 +97,7 @@ def decode(
             raise NotTextError(reason, sample, encoding) from error
         if odd_bytes and (found := odd_bytes(text)):
             odd_bytes = None
-            _note_controls(source, encoding, _sample(source, None, block, found.start(), read), note)
+            _note_controls(encoding, _sample(source, None, block, found.start(), read), note)
         if refusal is None and (nul := text.find("\0")) >= 0:
             sample = _sample(source, None, block, 0, read)
             reason = f"{source.name} is not a text file (NUL at character {characters + nul})"
@@ -116,16 +116,14 @@ def decode(
         raise refusal
 
 
-def _decoded(decoder: codecs.IncrementalDecoder, block: bytes, source: Source, note: Callable[[str], None]) -> str:
+def _decoded(decoder: codecs.IncrementalDecoder, block: bytes, note: Callable[[str], None]) -> str:
     """The text of `block`; an empty one is the end, where a character may be cut off."""
     try:
         return decoder.decode(block, final=not block)
     except UnicodeDecodeError as error:
         if block or error.reason not in ("unexpected end of data", "truncated data", "incomplete multibyte sequence"):
             raise
-        count = len(error.object) - error.start
-        lost = f"its last {count} bytes are" if count > 1 else "its last byte is"
-        note(f"{source.name} ends inside a character, as if it were cut: {lost} left out.")
+        note("the text ends inside a character, as if it were cut; it was read as far as it goes.")
         return ""
 
 
@@ -151,16 +149,14 @@ def _sample(source: Source, file: BinaryIO | None, block: bytes, place: int, sta
     return (block + more)[begin:end]
 
 
-def _note_controls(source: Source, encoding: str, sample: bytes, note: Callable[[str], None]) -> None:
+def _note_controls(encoding: str, sample: bytes, note: Callable[[str], None]) -> None:
     """Say that a text has control characters in this encoding, and which one has letters or marks in their place."""
     from nextword.text.detection import guess_encoding
 
     guess = guess_encoding(sample)
     if guess and not _same_codec(guess, encoding):
-        note(
-            f"{source.name} has bytes from 0x80 to 0x9f, which are no characters in {encoding}; it seems to be {guess} "
-            f"text: --encoding {guess}."
-        )
+        what = f"bytes from 0x80 to 0x9f, which the text has, are no characters in {encoding}"
+        note(f"{what}; it seems to be {guess} text: --encoding {guess}.")
 
 
 def _same_codec(one: str, other: str) -> bool:

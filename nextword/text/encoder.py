@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import PreTokenizedString
 
+from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.pipeline import MAX_PRETOKEN_LENGTH, SPACES, Pipeline, without_surrogates
 from nextword.text.vocabulary import END_ID
 
@@ -81,7 +82,7 @@ class Encoder:
         self._unread += len(chunk)
         split = _PRETOKEN.findall if any(space in chunk for space in _PYTHON_SPACES) else str.split
         row, pending, by_line = self._rows.__getitem__, self._pending, self._pipeline.by_line
-        for index, text in enumerate(self._pipeline.end.split(chunk)):
+        for index, text in enumerate(self._pipeline.split(chunk)):
             if index:
                 if unfinished or by_line:
                     pending.append(_END_ROW)
@@ -167,7 +168,8 @@ def whole_pretokens(chunks: Iterable[str], by_line: bool) -> Iterator[str]:
         space = max(text.rfind(" "), text.rfind("\n")) + 1
         end = space if by_line else len(text[:space].rstrip(SPACES))
         line_ends = text.count("\n", end, space)
-        kept = ("\n\n" if line_ends > 1 else "\n" if line_ends else " " if space > end else "") + text[space:]
+        ended = line_ends > 1 or PARAGRAPH_END in text[end:space]
+        kept = ("\n\n" if ended else "\n" if line_ends else " " if space > end else "") + text[space:]
         if len(kept) > MAX_PRETOKEN_LENGTH:
             end, kept = len(text), ""
         if end:

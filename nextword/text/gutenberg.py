@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from nextword.text.passed import Thing
+
+FRAME = Thing("header and licence of Project Gutenberg", "headers and licences of Project Gutenberg")
 MAX_FRAME_LENGTH = 1 << 16  # characters of a header or a licence; what is longer is no such thing
 MAX_CREDITS_LENGTH = 3_000  # characters between two marks that a header ends with, an older one and a newer one
 _MAX_MARK_LENGTH = 500  # characters

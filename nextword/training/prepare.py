@@ -103,12 +103,13 @@ def _check_pipes(plan: Plan, group: ProcessGroup) -> None:
 def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
-    corpus = read_corpus(plan.paths, encoding, progress)
+    formats = plan.config.for_scheme(plan.config.tokenizer)
+    corpus = read_corpus(plan.paths, encoding, progress, formats=formats)
     notes = corpus.notes
     if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, plan.config.valid_fraction)
     else:
-        held_out = read_corpus(plan.valid, encoding, progress)
+        held_out = read_corpus(plan.valid, encoding, progress, formats=formats)
         notes += held_out.notes
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]

@@ -74,18 +74,18 @@ def test_the_perplexity_of_a_diverged_model_is_no_line_of_digits(capsys: pytest.
 
 
 def test_scores_are_lines_with_tabs_that_no_word_breaks(capsys: pytest.CaptureFixture[str]) -> None:
-    scores = [Score(1, 1, "a\tb\x1b[2J", 1.5, 3, 2.25), Score(1, 2, "<eos>", 0.0000001, 1, 0.0)]
+    scores = [Score(1, 1, "a\tb\x1b[2J", 1.5, 3, 2.25, True), Score(1, 2, "<eos>", 0.0000001, 1, 0.0, False)]
     results.show_scores(scores)
     assert capsys.readouterr().out == (
-        "line\tposition\tword\tsurprisal\trank\tentropy\n"
-        "1\t1\ta\\x09b\\x1b[2J\t1.500000\t3\t2.250000\n"
-        "1\t2\t<eos>\t0.000000\t1\t0.000000\n"
+        "line\tposition\tword\tsurprisal\trank\tentropy\tspace_before\n"
+        "1\t1\ta\\x09b\\x1b[2J\t1.500000\t3\t2.250000\t1\n"
+        "1\t2\t<eos>\t0.000000\t1\t0.000000\t0\n"
     )
     for score in scores:
         output.print_json(score._asdict())
     lines = capsys.readouterr().out.splitlines()
     assert [tuple(json.loads(line).values()) for line in lines] == scores
-    assert list(json.loads(lines[0])) == ["line", "position", "word", "surprisal", "rank", "entropy"]
+    assert list(json.loads(lines[0])) == ["line", "position", "word", "surprisal", "rank", "entropy", "space_before"]
     assert "\x1b" not in lines[0]
 
 

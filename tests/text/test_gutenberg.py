@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nextword.config import FormatConfig
 from nextword.text.corpus import read_corpus
 from nextword.text.gutenberg import MAX_FRAME_LENGTH, without_frame
 
@@ -85,6 +86,6 @@ def test_a_corpus_notes_the_books_of_which_something_was_left_out(tmp_path: Path
     assert str(path) in note
     assert "Project Gutenberg" in note
     assert "--raw" in note
-    raw = read_corpus([tmp_path], raw=True)
+    raw = read_corpus([tmp_path], formats=FormatConfig(raw=True))
     assert raw.documents[0].text == path.read_text(encoding="utf-8")
     assert not raw.notes
