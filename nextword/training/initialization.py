@@ -32,7 +32,6 @@ from torch import Tensor, nn
 
 from nextword.config import GATES, NetworkConfig
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.text.token_file import count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 from nextword.training.optimizer import gradient_values
 
@@ -63,26 +62,32 @@ def topic_units(config: NetworkConfig) -> int:
     return int(config.topic_share * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
 
 
-def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32]) -> None:
-    """Set the weights of a new `model` to what counting the training text `ids`, (N,), tells.
+def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+    """Set the weights of a new `model` to what counting the training text tells.
 
     Uses torch's random generator: the same seed and text give the same weights.
+
+    Args:
+        model: A new one.
+        ids: (N,) the text.
+        counts: (V,) how often each word occurs in it.
     """
-    counts = count_ids(ids, model.embedding.num_embeddings).astype(np.float64)
     topics = topic_units(model.config)
     with torch.no_grad():
-        model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))
+        model.output.bias.copy_(_log_frequencies(counts))
         widths = model.embedding.weight.shape[1], model.output.weight.shape[1]
         counted = topics or int(_FREE_SHARE * min(widths))
         if counted:
             coordinates = _topic_coordinates(ids[:_MAX_COUNTED_TOKENS], counts, counted)
-            for matrix in {model.embedding.weight, model.output.weight}:
+            for matrix in model.word_matrices:
                 matrix[:, :counted] = 0
                 matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
         _integrate_topics(model, topics)
 
 
-def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float32]], ids: NDArray[np.int32]) -> None:
+def take_over(
+    model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float32]], counts: NDArray[np.int64]
+) -> None:
     """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
 
     A new word starts near the mean of all vectors, so it is neither likely nor unlikely anywhere, and with a bias that
@@ -91,7 +96,7 @@ def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float
     Args:
         model: Of the same sizes, but for the vocabulary.
         weights: The other model's, by parameter name.
-        ids: (N,) the new text.
+        counts: (V,) how often each word occurs in the new text.
     """
     known = len(weights["output.bias"])
     parameters = model.state_dict()  # of the very same memory
@@ -99,11 +104,16 @@ def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float
         for name, values in weights.items():
             parameters[name][: len(values)] = torch.from_numpy(np.array(values))
         if known < model.embedding.num_embeddings:
-            for matrix in {model.embedding.weight, model.output.weight}:
+            for matrix in model.word_matrices:
                 old, new = matrix[:known], matrix[known:]
                 new.copy_(old.mean(0) + _NEW_SPREAD * old.std(0) * torch.randn(new.shape))
-            counts = np.bincount(ids, minlength=model.embedding.num_embeddings) + 0.5
-            model.output.bias[known:] = torch.from_numpy(np.log(counts / counts.sum())[known:])
+            model.output.bias[known:] = _log_frequencies(counts)[known:]
+
+
+def _log_frequencies(counts: NDArray[np.int64]) -> Tensor:
+    """(V,) log of each word's share of the text, were it met half a time more often."""
+    smoothed = counts + 0.5
+    return torch.from_numpy(np.log(smoothed / smoothed.sum()))
 
 
 def keep_topics(model: RecurrentLanguageModel, progress: float) -> None:
@@ -114,10 +124,12 @@ def keep_topics(model: RecurrentLanguageModel, progress: float) -> None:
         progress: How much of the schedule is done, 0 to 1.
     """
     topics = topic_units(model.config)
-    for parameter in {model.embedding.weight, model.output.weight}:
+    if not topics:
+        return
+    for parameter in model.word_matrices:
         if parameter.grad is not None:
             gradient_values(parameter)[:, :topics] = 0
-    for index, layer in enumerate(model.layers if topics else [], start=1):
+    for index, layer in enumerate(model.layers, start=1):
         gates = _topic_rows(layer, topics)
         if index == len(model.layers) and progress >= _SETTLED:
             gates.pop()  # the output gate
@@ -133,7 +145,7 @@ def _topic_rows(layer: nn.Module, topics: int) -> list[slice]:
     return [slice(gate * hidden, gate * hidden + topics) for gate in range(4)]
 
 
-def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.float64], dimensions: int) -> Tensor:
+def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.int64], dimensions: int) -> Tensor:
     """Latent semantic analysis of the most frequent words.
 
     Args:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nextword.config import NetworkConfig, RunConfig, TrainConfig
 from nextword.errors import CorpusError, UsageError
@@ -14,7 +17,7 @@ from nextword.model.device import find_device, keep_freed_memory, product_format
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.model.loss import WordSampler
 from nextword.storage.checkpoint import check_words
-from nextword.text.corpus import Corpus, Passage, read_corpus, watched
+from nextword.text.corpus import Document, Passage, read_corpus, watched
 from nextword.text.held_out import split_corpus
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, LearnedVocabulary, WordTokenizer
@@ -24,14 +27,23 @@ from nextword.training.initialization import initialize, take_over
 from nextword.training.plan import Plan
 from nextword.training.recipe import Budget, choose_network, choose_training, sample_size
 
-MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+_MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+_MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 
 @dataclass(frozen=True)
 class EncodedCorpus:
-    """The text as ids, and what became of it."""
+    """The text as ids, and what became of it.
 
-    corpus: Corpus
+    Attributes:
+        digest: SHA-256 of what the documents say.
+        documents: How many there are.
+        files: Size and time of the documents' files as they were read, by path.
+    """
+
+    digest: str
+    documents: int
+    files: dict[str, list[int]]
     tokenizer: WordTokenizer
     training: TokenFile
     validation: TokenFile
@@ -81,10 +93,10 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     check_words(text.tokenizer)
     torch.manual_seed(config.seed)
     keep_freed_memory()
-    model = _network(plan, network, text).to(device)
+    model = _network(plan, network, text, counts).to(device)
     sample = sample_size(config, len(text.tokenizer))
     sampler = WordSampler(torch.from_numpy(counts).to(device), sample) if sample else None
-    model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= plan.tuning.sparse_words
+    model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= model.sparse_from
     return Setup(plan, text, config, model, device, dtype, sampler, text.notes + notes)
 
 
@@ -92,8 +104,8 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
     formats = plan.config.for_scheme(plan.config.tokenizer)
-    corpus = read_corpus(plan.paths, encoding, progress, formats=formats)
-    notes = corpus.notes
+    corpus = read_corpus(plan.corpus, encoding, progress, formats=formats)
+    notes, files = corpus.notes, _files(corpus.documents)
     if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, plan.config.valid_fraction)
     else:
@@ -103,37 +115,51 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
         valid_texts = [document.whole for document in held_out.documents]
     tokenizer, training, missed = _learn_or_encode(plan, train_texts, emit)
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
-    if len(training) < MIN_TOKENS:
+    if len(training) < _MIN_TOKENS:
         raise CorpusError(
-            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
+            f"{plan.corpus[0]} leaves {len(training)} words to learn from; the least is {_MIN_TOKENS}",
             "Name more text; from some ten thousand words on, predictions begin to make sense.",
         )
     if len(tokenizer) <= END_ID + 1:
         raise CorpusError(
-            f"no word in {plan.paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
+            f"no word in {plan.corpus[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
         )
     if missed:
         notes.append(
             "There are more different words than are counted at once: rare ones were forgotten on the way. "
             f"A word may have been met up to {missed:,} times more often than was counted."
         )
-    return EncodedCorpus(corpus, tokenizer, training, validation, notes)
+    return EncodedCorpus(corpus.digest, len(corpus.documents), files, tokenizer, training, validation, notes)
+
+
+def _files(documents: Sequence[Document]) -> dict[str, list[int]]:
+    """Size and time of the documents' files, if they are not too many: only to say which changed, when the text did."""
+    noted = {}
+    for document in documents[:_MAX_FILES]:
+        with contextlib.suppress(OSError):  # it is gone by now
+            stat = document.path.stat()
+            noted[str(document.path.resolve())] = [stat.st_size, stat.st_mtime_ns]
+    return noted
 
 
 def _learn_or_encode(plan: Plan, texts: Sequence[Passage], emit: Emit) -> LearnedVocabulary:
     """The words of a new run are learned; one that starts from another network has that one's and what is new."""
-    config = plan.config
+    config, read = plan.config, watched(texts, _reading(emit, "reading"))
     if plan.point is not None:
-        tokenizer = plan.point.tokenizer
+        tokenizer, missed = plan.point.tokenizer, 0
     elif plan.source is not None:
-        read = watched(texts, _reading(emit, "reading"))
-        tokenizer = plan.source.tokenizer.extended(read, config.vocab_size, config.smallest_count)
+        tokenizer, missed = plan.source.tokenizer.extended(read, config.vocab_size, config.smallest_count)
     else:
-        read = watched(texts, _reading(emit, "reading"))
-        words = config.tokenizer, config.cased, config.vocab_size, config.smallest_count
-        return WordTokenizer.train_and_encode(read, *words, _reading(emit, "encoding"))
+        return WordTokenizer.train_and_encode(
+            read,
+            scheme=config.tokenizer,  # what the options call the tokenizer
+            cased=config.cased,
+            vocab_size=config.vocab_size,
+            min_count=config.smallest_count,
+            on_progress=_reading(emit, "encoding"),
+        )
     ids = TokenFile(tokenizer.encode_documents(watched(texts, _reading(emit, "encoding"))))
-    return LearnedVocabulary(tokenizer, ids, 0)
+    return LearnedVocabulary(tokenizer, ids, missed)
 
 
 def _reading(emit: Emit, phase: str) -> Callable[[int, int], None]:
@@ -154,7 +180,7 @@ def _check_shared(group: ProcessGroup, config: TrainConfig, text: EncodedCorpus)
     if config.batch_size < group.size:
         reason = f"batch_size is {config.batch_size}, too few streams for {group.size} processes"
         raise UsageError(reason, "Start fewer processes, or read more streams at once: --batch-size")
-    ours = float(int(text.corpus.digest[:12], 16))  # exact in 53 bits
+    ours = float(int(text.digest[:12], 16))  # exact in 53 bits
     if group.from_first(ours) != ours:
         raise CorpusError("this process has read another text than the first one", "Give all machines the same files.")
 
@@ -169,11 +195,13 @@ def _number_format(plan: Plan, device: torch.device, group: ProcessGroup) -> tor
     return torch.bfloat16 if group.from_first(fast) else torch.float32
 
 
-def _network(plan: Plan, config: NetworkConfig, text: EncodedCorpus) -> RecurrentLanguageModel:
+def _network(
+    plan: Plan, config: NetworkConfig, text: EncodedCorpus, counts: NDArray[np.int64]
+) -> RecurrentLanguageModel:
     """The network with its first weights; a resumed run's come from its file."""
     model = RecurrentLanguageModel(config, len(text.tokenizer))
     if plan.source is not None:
-        take_over(model, plan.source.tensors, text.training.ids)
+        take_over(model, plan.source.tensors, counts)
     elif plan.point is None:
-        initialize(model, text.training.ids)
+        initialize(model, text.training.ids, counts)
     return model
