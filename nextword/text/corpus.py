@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from nextword.text.mail import Mail
 
 DEFAULT_CORPUS = "everyday"
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_BYTE_ORDER_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 
 
 @dataclass(frozen=True)
@@ -317,12 +320,10 @@ def _decoder(path: Path, file: BinaryIO, encoding: str) -> codecs.IncrementalDec
     """A decoder for a file, which is refused where its byte order mark says that it has another encoding."""
     start = _read(path, file, 4)
     file.seek(0)
-    for mark, name in _BYTE_ORDER_MARKS.items():
-        if encoding == "utf-8" and start.startswith(mark):
-            raise CorpusError(f"{path} has a {name} byte order mark", f"Say so: --encoding {name.lower()}")
+    if encoding == "utf-8" and start.startswith(_BYTE_ORDER_MARKS["utf-16"]):
+        raise CorpusError(f"{path} has a UTF-16 byte order mark", "Say so: --encoding utf-16")
     decoder = codecs.getincrementaldecoder(encoding)()
-    marks = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
-    if not start.startswith(marks.get(codecs.lookup(encoding).name, b"")):
+    if not start.startswith(_BYTE_ORDER_MARKS.get(codecs.lookup(encoding).name, b"")):
         decoder.setstate((b"", 0))  # the byte order of this machine, as in `bytes.decode`
     return decoder
 

@@ -49,7 +49,7 @@ def text_facts(setup: Setup) -> dict[str, Any]:
 
 
 def check_same_run(setup: Setup, facts: RunFacts, processes: int) -> None:
-    """Whether the unfinished run can go on with this text and so many processes.
+    """Refuse to go on with an unfinished run unless it had this text and so many processes.
 
     Raises:
         CorpusError: The text is not the one that it read; the message names the files that changed.

@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is to do, before any text is read."""
+    """What a request comes to."""
 
     checkpoint: Path  # where it goes
     corpus: list[Path]
@@ -75,8 +75,8 @@ def checkpoint_path(request: Request) -> Path:
     if not is_file_name(name.lstrip(".")):  # a text may be hidden, and its model with it
         raise UsageError(f"a checkpoint cannot be called {name!r}", "Give it another name: --name NAME")
     path = folder / (name + SUFFIX)
-    if request.resume:
-        check_unfinished(path)
+    if request.resume and not folder.is_dir():
+        check_unfinished(path)  # which it cannot be
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -122,7 +122,7 @@ def resume_run(request: Request, path: Path) -> Plan:
         UsageError: The run is finished, or not the one that was asked for.
         CheckpointError: There is no such run, or its file is damaged.
     """
-    check_unfinished(path)  # once more, now that nobody else can finish it
+    check_unfinished(path)
     point = load_resume_point(resume_path(path))
     return Plan(
         checkpoint=path,

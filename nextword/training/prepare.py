@@ -20,7 +20,8 @@ from nextword.storage.checkpoint import check_words
 from nextword.text.corpus import Document, Passage, read_corpus, watched
 from nextword.text.held_out import split_corpus
 from nextword.text.token_file import TokenFile, count_ids
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, LearnedVocabulary, WordTokenizer
+from nextword.text.tokenizer import LearnedVocabulary, WordTokenizer
+from nextword.text.vocabulary import END_ID, UNKNOWN_ID
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Emit, Reading
 from nextword.training.initialization import initialize, take_over
@@ -33,17 +34,11 @@ _MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 @dataclass(frozen=True)
 class EncodedCorpus:
-    """The text as ids, and what became of it.
+    """The text as ids, and what became of it."""
 
-    Attributes:
-        digest: SHA-256 of what the documents say.
-        documents: How many there are.
-        files: Size and time of the documents' files as they were read, by path.
-    """
-
-    digest: str
-    documents: int
-    files: dict[str, list[int]]
+    digest: str  # of the corpus
+    documents: int  # how many there are
+    files: dict[str, list[int]]  # by path: size and time of each when it was read
     tokenizer: WordTokenizer
     training: TokenFile
     validation: TokenFile
@@ -176,7 +171,7 @@ def _fit_batch(config: TrainConfig, tokens: int) -> tuple[TrainConfig, list[str]
 
 
 def _check_shared(group: ProcessGroup, config: TrainConfig, text: EncodedCorpus) -> None:
-    """Refuse what cannot be shared out: too few streams, or texts that are not the same for every process."""
+    """Refuse what cannot be split: too few streams, or texts that are not the same for every process."""
     if config.batch_size < group.size:
         reason = f"batch_size is {config.batch_size}, too few streams for {group.size} processes"
         raise UsageError(reason, "Start fewer processes, or read more streams at once: --batch-size")

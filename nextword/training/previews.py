@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nextword.inference.predictor import Predictor
 from nextword.text.detokenizer import detokenize
-from nextword.text.tokenizer import END_ID
+from nextword.text.vocabulary import END_ID
 from nextword.training.events import Preview
 
 _PREVIEWS = 4

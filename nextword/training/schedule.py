@@ -12,7 +12,7 @@ from typing import Any
 from nextword.config import Settings
 
 _RECENT_STEPS = 200  # their mean duration is the speed
-_ESTIMATES = 50  # each comes after this fraction of the steps that were left
+_ESTIMATES = 50  # the next one comes after a fiftieth of the steps that are left
 _TOLERANCE = 0.01  # share of the time: a plan that will end this near to it stays as it is
 _MAX_SHARE = 0.1  # share of the schedule without a validation, where epochs are longer
 _MAX_TIME_SHARE = 0.05  # share of the time that validations may take, where time is what limits the run
@@ -135,18 +135,19 @@ class Validations:
     """When the held-out text is predicted: after every epoch, in long epochs also in between, and at the end.
 
     Args:
-        tokens: How many tokens are held out.
+        held_out: How many tokens are held out.
         timed: Whether time limits the run; validations then take a twentieth of it at most, by the clock. Otherwise
             they depend on steps and tokens alone, so that the same run twice is the same run.
         tuning: How far apart they are inside an epoch.
 
     Attributes:
-        step: The last step after which there was one.
+        step, progress, tokens: Where the run was at the last one.
         cost: Seconds that one takes, as measured last.
+        spent: Seconds that all of them took.
     """
 
-    def __init__(self, tokens: int, timed: bool, tuning: Tuning = Tuning()) -> None:
-        self.held_out, self.timed, self._tuning = tokens, timed, tuning
+    def __init__(self, held_out: int, timed: bool, tuning: Tuning = Tuning()) -> None:
+        self.held_out, self.timed, self._tuning = held_out, timed, tuning
         self.step, self.progress, self.tokens = 0, 0.0, 0
         self.cost, self.spent = 0.0, 0.0
 

@@ -1,8 +1,6 @@
 """Training: from text to a checkpoint.
 
-The way is `checkpoint_path` (where to), `exclusive_lock`, `new_run` or `resume_run` (what to do), `prepare` (text,
-words, ids, network), `Trainer.run` (windows, steps, validations). A run that is stopped leaves a resume file, and goes
-on from it as if it had not been stopped. It prints nothing; who wants to watch passes a function that takes the events
+`carry_out` has every stage in its order. It prints nothing; who wants to watch passes a function that takes the events
 of `events.py`.
 """
 
