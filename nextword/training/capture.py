@@ -5,7 +5,7 @@ Nothing is kept of the optimizer: plain gradient descent has no moments.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +17,10 @@ from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.training.resume import ResumePoint
 
 
-class Captured(NamedTuple):
-    """What a resume file holds of a network in training."""
-
-    tensors: dict[str, NDArray[Any]]
-    formats: list[str]  # `RunFacts.carried_formats`
-
-
-def capture(model: RecurrentLanguageModel, carried: list[LayerState] | None) -> Captured:
-    """All from which `restore_network` makes the same network, carried state and random generators."""
+def capture(
+    model: RecurrentLanguageModel, carried: list[LayerState] | None
+) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The tensors and the `RunFacts.carried_formats` of which `restore_network` makes the same network and state."""
     shapes = model.config.parameter_shapes(model.embedding.num_embeddings)
     parameters = model.state_dict()
     tensors = {f"model.{name}": _array(parameters[name]) for name in shapes}
@@ -38,7 +33,7 @@ def capture(model: RecurrentLanguageModel, carried: list[LayerState] | None) -> 
     device = model.output.bias.device
     if device.type == "cuda":
         tensors["random.cuda"] = _array(torch.cuda.get_rng_state(device))
-    return Captured(tensors, formats)
+    return tensors, formats
 
 
 def restore_network(point: ResumePoint, model: RecurrentLanguageModel, device: torch.device) -> list[LayerState] | None:

@@ -65,14 +65,9 @@ def topic_units(config: NetworkConfig) -> int:
 
 
 def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
-    """Set the weights of a new `model` to what counting the training text tells.
+    """Set the weights of a new `model` to what the training text `ids`, (N,), and its words' `counts`, (V,), tell.
 
     Uses torch's random generator: the same seed and text give the same weights.
-
-    Args:
-        model: A new one.
-        ids: (N,) the text.
-        counts: (V,) how often each word occurs in it.
     """
     topics = topic_units(model.config)
     with torch.no_grad():

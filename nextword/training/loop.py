@@ -211,11 +211,11 @@ class Trainer:
 
     def state(self) -> ResumePoint:
         """All that `restore` needs; every process must call this."""
-        captured = capture(self.model, self.group.whole_state(self.carried, self.config.batch_size))
+        tensors, formats = capture(self.model, self.group.whole_state(self.carried, self.config.batch_size))
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),
-            carried_formats=captured.formats,
+            carried_formats=formats,
             position=self.position,
             tokens=self.tokens,
             seconds=self.clock.seconds,
@@ -223,7 +223,7 @@ class Trainer:
             best_digest=self.best_digest,
             **text_facts(self.setup),
         )
-        return ResumePoint(self.model.config, self.config, self.setup.text.tokenizer, captured.tensors, facts)
+        return ResumePoint(self.model.config, self.config, self.setup.text.tokenizer, tensors, facts)
 
     def restore(self, point: ResumePoint) -> None:
         """Be where the run was when `point` was saved.

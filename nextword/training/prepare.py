@@ -7,9 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nextword.config import NetworkConfig, RunConfig, TrainConfig
 from nextword.errors import CorpusError, UsageError
@@ -88,7 +86,12 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     check_words(text.tokenizer)
     torch.manual_seed(config.seed)
     keep_freed_memory()
-    model = _network(plan, network, text, counts).to(device)
+    model = RecurrentLanguageModel(network, len(text.tokenizer))
+    if plan.source is not None:
+        take_over(model, plan.source.tensors, counts)
+    elif plan.point is None:  # a resumed run's weights come from its file
+        initialize(model, text.training.ids, counts)
+    model.to(device)
     sample = sample_size(config, len(text.tokenizer))
     sampler = WordSampler(torch.from_numpy(counts).to(device), sample) if sample else None
     model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= model.sparse_from
@@ -188,15 +191,3 @@ def _number_format(plan: Plan, device: torch.device, group: ProcessGroup) -> tor
         name = before.precision
     fast = product_format(name, device) == torch.bfloat16
     return torch.bfloat16 if group.from_first(fast) else torch.float32
-
-
-def _network(
-    plan: Plan, config: NetworkConfig, text: EncodedCorpus, counts: NDArray[np.int64]
-) -> RecurrentLanguageModel:
-    """The network with its first weights; a resumed run's come from its file."""
-    model = RecurrentLanguageModel(config, len(text.tokenizer))
-    if plan.source is not None:
-        take_over(model, plan.source.tensors, counts)
-    elif plan.point is None:
-        initialize(model, text.training.ids, counts)
-    return model
