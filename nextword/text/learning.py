@@ -29,7 +29,7 @@ def learn_words(
     max_forms: int = MAX_FORMS,
     version: int = VERSION,
 ) -> tuple[Vocabulary, TokenFile, int]:
-    """What `WordTokenizer.train_and_encode` says: the vocabulary, the ids of the texts, and how many words were missed.
+    """The vocabulary of texts, their ids, and how many times at most a word was met and not counted.
 
     Every word gets a provisional number, written to a temporary file, and the numbers become ids when all words are
     counted.

@@ -97,4 +97,4 @@ def test_a_vocabulary_from_before_has_no_list_and_is_written_without_one() -> No
 def test_a_vocabulary_that_grows_keeps_its_abbreviations() -> None:
     text = "We walk to the Hbf. and back. The Hbf. is old. The Hbf. was new. We walk on and on and on. " * 3
     tokenizer = WordTokenizer.train([text], min_count=1)
-    assert "hbf" in tokenizer.extended(["We walk on. And we walk."], 100, 1).abbreviations
+    assert "hbf" in tokenizer.extended(["We walk on. And we walk."], 100, 1)[0].abbreviations

@@ -231,7 +231,7 @@ def first_rules() -> dict[str, Any]:
 def test_a_vocabulary_that_grows_keeps_its_rules() -> None:
     for version in (1, 2):
         tokenizer = WordTokenizer.train(["we met"], min_count=1, version=version)
-        grown = tokenizer.extended(["we 👍🏽"], 100, 1)
+        grown, _ = tokenizer.extended(["we 👍🏽"], 100, 1)
         assert grown.version == version
         assert ("👍🏽" in grown.words) is (version == 2)
 

@@ -473,6 +473,6 @@ def test_words_too_rare_for_the_vocabulary_are_kept_as_they_are_written() -> Non
 
 def test_growing_a_vocabulary_takes_in_what_was_too_rare() -> None:
     tokenizer = WordTokenizer.train(["a a a Bilbo Frodo"], min_count=2)
-    grown = tokenizer.extended(["Frodo and Frodo, a Sam"], 100, 2)
+    grown, _ = tokenizer.extended(["Frodo and Frodo, a Sam"], 100, 2)
     assert "frodo" in grown.words
     assert set(grown.rare) == {"Bilbo", "and", "Sam"}
