@@ -15,7 +15,6 @@ from nextword.config import ModelConfig, TrainConfig
 from nextword.terminal.training import TrainingView, say_next
 from nextword.training.events import Event, EventLog
 
-
 TextsArgument = Annotated[
     list[Path] | None,
     typer.Argument(
