@@ -41,3 +41,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'nextword' has no attribute {name!r}")
     return getattr(import_module(f"nextword.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, of which none has to be loaded for that (PEP 562)."""
+    return sorted([*__all__, "__version__"])

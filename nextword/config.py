@@ -1,8 +1,8 @@
-"""Every option of the commands, with its default and its limits; nowhere else.
+"""What training, predicting and looking inside can be told, each with its default, its limits and its help text.
 
 `ModelConfig` says what network is wanted and `TrainConfig` how it is to be trained. What is None there is chosen for
 the text and the time (`training/recipe.py`), which makes a `NetworkConfig`, kept in the checkpoint, and a `RunConfig`.
-The command line's options read their defaults and help texts from here.
+The commands' options for these are made from here; those that say what to read and how to show it stand in `cli/`.
 """
 
 from __future__ import annotations
@@ -148,7 +148,38 @@ class NetworkConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class TrainConfig(Settings):
+class FormatConfig(Settings):
+    """What of a file is text, and where its paragraphs end; None is `auto`, and no."""
+
+    paragraphs: str | None = _choice(
+        None,
+        "What ends a paragraph: a blank line, or every line; auto: as the text looks.",
+        "auto",
+        "blank",
+        "line",
+        unset="auto",
+    )
+    keep_speakers: bool | None = _setting(None, "Keep the names of those who speak in a chat.", unset="no")
+    raw: bool | None = _setting(
+        None, "Read chats, mail, subtitles and Markdown as they are, with all that is no text.", unset="no"
+    )
+
+    def for_scheme(self, scheme: str) -> FormatConfig:
+        """What holds where `scheme` cuts the text: one that is cut into tokens already is read as it is.
+
+        Raises:
+            UsageError: Blank lines are to end the paragraphs of such a text, in which every line has its `<eos>`.
+        """
+        if scheme != "whitespace":
+            return self
+        if self.paragraphs == "blank":
+            reason = "paragraphs is 'blank', and with the tokenizer 'whitespace' every line is one"
+            raise UsageError(reason, "Leave --paragraphs out")
+        return FormatConfig(paragraphs="blank", raw=True)
+
+
+@dataclass(frozen=True)
+class TrainConfig(FormatConfig):
     """How the text becomes words and how the network learns them.
 
     The recipe is truncated back-propagation through time with plain gradient descent at a high rate, the gradient's
@@ -191,6 +222,7 @@ class TrainConfig(Settings):
         super().__post_init__()
         if self.name is not None and not is_file_name(self.name):
             raise UsageError(f"name is {self.name!r}, which cannot be a file name", "Name a word: --name diary")
+        self.for_scheme(self.tokenizer)
 
     @property
     def smallest_count(self) -> int:
@@ -227,7 +259,7 @@ class PredictConfig(Settings):
     k: int = _setting(5, "How many words (or phrases) to suggest.", 1, 2**31)
     punctuation: bool = _setting(False, "Suggest punctuation marks, too.")
     complete: bool = _setting(False, "Take the last word, if no space follows, for unfinished, and complete it.")
-    words: int = _setting(1, "Suggest phrases of up to so many words.", 1, 20)
+    words: int = _setting(1, "Longest phrase, in words.", 1, 20)
     temperature: float = _setting(1.0, "Below 1: more certain of the likely words; above 1: less.", 0.01, 100)
 
 
@@ -250,8 +282,8 @@ class ExplainConfig(Settings):
     command = "explain"
 
     k: int = _setting(3, "How many guesses to show for each word.", 1, 100)
-    words: int = _setting(100, "Show at most so many words, the first of the text.", 1, 2_000)
-    units: int = _setting(8, "Show so many of the units that moved most.", 0, 1_000)
+    words: int = _setting(100, "Most words to show, the first of the text.", 1, 2_000)
+    units: int = _setting(8, "How many of the units that moved most to show.", 0, 1_000)
 
 
 @dataclass(frozen=True)
@@ -263,7 +295,16 @@ class WhyConfig(Settings):
     k: int = _setting(3, "How many suggestions to explain.", 1, 100)
     word: str | None = _setting(None, "Explain this word instead of the likeliest.")
     by: str = _choice("word", "What is taken out of the text.", "word", "sentence")
-    last: int = _setting(200, "Take out no more than so many of the last words; those before them stay.", 1, 2_000)
+    last: int = _setting(200, "Most words to take out, counted from the end; those before them stay.", 1, 2_000)
+
+
+@dataclass(frozen=True)
+class ScoreConfig(Settings):
+    """How `score` reads a text."""
+
+    command = "score"
+
+    each: str | None = _choice(None, "Clear the memory before every line, or every paragraph.", "line", "paragraph")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class NextwordError(Exception):
     """Base of all errors nextword raises on purpose.
 
     Args:
-        message: What is wrong, with the file and the value, as one sentence without a full stop.
+        message: What is wrong, with the file and the value, as one sentence without a period.
         hint: What mends it, best a command. May be empty.
 
     Attributes:

@@ -59,6 +59,17 @@ def test_importing_the_package_alone_loads_neither_numpy_nor_torch() -> None:
     assert run_python(code).strip() == "[]"
 
 
+def test_the_package_lists_its_public_names_without_loading_them() -> None:
+    code = """if True:
+        import nextword, sys
+        print(*dir(nextword))
+        print([name for name in ("numpy", "torch", "typer", "rich", "tokenizers") if name in sys.modules])
+    """
+    names, loaded = run_python(code).splitlines()
+    assert set(names.split()) == {*PUBLIC, "__version__"}
+    assert loaded == "[]"
+
+
 @pytest.mark.parametrize("command", ["predict", "repl", "info", "explain", "why"])
 def test_commands_that_do_not_train_never_load_torch(tiny_checkpoint: Path, command: str) -> None:
     code = """if True:

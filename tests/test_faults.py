@@ -24,8 +24,7 @@ from support.terminal import Terminal
 from nextword.cli import main as cli
 from nextword.cli.options import named_texts
 from nextword.config import TrainConfig
-from nextword.inference import predictor as predictor_room
-from nextword.storage import checkpoint, locations
+from nextword.storage import checkpoint
 from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
 from nextword.storage.locations import newest_checkpoint
 from nextword.training.train import train
@@ -440,9 +439,7 @@ def test_too_little_memory_is_exit_8_of_every_command(
         raise MemoryError
 
     monkeypatch.setattr(checkpoint, "load_checkpoint", load)
-    monkeypatch.setattr(predictor_room, "load_checkpoint", load)
-    monkeypatch.setattr(locations, "find_checkpoint", lambda path: path)
-    monkeypatch.setattr(predictor_room, "find_checkpoint", lambda path: path)
+    monkeypatch.setattr(checkpoint, "find_checkpoint", lambda path: path)
     monkeypatch.setattr(sys, "argv", ["nextword", *command.split()])
     with pytest.raises(SystemExit) as caught:
         cli.main()

@@ -20,16 +20,16 @@ import numpy as np
 
 from nextword.config import ExplainConfig
 from nextword.errors import CorpusError, UsageError
+from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, Trace, log_softmax, softmax
 from nextword.inference.outlook import Outlook, Prediction
-from nextword.inference.predictor import Predictor
-from nextword.text.pipeline import SPACES, SURROGATE
+from nextword.text.pipeline import SPACES, without_surrogates
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import UNKNOWN_ID, Token, WordTokenizer
 
-_MAX_CHARACTERS = 1 << 17  # of a text are looked at
+_MAX_CHARACTERS = 1 << 17  # characters of a text that are looked at
 _BLOCK = 64  # words whose distributions are held at one time
-_DIGITS = 6  # after the point of a number in a record
+_DIGITS = 6  # digits after the point of a number in a record
 
 
 class Unit(NamedTuple):
@@ -203,7 +203,7 @@ def _guesses(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
 
 
 def explain(
-    predictor: Predictor,
+    engine: Engine,
     text: str,
     config: ExplainConfig | None = None,
     state: LSTMState | None = None,
@@ -215,7 +215,7 @@ def explain(
     after its first 131,072 characters.
 
     Args:
-        predictor: The model.
+        engine: The model.
         text: One word or more.
         config: How many words and guesses.
         state: What was read before; None: nothing, as in a fresh session.
@@ -225,26 +225,26 @@ def explain(
         CorpusError: There is no word in the text.
     """
     config = config or ExplainConfig()
-    state = state or predictor.initial_state
-    tokens, cut = _first_tokens(predictor.tokenizer, text, config.words)
+    state = state or engine.initial_state
+    tokens, cut = _first_tokens(engine.tokenizer, text, config.words)
     ids = [token.token_id for token in tokens]
-    traces = predictor.network.trace(ids, state)
+    traces = engine.network.trace(ids, state)
     hidden = np.concatenate([state.hidden[-1][None], traces[-1].hidden])  # (T + 1, H) before each word, and at the end
-    surprisals, guesses = _expected(predictor, hidden, tokens, config.k, position or SentencePosition())
+    surprisals, guesses = _expected(engine, hidden, tokens, config.k, position or SentencePosition())
     words = [
         ExplainedWord(token.word, token.token_id != UNKNOWN_ID, surprisal, guessed)
         for token, surprisal, guessed in zip(tokens, surprisals, guesses[:-1], strict=True)
     ]
     layers = [
-        _reading(trace, *((trace.cell, c) if predictor.network.kind == "lstm" else (trace.hidden, h)))
+        _reading(trace, *((trace.cell, c) if engine.network.kind == "lstm" else (trace.hidden, h)))
         for trace, h, c in zip(traces, state.hidden, state.cell, strict=True)
     ]
-    return Explanation(predictor.network.kind, len(predictor.tokenizer), words, layers, guesses[-1], cut)
+    return Explanation(engine.network.kind, len(engine.tokenizer), words, layers, guesses[-1], cut)
 
 
 def _first_tokens(tokenizer: WordTokenizer, text: str, most: int) -> tuple[list[Token], bool]:
     """The first words of a text, `most` at most, and whether there are more."""
-    document = SURROGATE.sub("\ufffd", text[:_MAX_CHARACTERS]).rstrip(SPACES)
+    document = without_surrogates(text[:_MAX_CHARACTERS]).rstrip(SPACES)
     tokens = list(islice(tokenizer.written(document), most + 2))
     if len(tokens) == most + 2:
         return tokens[:most], True
@@ -256,25 +256,25 @@ def _first_tokens(tokenizer: WordTokenizer, text: str, most: int) -> tuple[list[
 
 
 def _expected(
-    predictor: Predictor, shown: Array, tokens: Sequence[Token], k: int, position: SentencePosition
+    engine: Engine, shown: Array, tokens: Sequence[Token], k: int, position: SentencePosition
 ) -> tuple[list[float], list[list[Prediction]]]:
     """Surprisal in bits of each of T words, and the `k` likeliest before each and after the last.
 
     Args:
-        predictor: The model.
+        engine: The model.
         shown: (T + 1, H) what the last layer shows before each word, and after the last.
         tokens: The T words.
         k: How many guesses.
         position: Where in a sentence the first word stands.
     """
-    tokenizer = predictor.tokenizer
+    tokenizer = engine.tokenizer
     surprisals: list[float] = []
     guesses: list[list[Prediction]] = []
     for begin in range(0, len(shown), _BLOCK):
-        scores = predictor.network.logits(shown[begin : begin + _BLOCK])
+        scores = engine.network.logits(shown[begin : begin + _BLOCK])
         log_probabilities = log_softmax(scores)
         for row, distribution in enumerate(softmax(scores)):
-            guesses.append(Outlook(predictor, distribution, position).top(k, punctuation=True))
+            guesses.append(Outlook(engine, distribution, position).top(k, punctuation=True))
             if len(surprisals) < len(tokens):
                 token = tokens[len(surprisals)]
                 surprisals.append(-float(log_probabilities[row, token.token_id]) / math.log(2))

@@ -54,23 +54,23 @@ class Influence:
     bits: NDArray[np.float64]
 
 
-def why_likeliest(predictor: Engine, text: str, config: WhyConfig) -> tuple[list[Part], list[Influence], list[str]]:
+def why_likeliest(engine: Engine, text: str, config: WhyConfig) -> tuple[list[Part], list[Influence], list[str]]:
     """The parts of `text`, what each of the likeliest next words owes to them, and the words that are unknown.
 
     Raises:
         UsageError: The text has no words, or the word asked about is not in the vocabulary.
     """
-    encoded = predictor.tokenizer.encode(text)
+    encoded = engine.tokenizer.encode(text)
     if all(token_id == END_ID for token_id in encoded.ids):
         raise UsageError("there are no words in the text that could be taken out", "Try: nextword why 'I speak fluent'")
-    parts, states = _taken_out(predictor, predictor.initial_state, encoded, config)
+    parts, states = _taken_out(engine, engine.initial_state, encoded, config)
     if config.word is not None:
         words = [config.word]
     else:
-        expected = predictor.distribution(states.rows(0))
-        position = predictor.tokenizer.position(encoded)
-        words = [one.word for one in Outlook(predictor, expected, position).top(config.k)]
-    return parts, _influences(predictor, states, words), encoded.unknown
+        expected = engine.distribution(states.rows(0))
+        position = engine.tokenizer.position(encoded)
+        words = [one.word for one in Outlook(engine, expected, position).top(config.k)]
+    return parts, _influences(engine, states, words), encoded.unknown
 
 
 def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]] | None:
@@ -82,11 +82,10 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
     recent = session.recent()
     if recent is None:
         return None
-    predictor, suggestions = session.engine, session.suggest(k)
-    ids = [predictor.tokenizer.token_id(predictor.tokenizer.normalize(suggestion.word)) for suggestion in suggestions]
-    known = [suggestion.word for suggestion, token_id in zip(suggestions, ids, strict=True) if token_id is not None]
-    parts, states = _taken_out(predictor, *recent, WhyConfig())
-    alone = {influence.word: influence for influence in _influences(predictor, states, known)}
+    engine, suggestions = session.engine, session.suggest(k)
+    known = [one.word for one in suggestions if engine.tokenizer.known_id(one.word) is not None]
+    parts, states = _taken_out(engine, *recent, WhyConfig())
+    alone = {influence.word: influence for influence in _influences(engine, states, known)}
     nothing = np.zeros(len(parts))
     explained = []
     for suggestion in suggestions:
@@ -97,13 +96,11 @@ def why_suggested(session: Session, k: int) -> tuple[list[Part], list[Influence]
     return [*parts, Part("what was learned", 0)], explained
 
 
-def _taken_out(
-    predictor: Engine, state: LSTMState, encoded: Encoded, config: WhyConfig
-) -> tuple[list[Part], LSTMState]:
+def _taken_out(engine: Engine, state: LSTMState, encoded: Encoded, config: WhyConfig) -> tuple[list[Part], LSTMState]:
     """The parts of a text, and what remembers it with each of them taken out.
 
     Args:
-        predictor: The model.
+        engine: The model.
         state: Before the text.
         encoded: The text, of one word or more.
         config: How long the parts are and how many.
@@ -112,45 +109,45 @@ def _taken_out(
         P parts; (P + 1, H) the states after the whole text and after the text without each part.
     """
     before = max(0, len(encoded.ids) - config.last)
-    ids, written = encoded.ids[before:], _written(predictor, encoded)[before:]
-    tokens = predictor.tokenizer.tokens(encoded)[before:]
+    ids, written = encoded.ids[before:], _written(engine, encoded)[before:]
+    tokens = engine.tokenizer.tokens(encoded)[before:]
     by_sentence = config.by == "sentence"
-    starts = sentence_starts(tokens, predictor.tokenizer.abbreviations) if by_sentence else [True] * len(ids)
+    starts = sentence_starts(tokens, engine.tokenizer.abbreviations) if by_sentence else [True] * len(ids)
     begins = [place for place, start in enumerate(starts) if start or place == 0]
     spans = list(zip(begins, [*begins[1:], len(ids)], strict=True))
     parts = [Part("".join(written[begin:end]).strip() or END, before + begin + 1) for begin, end in spans]
     texts = [ids, *(ids[:begin] + ids[end:] for begin, end in spans)]
-    return parts, predictor.network.read_batch(texts, predictor.read(encoded.ids[:before], state))
+    return parts, engine.network.read_batch(texts, engine.read(encoded.ids[:before], state))
 
 
-def _influences(predictor: Engine, states: LSTMState, words: Sequence[str]) -> list[Influence]:
+def _influences(engine: Engine, states: LSTMState, words: Sequence[str]) -> list[Influence]:
     """What each of `words` owes to the parts with which `states` were reached, as `_taken_out` gives them."""
-    log2 = _log2(predictor, states.hidden[-1], [_token_id(predictor, word) for word in words])
+    log2 = _log2(engine, states.hidden[-1], [_token_id(engine, word) for word in words])
     return [
         Influence(word, float(whole), whole - without)
         for word, whole, without in zip(words, log2[0], log2[1:].T, strict=True)
     ]
 
 
-def _token_id(predictor: Engine, word: str) -> int:
+def _token_id(engine: Engine, word: str) -> int:
     """The id of a word of the vocabulary."""
-    token_id = predictor.tokenizer.token_id(predictor.tokenizer.normalize(word))
+    token_id = engine.tokenizer.known_id(word)
     if token_id is None:
         raise UsageError(f"{word!r} is not in the vocabulary", "Ask for the likeliest words: leave --word out")
     return token_id
 
 
-def _written(predictor: Engine, encoded: Encoded) -> list[str]:
+def _written(engine: Engine, encoded: Encoded) -> list[str]:
     """What each token adds to the text as people write it, spaces included; together they are the text."""
-    detokenizer = Detokenizer(predictor.tokenizer)
+    detokenizer = Detokenizer(engine.tokenizer)
     return [detokenizer.add(token_id, encoded.unknown_words.get(place)) for place, token_id in enumerate(encoded.ids)]
 
 
-def _log2(predictor: Engine, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
+def _log2(engine: Engine, shown: Array, targets: Sequence[int]) -> NDArray[np.float64]:
     """(P + 1, S) base-two logarithms of the probabilities of `targets`, by what the last layer shows, (P + 1, H)."""
-    rows = max(1, MAX_HELD_SCORES // len(predictor.tokenizer))
+    rows = max(1, MAX_HELD_SCORES // len(engine.tokenizer))
     found = []
     for begin in range(0, len(shown), rows):
-        found.append(log_softmax(predictor.network.logits(shown[begin : begin + rows]))[:, targets])
+        found.append(log_softmax(engine.network.logits(shown[begin : begin + rows]))[:, targets])
     log2: NDArray[np.float64] = np.concatenate(found) / math.log(2)
     return log2

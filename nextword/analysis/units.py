@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from nextword.analysis.explain import Unit
 from nextword.errors import CorpusError
+from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMNetwork, LSTMState
-from nextword.inference.predictor import Predictor
 from nextword.model.streams import WARM_UP, Progress, count_streams, counting, cut_into_streams
-from nextword.text.pipeline import SURROGATE
+from nextword.text.pipeline import without_surrogates
 from nextword.text.sentences import SentencePosition
 from nextword.text.token_file import TokenFile
 from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
@@ -37,7 +37,7 @@ FEATURES = (
     "words since a comma",
     "words of the paragraph so far",
 )
-MAX_CHARACTERS = 8_000_000  # of a text; more would take many minutes
+MAX_CHARACTERS = 8_000_000  # characters of a text; more would take many minutes
 _MIN_WORDS = 20  # With fewer, anything correlates with anything.
 _MAX_STREAMS = 64  # streams read side by side
 _MIN_VARIANCE = 1e-9  # What varies less is taken for constant.
@@ -106,12 +106,12 @@ class _Sums:
 
 
 def find_trackers(
-    predictor: Predictor, text: str, on_progress: Progress | None = None, max_characters: int = MAX_CHARACTERS
+    engine: Engine, text: str, on_progress: Progress | None = None, max_characters: int = MAX_CHARACTERS
 ) -> Search:
     """Read a text, and find for every feature the unit that follows it best.
 
     Args:
-        predictor: The model.
+        engine: The model.
         text: Twenty words or more.
         on_progress: Called now and then with words read and words in all.
         max_characters: Of a longer text only so many, the first, are read.
@@ -119,18 +119,18 @@ def find_trackers(
     Raises:
         CorpusError: The text is too short.
     """
-    tokenizer = predictor.tokenizer
-    ids = TokenFile(tokenizer.encode_documents([SURROGATE.sub("\ufffd", text[:max_characters])])).ids
+    tokenizer = engine.tokenizer
+    ids = TokenFile(tokenizer.encode_documents([without_surrogates(text[:max_characters])])).ids
     if len(ids) < _MIN_WORDS:
         reason = f"the text has {len(ids)} words and paragraph ends; to compare them it takes {_MIN_WORDS} or more"
         raise CorpusError(reason, "Give it more: nextword explain --find - < story.txt")
     features = np.fromiter(chain.from_iterable(feature_values(tokenizer, ids)), np.float32).reshape(len(ids), -1)
-    sizes = [layer.hidden_size for layer in predictor.network.layers]
+    sizes = [layer.hidden_size for layer in engine.network.layers]
     units = [Unit(layer, number) for layer, size in enumerate(sizes, 1) for number in range(1, size + 1)]
     halves = [_Sums(len(FEATURES), len(units)) for _ in range(2)]
     half = len(ids) // 2
     advance = counting(len(ids), on_progress)
-    for places, memory in _memories(predictor.network, predictor.initial_state, ids):
+    for places, memory in _memories(engine.network, engine.initial_state, ids):
         for sums, which in zip(halves, (places < half, places >= half), strict=True):
             sums.add(features[places[which]].astype(np.float64), memory[which].astype(np.float64))
         advance(len(places))
@@ -175,12 +175,10 @@ def _memories(
     """
     streams = count_streams(len(ids), _MAX_STREAMS)
     starts, length = cut_into_streams(len(ids), streams)
-    now = beginning = LSTMState(*(tuple(np.tile(layer, (streams, 1)) for layer in kind) for kind in state))
+    now = state.repeated(streams)
     for step in range(-WARM_UP if streams > 1 else 0, length):
         if step == 0:  # the first stream has nothing before it
-            for layers, first in zip(now, beginning, strict=True):
-                for layer, values in zip(layers, first, strict=True):
-                    layer[0] = values[0]
+            now.put(0, state)
         places = starts + step
         now = network.step(ids[np.clip(places, 0, len(ids) - 1)].astype(np.intp), now)
         if step >= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,20 +18,25 @@ from nextword.cli.options import (
     PathsArgument,
     QuietOption,
     check_folder,
-    chosen_checkpoint,
     config_options,
+    formats_to_measure,
     named_texts,
     texts_to_measure,
 )
-from nextword.config import AdaptConfig, MemoryConfig, TrainConfig
+from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig
 from nextword.errors import UsageError
 from nextword.inference.lstm import LSTMNetwork
+from nextword.storage.checkpoint import chosen_checkpoint
 from nextword.terminal import output, results
 from nextword.terminal.training import progress
 
+_MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
+
+@config_options(FormatConfig)
 def evaluate(
     paths: PathsArgument = None,
+    *,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -39,50 +45,66 @@ def evaluate(
     adapt: Annotated[
         bool, typer.Option("--adapt", help="Learn from the text while reading it, as a session does.")
     ] = False,
+    **settings: Any,
 ) -> None:
     """Say how well a model predicts a text: perplexity, accuracy, keystrokes saved.
 
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
-    text; the memory goes on from each to the next.
+    text; the memory goes on from each to the next. Where its paragraphs end, and what of it is text, is as it was in
+    training, unless you say otherwise.
     """
     loaded = chosen_checkpoint(checkpoint)
-    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
+    formats = formats_to_measure(loaded, settings)
+    with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.model.language_model import load_model
 
         with progress(shown=not quiet) as on_progress:
-            adaptation = AdaptConfig() if adapt else None
-            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, adaptation)
+            learning = AdaptConfig() if adapt else None
+            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, learning)
     if json:
         output.print_json(asdict(evaluation))
     else:
         results.show_evaluation(evaluation)
 
 
+@config_options(ScoreConfig, FormatConfig)
 def score(
     paths: PathsArgument = None,
+    *,
     checkpoint: CheckpointOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
     device: DeviceOption = TrainConfig.device,
     encoding: EncodingOption = TrainConfig.encoding,
+    **settings: Any,
 ) -> None:
     """Say of every word of a text how surprising it was: surprisal and entropy in bits, and rank.
 
     Without PATH: stdin. One line for each token that `eval` counts, `<eos>` for the end of a paragraph included.
-    Several files are read as one text, the memory going on from each to the next; lines are counted in each.
+    Several files are read as one text, the memory going on from each to the next; lines are counted in each. With
+    --each every line (or paragraph) is scored as if it were alone. `space_before` says whether white space stands
+    before the token.
     """
     if not paths and sys.stdin.isatty():
         raise UsageError("there is no text to score", "Name one: nextword score story.txt")
+    each = ScoreConfig(each=settings.pop("each")).each
+    if each == "line":
+        if settings["paragraphs"] == "blank":
+            reason = "--each line takes every line by itself, and --paragraphs blank joins lines"
+            raise UsageError(reason, "Leave one of them out, or take --each paragraph.")
+        settings["paragraphs"] = "line"
     loaded = chosen_checkpoint(checkpoint)
-    with named_texts(paths or [Path("-")], encoding, quiet) as texts:
+    formats = formats_to_measure(loaded, settings)
+    with named_texts(paths or [Path("-")], encoding, formats, quiet) as texts:
         check_folder()
         from nextword.evaluation.evaluate import score as score_tokens
         from nextword.model.language_model import load_model
 
         with progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
-            scores = score_tokens(load_model(loaded, device), loaded.tokenizer, texts, on_progress)
+            model = load_model(loaded, device)
+            scores = score_tokens(model, loaded.tokenizer, texts, on_progress, alone=each is not None)
             if json:
                 for one in scores:
                     output.print_json(one._asdict())
@@ -90,7 +112,7 @@ def score(
                 results.show_scores(scores)
 
 
-@config_options(MemoryConfig)
+@config_options(MemoryConfig, FormatConfig)
 def memory(
     paths: PathsArgument = None,
     *,
@@ -110,9 +132,10 @@ def memory(
     the last 1, 2, 5 ... 200 words read; in how many words half of what each layer remembers is gone. Without PATH: the
     part of the text that ships with nextword which training holds out.
     """
-    config = MemoryConfig(**settings)
+    config = MemoryConfig(places=settings.pop("places"))
     loaded = chosen_checkpoint(checkpoint)
-    with texts_to_measure(paths, loaded, encoding, quiet) as texts:
+    formats = formats_to_measure(loaded, settings)
+    with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
         check_folder()
         from nextword.evaluation import gradient_flow, memory_length
         from nextword.evaluation.evaluation_text import encode
@@ -123,18 +146,19 @@ def memory(
         with progress(shown=not quiet) as on_progress:
             if gradients:
                 flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)
+                record, show = asdict(flow), partial(show_gradients, flow)
             else:
                 places = config.places or memory_length.PLACES
                 worth = memory_length.memory_worth(model, loaded.tokenizer, texts, places, on_progress)
                 lives = memory_length.half_lives(LSTMNetwork(loaded.tensors), ids)
-    if gradients and json:
-        output.print_json(asdict(flow))
-    elif gradients:
-        show_gradients(flow)
-    elif json:
-        output.print_json({**asdict(worth), "half_lives": [asdict(life) for life in lives]})
-    else:
-        show_worth(worth, lives)
+                record = {**asdict(worth), "half_lives": [asdict(life) for life in lives]}
+                show = partial(show_worth, worth, lives)
+    if json:
+        output.print_json(record)
+        return
+    show()
+    if not (gradients or quiet) and worth.unknown_rate >= _MANY_UNKNOWN:
+        output.note("much of this text is unknown to the model, so it says little about the memory")
 
 
 def info(

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from nextword.cli.options import CheckpointOption, CountOption, NoAdaptOption
-from nextword.config import AdaptConfig
-from nextword.errors import StorageError, UsageError
+from nextword.config import AdaptConfig, PredictConfig
+from nextword.errors import UsageError
 from nextword.terminal import output
 
 
 def repl(
-    k: CountOption = 5,
+    k: CountOption = PredictConfig.k,
     checkpoint: CheckpointOption = None,
     session: Annotated[
         str | None,
@@ -31,38 +31,23 @@ def repl(
     from nextword.inference.predictor import Predictor
     from nextword.inference.session_store import SessionStore
     from nextword.interactive.repl import Repl, run_on_pipe
-    from nextword.storage.locations import user_data_folder
 
-    live = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
+    live = output.moves_cursor(sys.stdin) and output.moves_cursor(sys.stdout)
     store = None if private else SessionStore()
     adapt = None if no_adapt else AdaptConfig()
     conversation = Repl(Predictor.load(checkpoint), k, adapt, store, session, live)
     if live:
         from nextword.interactive.prompt import converse
 
-        history = None
-        if not private:
-            try:
-                history = user_data_folder() / "history"
-            except StorageError as error:
-                output.note(f"no history: {error.message}. {error.hint}")
-        converse(conversation, history)
+        converse(conversation, keep_history=not private)
     else:
         run_on_pipe(conversation)
 
 
 def answer_lines(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[-n INT] [-c INT] [-g] [-d DIR] [--checkpoint PATH] [--no-adapt] [-v]"),
-    ] = None,
+    arguments: Annotated[list[str] | None, typer.Argument()] = None,
 ) -> None:
-    """Answer every line of stdin with a line of words, as the completion plug-ins of editors want it.
-
-    A line that ends in a space asks for the next word; otherwise the replies begin with its last word. -n or -c: most
-    words in a reply (10). -g: as many as possible. -d: a folder with a checkpoint (unset: $NEXTWORD_DATA_PATH). Flags
-    are read as Go reads them: -n 5, -n=5, --n 5. Without a command, a nextword whose stdin is a pipe does the same.
-    """
+    """Answer every line of stdin with a line of words, as the completion plug-ins of editors want it."""
     from nextword.interactive import editor_filter
 
     raise typer.Exit(editor_filter.run(arguments or []))

@@ -21,6 +21,7 @@ from nextword.cli.options import is_first_process
 from nextword.cli.predict import generate, predict
 from nextword.cli.train import train
 from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError
+from nextword.interactive.editor_flags import EXAMPLE
 from nextword.terminal import output
 from nextword.terminal.training import stopped
 
@@ -38,11 +39,9 @@ app.command(epilog="Example: nextword train diary.txt letters/ --minutes 10")(tr
 app.command(epilog="Example: nextword predict 'The weather is'")(predict)
 app.command(epilog="Example: nextword generate 'Once upon a time' --words 100 --seed 1")(generate)
 app.command(epilog="Example: nextword repl --session diary")(repl)
-app.command(
-    "filter",
-    epilog="Example: nextword filter -n 5 < lines.txt",
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
-)(answer_lines)
+app.command("filter", epilog=EXAMPLE, add_help_option=False, context_settings={"ignore_unknown_options": True})(
+    answer_lines
+)
 app.command("eval", epilog="Example: nextword eval letters/ -c checkpoints/everyday.safetensors")(evaluate)
 app.command(epilog="Example: nextword score story.txt > story.tsv")(score)
 app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")(info)
@@ -108,6 +107,8 @@ def _fail(error: Exception) -> int:
         raise error
     message, hint, code = next(tell(error) for kind, tell in _FAILURES.items() if isinstance(error, kind))
     silent = getattr(error, "silent", None)
-    if not (silent if silent is not None else not is_first_process()):
+    if silent is None:
+        silent = not is_first_process()
+    if not silent:
         output.error(message, hint)
     return code

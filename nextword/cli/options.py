@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nextword.config import Settings, TrainConfig
+from nextword.config import FormatConfig, Settings, TrainConfig
 from nextword.errors import StorageError
 from nextword.terminal import output
 
@@ -27,7 +27,7 @@ CheckpointOption = Annotated[
     typer.Option(
         "-c",
         "--checkpoint",
-        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints.",
+        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints or your data folder.",
         show_default=False,
     ),
 ]
@@ -89,32 +89,40 @@ def is_first_process() -> bool:
     return "LOCAL_RANK" not in os.environ or os.environ.get("RANK") == "0"
 
 
-def chosen_checkpoint(path: Path | None) -> Checkpoint:
-    """The checkpoint at `path`; without one, that which the environment or the folder offers."""
-    from nextword.storage.checkpoint import load_checkpoint
-    from nextword.storage.locations import find_checkpoint
-
-    return load_checkpoint(find_checkpoint(path))
-
-
 @contextmanager
 def texts_to_measure(
-    paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, quiet: bool
+    paths: list[Path] | None, checkpoint: Checkpoint, encoding: str, formats: FormatConfig, quiet: bool
 ) -> Iterator[Sequence[Text]]:
     """The documents in `paths`; without any, those of the default corpus that the checkpoint's training held out."""
     from nextword.text.held_out import held_out_text
 
     if paths:
-        with named_texts(paths, encoding, quiet) as texts:
+        with named_texts(paths, encoding, formats, quiet) as texts:
             yield texts
     else:
         settings = checkpoint.training.get("settings", {})
         fraction = settings.get("valid_fraction", TrainConfig.valid_fraction)
-        yield held_out_text(TrainConfig(valid_fraction=fraction).valid_fraction)
+        checked = TrainConfig(valid_fraction=fraction)  # refused where it is no share
+        yield held_out_text(checked.valid_fraction, formats)
+
+
+def formats_to_measure(checkpoint: Checkpoint, settings: dict[str, Any]) -> FormatConfig:
+    """How the texts are read that a model is measured on: as those that it has learned from, where nothing is set.
+
+    Args:
+        checkpoint: The model.
+        settings: The fields of a FormatConfig as they were set; None: unset.
+
+    Raises:
+        UsageError: One of them has no such value, or contradicts how the model cuts text.
+    """
+    trained = checkpoint.training.get("settings", {})
+    chosen = {name: trained.get(name) if value is None else value for name, value in settings.items()}
+    return FormatConfig(**chosen).for_scheme(checkpoint.tokenizer.scheme)
 
 
 @contextmanager
-def named_texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[Passage]]:
+def named_texts(paths: list[Path], encoding: str, formats: FormatConfig, quiet: bool) -> Iterator[list[Passage]]:
     """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
     import shutil
     import tempfile
@@ -132,7 +140,7 @@ def named_texts(paths: list[Path], encoding: str, quiet: bool) -> Iterator[list[
                 reason = f"standard input cannot be kept in {folder}: {error.strerror}"
                 raise StorageError(reason, "Make room there, or name another folder: export TMPDIR=FOLDER") from error
             paths = [piped if path == Path("-") else path for path in paths]
-        corpus = read_corpus(paths, encoding)
-        if corpus.skipped and not quiet:
-            output.note(f"Passed over: {'; '.join(corpus.skipped)}.")
+        corpus = read_corpus(paths, encoding, formats=formats)
+        for note in () if quiet else corpus.notes:
+            output.note(note)
         yield [document.whole for document in corpus.documents]

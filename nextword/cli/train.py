@@ -46,7 +46,8 @@ def train(
     model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
     train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
     quiet = quiet or not is_first_process()
-    with _listening(None if quiet else TrainingView(), EventLog(log) if log and is_first_process() else None) as hear:
+    view = None if quiet else TrainingView()
+    with _listening(view, EventLog(log) if log and is_first_process() else None) as hear:
         check_folder()
         from nextword.training.train import train as learn
 
@@ -59,8 +60,8 @@ def train(
             resume=resume,
             on_event=hear,
         )
-    if not quiet:
-        say_next(path)
+    if view:
+        say_next(path, view.example)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from torch import Tensor
 from nextword.config import AdaptConfig
 from nextword.evaluation.evaluation_text import encode, keys_without_help, rank, read_text, surprisal, written
 from nextword.evaluation.keystrokes import keys_used
-from nextword.evaluation.reader import LIMITS, Figures, ReadingLimits, stream_metrics
+from nextword.evaluation.reader import LIMITS, Figures, ReadingLimits, paragraph_metrics, stream_metrics
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.model.streams import Progress, counting
 from nextword.text.encoder import Text
@@ -66,12 +66,13 @@ class Score(NamedTuple):
     surprisal: float  # bits
     rank: int  # 1 for the likeliest of the vocabulary; equals in order of their ids
     entropy: float  # bits of the whole distribution
+    space_before: bool  # whether white space stands before it
 
 
 def evaluate(
     model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
-    texts: Iterable[Text],
+    texts: Sequence[Text],
     on_progress: Progress | None = None,
     adapt: AdaptConfig | None = None,
     limits: ReadingLimits = LIMITS,
@@ -169,9 +170,10 @@ def _perplexity(nats: float, tokens: int) -> float:
 def score(
     model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
-    texts: Iterable[Text],
+    texts: Sequence[Text],
     on_progress: Progress | None = None,
     limits: ReadingLimits = LIMITS,
+    alone: bool = False,
 ) -> Iterator[Score]:
     """Every token that `evaluate` counts, with its surprisal, its rank and the entropy of what was expected there.
 
@@ -184,6 +186,7 @@ def score(
         texts: The documents, as strings or in passages (iterated over twice); lines are counted in each.
         on_progress: Called now and then.
         limits: How much is read at one time.
+        alone: Whether the memory is cleared before every paragraph (line, in `whitespace`), as if it were alone.
 
     Raises:
         CorpusError: There is no token in the texts.
@@ -195,7 +198,8 @@ def score(
         return torch.cat([surprisal(logits, targets), rank(logits, targets), entropy], 1)
 
     tokens = written(tokenizer, texts)
-    for figures in stream_metrics(model, encode(tokenizer, texts), metric, on_progress, limits):
+    read = paragraph_metrics if alone else stream_metrics
+    for figures in read(model, encode(tokenizer, texts), metric, on_progress, limits):
         figures[:, ::2] /= math.log(2)
         for token, (bits, place, entropy) in zip(islice(tokens, len(figures)), figures.tolist(), strict=True):
-            yield Score(token.line, token.position, token.word, bits, int(place), entropy)
+            yield Score(token.line, token.position, token.word, bits, int(place), entropy, token.space_before)

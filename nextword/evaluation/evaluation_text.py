@@ -11,7 +11,7 @@ words outside it that may be suggested.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -129,7 +129,7 @@ class EvaluationText:
 
 
 def read_text(
-    model: RecurrentLanguageModel, tokenizer: WordTokenizer, texts: Iterable[Text], adapting: bool = False
+    model: RecurrentLanguageModel, tokenizer: WordTokenizer, texts: Sequence[Text], adapting: bool = False
 ) -> EvaluationText:
     """The documents `texts`, one after the other, ready to be measured; arguments as those of `evaluate`.
 
@@ -143,7 +143,7 @@ def read_text(
 
 
 def _beyond_vocabulary(
-    tokenizer: WordTokenizer, texts: Iterable[Text], ids: NDArray[np.int32], learn: bool
+    tokenizer: WordTokenizer, texts: Sequence[Text], ids: NDArray[np.int32], learn: bool
 ) -> tuple[list[str], NDArray[np.int32]]:
     """The words outside the vocabulary that may be suggested, and `ids` with theirs, counted on from its last.
 
@@ -165,7 +165,7 @@ def _beyond_vocabulary(
     return list(numbers), words
 
 
-def encode(tokenizer: WordTokenizer, texts: Iterable[Text]) -> NDArray[np.int32]:
+def encode(tokenizer: WordTokenizer, texts: Sequence[Text]) -> NDArray[np.int32]:
     """(N,) ids of all texts, one after the other.
 
     Raises:
@@ -177,13 +177,13 @@ def encode(tokenizer: WordTokenizer, texts: Iterable[Text]) -> NDArray[np.int32]
     return ids
 
 
-def written(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[Token]:
+def written(tokenizer: WordTokenizer, texts: Sequence[Text]) -> Iterator[Token]:
     """The tokens of all texts as they are written; one text at a time is held in memory."""
     wholes = (text if isinstance(text, str) else "".join(text) for text in texts)
     return chain.from_iterable(map(tokenizer.written, wholes))
 
 
-def keys_without_help(tokenizer: WordTokenizer, texts: Iterable[Text]) -> Iterator[int]:
+def keys_without_help(tokenizer: WordTokenizer, texts: Sequence[Text]) -> Iterator[int]:
     """Keys that every token costs who types the texts without help (`keystrokes`)."""
     return map(keys_needed, written(tokenizer, texts))
 

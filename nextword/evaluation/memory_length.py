@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -121,7 +121,7 @@ class HalfLife:
 def memory_worth(
     model: RecurrentLanguageModel,
     tokenizer: WordTokenizer,
-    texts: Iterable[Text],
+    texts: Sequence[Text],
     places: int = PLACES,
     on_progress: Progress | None = None,
     limits: ReadingLimits = LIMITS,

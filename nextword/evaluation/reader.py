@@ -174,6 +174,28 @@ def stream_metrics(
     return TextReader(model, ids, chunked(model, metric, limits), limits, counting(len(ids), on_progress)).stream()
 
 
+def paragraph_metrics(
+    model: RecurrentLanguageModel,
+    ids: NDArray[np.int32],
+    metric: Metric,
+    on_progress: Progress | None = None,
+    limits: ReadingLimits = LIMITS,
+) -> Iterator[Figures]:
+    """What `stream_metrics` gives, where every paragraph is read by a fresh session."""
+    reader = TextReader(model, ids, chunked(model, metric, limits), limits, counting(len(ids), on_progress))
+    ends = np.flatnonzero(ids == END_ID) + 1
+    starts = np.concatenate([[0], ends[ends < len(ids)]])
+    lengths = np.diff(starts, append=len(ids))
+    first = 0
+    while first < len(starts):  # so many paragraphs at a time that their figures are a chunk, or a single one
+        begin = starts[first]
+        last = max(first + 1, int(np.searchsorted(starts, begin + limits.chunk)))
+        found = [*reader.passages(starts[first:last], lengths[first:last])]
+        places = np.concatenate([places for places, _ in found])
+        yield np.concatenate([figures for _, figures in found])[np.argsort(places)]
+        first = last
+
+
 def chunked(model: RecurrentLanguageModel, metric: Metric, limits: ReadingLimits) -> Metric:
     """A metric of hidden states from one of logits, which exist for a few places at a time."""
     weight, bias = model.output.weight, model.output.bias

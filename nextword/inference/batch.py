@@ -16,7 +16,7 @@ from nextword.inference.session import Session
 from nextword.text.tokenizer import WordTokenizer
 
 MAX_BATCH_SIZE = 1024  # texts read side by side; their states are a few kilobytes each
-_MAX_TOKENS_READ = 2_048  # of what came before them, rounding leaves nothing in a memory
+_MAX_TOKENS_READ = 2_048  # tokens; of what came before them, rounding leaves nothing in a memory
 _MAX_LENGTH_READ = 1 << 15  # characters in which the tokens to read are looked for
 
 

@@ -1,6 +1,6 @@
 """The engine: a checkpoint's network (`lstm.py`) and its words, without a memory of its own.
 
-Every method takes the LSTM's state and gives it back; a `Session` remembers one.
+Every method takes the LSTM's state and keeps none; a `Session` remembers one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Engine:
         checkpoint: A verified checkpoint, as `load_checkpoint` returns it.
 
     Attributes:
+        checkpoint: What it was made of.
         tokenizer: The checkpoint's words.
         network: Its network.
         index: Which words may be suggested.

@@ -14,7 +14,7 @@ from nextword.inference.session import Session
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
-_MAX_TOKENS_PER_WORD = 20  # drawn for every word asked for: a text of nothing but marks ends, too
+_MAX_TOKENS_PER_WORD = 20  # tokens drawn for every word asked for: a text of nothing but marks ends, too
 
 
 def nucleus(distribution: Array, top_p: float) -> NDArray[np.intp]:

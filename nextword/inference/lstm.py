@@ -49,7 +49,11 @@ class LSTMState(NamedTuple):
 
     def rows(self, which: Any) -> LSTMState:
         """The states of some of the texts side by side, by whatever numpy takes for an index; None: of the one text."""
-        return LSTMState(*(tuple(layer[which] for layer in kind) for kind in self))
+        return LSTMState(*(tuple(layer[which] for layer in layers) for layers in self))
+
+    def repeated(self, count: int) -> LSTMState:
+        """(B, H) the state (H,) of one text for each of B, of which there are `count`."""
+        return LSTMState(*(tuple(np.tile(layer, (count, 1)) for layer in layers) for layers in self))
 
     def put(self, which: Any, states: LSTMState) -> None:
         """Write `states` in the place of `rows(which)`."""
@@ -73,7 +77,7 @@ class Step(NamedTuple):
     gates: tuple[Array, ...]  # activations, in the order of `GATES`
 
 
-def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bias: Array) -> Step:
+def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, recurrent_bias: Array) -> Step:
     """One step of one LSTM layer: read one word.
 
     Or one word of each of B texts: then the first three have a row for each, (B, 4H) and (B, H), and so has all that is
@@ -84,7 +88,7 @@ def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bi
         hidden: (H,) hidden state after the word before.
         cell: (H,) cell state after the word before.
         recurrent: (4H, H) U of the four gates.
-        bias: Not used: all of b is in `projected`.
+        recurrent_bias: Not used: all of b is in `projected`.
     """
     gates = projected + hidden @ recurrent.T
     input_gate, forget_gate, candidate, output_gate = np.split(gates, 4, axis=-1)
@@ -94,7 +98,7 @@ def lstm_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bi
     return Step(output_gate * np.tanh(new_cell), new_cell, (input_gate, forget_gate, candidate, output_gate))
 
 
-def gru_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bias: Array) -> Step:
+def gru_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, recurrent_bias: Array) -> Step:
     """One step of one GRU layer, as torch has it; arguments as those of `lstm_cell`, with three gates.
 
         r = sigmoid(W_r x + U_r h + b_r)          reset gate: how much of the old the candidate sees
@@ -103,17 +107,17 @@ def gru_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bia
         h' = z * h + (1 - z) * n
 
     Args:
-        bias: (H,) b of the last equation but one, which the reset gate acts on.
+        recurrent_bias: (H,) b of the last equation but one, which the reset gate acts on.
     """
     units = hidden.shape[-1]
     from_hidden = hidden @ recurrent.T
     both = sigmoid(projected[..., : 2 * units] + from_hidden[..., : 2 * units])
     reset, update = both[..., :units], both[..., units:]
-    candidate = np.tanh(projected[..., 2 * units :] + reset * (from_hidden[..., 2 * units :] + bias))
+    candidate = np.tanh(projected[..., 2 * units :] + reset * (from_hidden[..., 2 * units :] + recurrent_bias))
     return Step(candidate + update * (hidden - candidate), cell, (reset, update, candidate))
 
 
-def rnn_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, bias: Array) -> Step:
+def rnn_cell(projected: Array, hidden: Array, cell: Array, recurrent: Array, recurrent_bias: Array) -> Step:
     """One step of one layer of a plain recurrent net, h' = tanh(W x + U h + b); arguments as those of `lstm_cell`."""
     new_hidden = np.tanh(projected + hidden @ recurrent.T)
     return Step(new_hidden, cell, (new_hidden,))
@@ -153,9 +157,9 @@ class RecurrentLayer:
         self._input_weight = weight_ih
         self._recurrent_weight = weight_hh
         self.hidden_size = weight_hh.shape[1]
-        inside = 2 * self.hidden_size if kind == "gru" else len(bias_hh)  # from where on the reset gate acts on it
-        self._bias = bias_ih + np.where(np.arange(len(bias_hh)) < inside, bias_hh, np.float32(0))
-        self._recurrent_bias = bias_hh[inside:]
+        reset_from = 2 * self.hidden_size if kind == "gru" else len(bias_hh)  # from this row on, it acts on bias_hh
+        self._bias = bias_ih + np.where(np.arange(len(bias_hh)) < reset_from, bias_hh, np.float32(0))
+        self._recurrent_bias = bias_hh[reset_from:]
 
     def project(self, inputs: Array) -> Array:
         """W x + b of all gates: (T, inputs) to (T, GH)."""
@@ -293,7 +297,7 @@ class LSTMNetwork:
         ids = np.fromiter(chain.from_iterable(texts), np.intp, lengths.sum())
         words, places = np.unique(ids, return_inverse=True)
         projected = self.layers[0].project(self.embedding[words])
-        after = LSTMState(*(tuple(np.tile(layer, (len(texts), 1)) for layer in kind) for kind in state))
+        after = state.repeated(len(texts))
         now = state.rows(None)  # of every beginning that differs from the others, as far as it is read
         beginning = np.zeros(len(texts), np.intp)  # which of them each text has
         for step in range(lengths.max(initial=0)):

@@ -8,8 +8,7 @@ from nextword.config import AdaptConfig
 from nextword.inference.engine import Engine
 from nextword.inference.outlook import Prediction
 from nextword.inference.session import Session
-from nextword.storage.checkpoint import load_checkpoint
-from nextword.storage.locations import find_checkpoint
+from nextword.storage.checkpoint import chosen_checkpoint
 
 
 class Predictor(Engine):
@@ -22,7 +21,7 @@ class Predictor(Engine):
         Raises:
             CheckpointError: There is none, or it is damaged.
         """
-        return cls(load_checkpoint(find_checkpoint(path)))
+        return cls(chosen_checkpoint(path))
 
     def predict(self, text: str, k: int = 5, punctuation: bool = False) -> list[Prediction]:
         """The `k` most likely words after `text`, the likeliest first.

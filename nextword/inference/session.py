@@ -18,8 +18,9 @@ from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.word_index import NewWord
-from nextword.text.pipeline import SURROGATE
-from nextword.text.tokenizer import END_ID, Encoded, SentencePosition, WordTokenizer
+from nextword.text.pipeline import without_surrogates
+from nextword.text.sentences import SentencePosition
+from nextword.text.tokenizer import END_ID, Encoded, WordTokenizer
 
 MAX_TAIL_LENGTH = 2_000  # characters of the text kept
 MAX_UNDO_WORDS = 20_000  # words that `undo` takes back, or the last text, however long it is
@@ -132,14 +133,7 @@ class Session:
 
     def _beginning(self) -> Snapshot:
         state = self.engine.initial_state
-        return Snapshot(state, *self.memory_of(quantize_keys(state.hidden[-1][None])[:0], np.empty(0, np.int32)))
-
-    def memory_of(self, keys: Keys, words: Ids) -> tuple[CacheMemory, int]:
-        """A memory of (m,) words and of the (m, H) keys of their contexts, for a `Snapshot`; and m, its `end`.
-
-        A session that does not adapt keeps it as it is.
-        """
-        return CacheMemory(keys.shape[1], self.adapt.window if self.adapt else len(words)).append(0, keys, words)
+        return Snapshot(state, CacheMemory(len(state.hidden[-1]), self.adapt.window if self.adapt else 0))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -169,7 +163,7 @@ class Session:
         encoded = self.engine.tokenizer.encode(text)
         now = self._snapshot
         tail = f"{now.tail} {text}" if now.tail else text
-        after = now._replace(tail=SURROGATE.sub("\ufffd", tail[-MAX_TAIL_LENGTH:]))
+        after = now._replace(tail=without_surrogates(tail[-MAX_TAIL_LENGTH:]))
         for chunk in encoded.chunks(chunk_words):
             after = self._after(after, chunk)
         self._push_undo(now)
@@ -203,10 +197,6 @@ class Session:
                 expected = interpolate(expected, cosine_similarity(keys, now.state.hidden[-1]), words, self.adapt)
             self._outlook = now, Outlook(self.engine, expected, now.position, new_words, now.state)
         return self._outlook[1]
-
-    def distribution(self) -> Array:
-        """(V + U,) probability of every word to come next: of the vocabulary, then of the new words met."""
-        return self.outlook().distribution
 
     def suggest(self, k: int = 5, punctuation: bool = False, prefix: str = "") -> list[Prediction]:
         """The `k` most likely next words, the likeliest first; arguments and errors as those of `Outlook.top`.

@@ -18,7 +18,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,13 @@ from numpy.typing import NDArray
 
 from nextword.config import AdaptConfig, is_file_name
 from nextword.errors import CheckpointError, StorageError, UsageError
+from nextword.inference.cache import CacheMemory
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import LSTMState
 from nextword.inference.session import MAX_TAIL_LENGTH, Session, Snapshot, new_word
 from nextword.signals import DeferredSignals, exit_on_sigterm
 from nextword.storage.atomic import shared_lock
-from nextword.storage.container import FileKind, read_container, refusing_damage, write_container
+from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
 from nextword.storage.locations import SUFFIX, user_data_folder
 from nextword.storage.strict import strict_json
 from nextword.text.sentences import OTHER, SentencePosition, kind_of
@@ -46,9 +46,9 @@ _KIND = FileKind(
     missing="Name another session, or begin one: nextword predict --session NAME TEXT",
     damaged="Remove the file, and begin the session anew.",
     unwritable="Make room, or see that the folder can be written.",
+    too_long="Remember fewer: AdaptConfig(window=N)",
     mode=0o600,
 )
-_MAX_HEADER_BYTES = 1 << 25  # more than a session can need
 _MAX_WORDS_SEEN = 2**53  # the largest count that all readers of JSON hold exactly
 _MAX_HIDDEN = 1.001  # an output gate times a tanh, so 1, and what rounding may add
 
@@ -61,17 +61,16 @@ class SessionStore:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        if folder:
-            self.folder = folder
+        self._folder = folder
 
-    @cached_property
+    @property
     def folder(self) -> Path:
         """Where they are.
 
         Raises:
             StorageError: The user has no data folder.
         """
-        return user_data_folder() / "sessions"
+        return self._folder or user_data_folder() / "sessions"
 
     def path(self, name: str) -> Path:
         """The file of the session `name`, whether it is there or not.
@@ -143,8 +142,9 @@ class SessionStore:
             there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
             raise UsageError(f"there is no session {name!r} in {self.folder}", there)
         session = Session(engine, adapt)
+        state_bytes = sum(values.nbytes for values in _state_tensors(session.state).values())
         remembered = MAX_REMEMBERED * (len(session.state.hidden[-1]) + 4)
-        kind = _KIND._replace(largest=_MAX_HEADER_BYTES + remembered)
+        kind = _KIND._replace(largest=8 + MAX_HEADER + state_bytes + remembered)
         metadata, tensors = read_container(path, FORMAT, kind)
         with refusing_damage(path, kind):
             made_with = strict_json(metadata["checkpoint"])
@@ -220,6 +220,7 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     _check_tensors(tensors, session.state)
     _demand(isinstance(facts, dict) and facts.keys() == {"position", "words_seen", "tail", "new_words"}, "facts")
     position, words_seen, tail = SentencePosition(**facts["position"]), facts["words_seen"], facts["tail"]
+    _demand(len(facts["new_words"]) <= MAX_REMEMBERED, "count of new words")
     new_words = [new_word(form, tokenizer) for form in facts["new_words"]]
     words, known = tensors["memory.words"], len(tokenizer)
     _demand(type(position.at_start) is type(position.quoted) is bool, "place in the sentence")
@@ -228,7 +229,8 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     _demand(isinstance(tail, str) and len(tail) <= MAX_TAIL_LENGTH, "text's tail")
     _demand(None not in new_words and len({new.word for new in new_words if new}) == len(new_words), "new words")
     _demand(words.size == 0 or (words.min() >= 0 and words.max() < known + len(new_words)), "words remembered")
-    memory, end = session.memory_of(tensors["memory.keys"], words)
+    keys, window = tensors["memory.keys"], session.adapt.window if session.adapt else len(words)
+    memory, end = CacheMemory(keys.shape[1], window).append(0, keys, words)
     layers = range(len(session.state.hidden))
     state = LSTMState(*(tuple(tensors[f"{kind}.{layer}"] for layer in layers) for kind in LSTMState._fields))
     return Snapshot(state, memory, end, position, words_seen, tail, tuple(new for new in new_words if new))

@@ -28,9 +28,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         flags, given = parse(arguments)
         if flags.h or flags.v:
-            print(f"nextword version {__version__}" if flags.v else HELP, file=sys.stderr)
-        elif sys.stdin:
-            answer_all(_open(flags, given), sys.stdin.buffer, output=1)
+            stream = sys.stdout if "--help" in arguments else sys.stderr  # for people; for programs, as Go has it
+            print(f"nextword version {__version__}" if flags.v else HELP, file=stream)
+        else:
+            answer_all(_open(flags, given), sys.stdin.buffer, descriptor=1)
         return 0
     except KeyboardInterrupt:
         return 130
@@ -95,12 +96,12 @@ def _find(flags: Flags) -> Path:
     return path
 
 
-def answer_all(answering: LineFilter, stream: BinaryIO, output: int) -> None:
-    """Write a reply and its line end to the file descriptor `output` for every line of `stream`, each at once."""
+def answer_all(answering: LineFilter, stream: BinaryIO, descriptor: int) -> None:
+    """Write a reply and its line end to the file `descriptor` for every line of `stream`, each at once."""
     for request in _requests(stream):
         reply = (answering.answer(request) if len(request) <= MAX_LINE_LENGTH else b"") + b"\n"
         while reply:
-            reply = reply[os.write(output, reply) :]
+            reply = reply[os.write(descriptor, reply) :]
 
 
 def _requests(stream: BinaryIO) -> Iterator[bytes]:

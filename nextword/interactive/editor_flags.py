@@ -7,20 +7,24 @@ from typing import Any, NamedTuple
 
 from nextword.errors import NextwordError, UsageError
 
-HELP = """\
+EXAMPLE = "Example: nextword filter -n 5 < lines.txt"
+HELP = f"""\
 Answer every line of stdin with a line of words that may come next, for the completion plug-ins of editors.
 
   -n INT             most words in a reply (default 10)
   -c INT             the same, by its older name
   -g                 as many words as possible, where neither -n nor -c is given
   -d DIR             folder with a checkpoint (default $NEXTWORD_DATA_PATH)
-  -checkpoint PATH   checkpoint to use (default $NEXTWORD_CHECKPOINT, else that of -d, else the newest in ./checkpoints)
+  -checkpoint PATH   checkpoint to use (default $NEXTWORD_CHECKPOINT, else that of -d, else the newest in ./checkpoints
+                     or your data folder)
   -no-adapt          do not learn from what is typed
   -h                 show this
   -v                 show the version
 
 A line that ends in a space asks for the next word; otherwise the replies begin with its last word.
-Without a command, and with stdin not a terminal, nextword does the same. All commands: nextword --help"""
+Without a command, and with stdin not a terminal, nextword does the same. All commands: nextword --help
+
+{EXAMPLE}"""
 
 _DEFAULT_COUNT = 10
 _SEE = "See: nextword filter --help"

@@ -36,12 +36,12 @@ class LineHistory(FileHistory):
                 file.seek(max(0, size - _MAX_READ))
                 content = file.read()
         except OSError as error:
-            raise StorageError(f"no history: {path} cannot be used: {error.strerror}", _HINT) from error
+            raise StorageError(f"{path} cannot be used: {error.strerror}", _HINT) from error
         if size > _MAX_READ:
             content = b"#" + content.partition(b"\n#")[2]  # from the first entry that is there as a whole
         self._text = content.decode("utf-8", "replace")
         if "\0" in self._text or re.search(r"^[^#+\n]", self._text, re.MULTILINE):
-            raise StorageError(f"no history: {path} is damaged, or no history", _HINT)
+            raise StorageError(f"{path} is damaged, or no history", _HINT)
 
     def _open(self) -> int:
         """The file, made for its owner if it is not there."""

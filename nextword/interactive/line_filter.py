@@ -81,12 +81,12 @@ class Document:
 
     Args:
         reader: Reads it.
-        vocabulary: The words that a line may end with when it is left.
+        tokenizer: Knows the words that a line may end with when it is left.
     """
 
-    def __init__(self, reader: IncrementalReader, vocabulary: WordTokenizer) -> None:
+    def __init__(self, reader: IncrementalReader, tokenizer: WordTokenizer) -> None:
         self._reader = reader
-        self._vocabulary = vocabulary
+        self._tokenizer = tokenizer
         self._start = 0  # where the present line begins
         self._unfinished = ""
 
@@ -108,7 +108,7 @@ class Document:
         """
         begin = self._place(words, unfinished)
         if begin is None:
-            if self._vocabulary.token_id(self._vocabulary.normalize(self._unfinished)) is not None:
+            if self._tokenizer.known_id(self._unfinished) is not None:
                 self._reader.replace(len(self.words), [self._unfinished])  # the line was left: its last word is whole
             begin = len(self.words)
         self._reader.replace(begin, words)

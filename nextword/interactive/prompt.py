@@ -8,12 +8,13 @@ means for the conversation `repl.py`'s.
 from __future__ import annotations
 
 import gc
+import os
 import re
+import signal
 import textwrap
-from pathlib import Path
 from typing import Any
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
@@ -40,33 +41,36 @@ from prompt_toolkit.utils import get_cwidth
 from nextword.errors import NextwordError
 from nextword.interactive.history import LineHistory
 from nextword.interactive.repl import COMMANDS, Command, Repl
+from nextword.interactive.screen import ShellTerminal, uncolored
 from nextword.interactive.typing_line import TypingLine
 from nextword.signals import exit_on_sigterm
+from nextword.storage.locations import user_data_folder
 from nextword.terminal import output
 
 MAX_LINE_LENGTH = 5_000  # characters
 _MAX_READ_AHEAD = 8  # words read between one look at the keyboard and the next
 _MAX_RANK = 9  # the last suggestion that has a key
+_TOO_LONG = f"  a line has at most {MAX_LINE_LENGTH:,} characters; Enter reads it, then go on"
 _PASTE_END = "\x1b[201~"
-_RUNS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{32,}|.", re.DOTALL)  # what nobody types between two looks at the keyboard
+_RUNS = re.compile(r"[^\x00-\x1f\x7f-\x9f]{32,}|.", re.DOTALL)  # 32 characters and more that come at once were pasted
 _STYLE = Style.from_dict({"ghost": "ansibrightblack", "number": "ansibrightblack", "best": "bold"})
 
 
-def converse(repl: Repl, history: Path | None) -> None:
+def converse(repl: Repl, keep_history: bool) -> None:
     """Hold a conversation on the terminal.
 
     Args:
         repl: What answers.
-        history: The file of the lines typed earlier; None: they are forgotten in the end.
+        keep_history: Whether the lines typed are kept in the user's data folder, or forgotten in the end.
     """
     lines: History = InMemoryHistory()
-    if history:
+    if keep_history:
         try:
-            lines = LineHistory(history)
+            lines = LineHistory(user_data_folder() / "history")
         except NextwordError as error:
-            output.note(f"{error.message}. {error.hint}")
+            output.note(f"no history: {error.message}. {error.hint}")
     print("Type some text: Tab takes the word suggested, /help shows what else there is.")
-    prompt = LivePrompt(repl, lines)
+    prompt = LivePrompt(repl, lines, screen=uncolored())
     with exit_on_sigterm(prompt.leave):
         repl.run(prompt.read_line)
 
@@ -88,6 +92,7 @@ class LivePrompt:
         self._line = TypingLine(repl.session, repl.k)
         self._notice = ""
         self._is_reading = self._is_left = False
+        self._shell: ShellTerminal | None = None
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
         self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
         ghost = AfterInput(lambda: output.visible(self.ghost()), "class:ghost")
@@ -123,9 +128,25 @@ class LivePrompt:
             if self._is_left:
                 raise EOFError
             self.begin()
-            return self.application.run(pre_run=self._end_if_left)
+            self._shell = ShellTerminal.of(self.application.input)
+            return self.application.run(pre_run=self._begun)
         finally:
             self._is_reading = False
+
+    def _begun(self) -> None:
+        if self._shell and self.application.loop:
+            self.application.loop.add_signal_handler(signal.SIGTSTP, self._suspend, os.getpid())
+        self._end_if_left()
+
+    def _suspend(self, process: int) -> None:
+        """Leave the terminal to the shell until that says to go on, then draw the line anew; without a shell, nothing.
+
+        Args:
+            process: Which one stops; 0: all of this one's group.
+        """
+        shell = self._shell
+        if shell:
+            run_in_terminal(lambda: shell.lend(process))
 
     def leave(self) -> bool:
         """End the line being read, if there is one, as Ctrl-D ends an empty one, and begin no other.
@@ -170,7 +191,7 @@ class LivePrompt:
     def ghost(self) -> str:
         """What Tab would add at the end of the line."""
         if not self._is_command:
-            return self._line.ghost(self._before) if self._line.read(self._before, 0) else ""
+            return self._line.ghost(self._before) if self._line.is_read(self._before) else ""
         commands = self._commands()
         return commands[0].name[len(self._before) :] if commands else ""
 
@@ -186,7 +207,7 @@ class LivePrompt:
             return [("class:number", self._notice[:width])]
         if self._is_command:
             return [("class:number", self._command_bar(width))]
-        if not self._line.read(self._before, 0):
+        if not self._line.is_read(self._before):
             return [("class:number", "  reading ...")]
         return self._suggestion_bar(width)
 
@@ -221,6 +242,7 @@ class LivePrompt:
         keys.add(Keys.Any)(self._typed)
         keys.add(Keys.BracketedPaste)(self._pasted)
         keys.add("c-c")(lambda event: event.app.exit(exception=KeyboardInterrupt))
+        keys.add("c-z")(lambda event: self._suspend(0))
         is_empty = Condition(lambda: not self.buffer.text)
         keys.add("c-d", filter=is_empty)(lambda event: event.app.exit(exception=EOFError))
         return keys
@@ -232,8 +254,11 @@ class LivePrompt:
             self._replace(self._before + self.ghost())
 
     def _typed(self, event: KeyPressEvent) -> None:
-        left = MAX_LINE_LENGTH - len(self.buffer.text)
-        self._replace(self._line.typed(self._before, event.data[: max(left, 1)]))
+        # On a full line 1, which may be punctuation that takes the place of a taken word's space.
+        left = max(MAX_LINE_LENGTH - len(self.buffer.text), 1)
+        self._replace(self._line.typed(self._before, event.data[:left]))
+        if len(event.data) > left:
+            self._notice = _TOO_LONG
 
     def _pasted(self, event: KeyPressEvent) -> None:
         self._replace(self._before + event.data.replace("\r\n", "\n").replace("\r", "\n"))
@@ -243,13 +268,13 @@ class LivePrompt:
         text = before + self.buffer.document.text_after_cursor
         self._notice = ""
         if len(text) > MAX_LINE_LENGTH:
-            self._notice = f"  a line has at most {MAX_LINE_LENGTH:,} characters; Enter reads it, then go on"
+            self._notice = _TOO_LONG
         else:
             self.buffer.document = Document(text, len(before))
 
 
 class _Visible(Processor):
-    """Shows a question mark for every character that a terminal might obey, one for one, so that places stay."""
+    """Shows U+FFFD for every character that a terminal might obey, one for one, so that places stay."""
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         return Transformation(

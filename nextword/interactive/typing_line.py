@@ -7,6 +7,7 @@ dropping the line leaves nothing behind.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from nextword.inference.outlook import Prediction
 from nextword.inference.session import Session
@@ -29,7 +30,8 @@ class TypingLine:
 
     def __init__(self, session: Session, k: int) -> None:
         self.k = k
-        self._tokenizer = session.engine.tokenizer
+        self._normalize = session.engine.tokenizer.normalize
+        self._split = lru_cache(maxsize=1)(session.engine.tokenizer.split_unfinished)
         ahead = Session(session.engine, session.adapt)
         ahead.restore(session.snapshot)
         self._reader = IncrementalReader(ahead)
@@ -46,26 +48,34 @@ class TypingLine:
         Returns:
             Whether all are read; until then nothing is suggested.
         """
-        complete, _ = self._tokenizer.split_unfinished(text)
+        return self._reader.replace(0, self._chunks(text), limit)
+
+    def is_read(self, text: str) -> bool:
+        """Whether `text` is what was read last, and all of it."""
+        return self._reader.chunks == self._chunks(text)
+
+    def _chunks(self, text: str) -> list[str]:
+        """The complete words of `text`, each with the white space before it."""
+        complete, _ = self._split(text)
         words = complete.rstrip()
         chunks = _CHUNK.findall(words)
         if "\n" in complete[len(words) :]:  # the end of a paragraph counts before the next one begins
             chunks.append(complete[len(words) :])
-        return self._reader.replace(0, chunks, limit)
+        return chunks
 
     def suggestions(self, text: str) -> list[Prediction]:
         """The words to come, or those that the unfinished word may become, the likeliest first."""
         if self._suggested is None or self._suggested[0] != text:
             self.read(text)
-            _, letters = self._tokenizer.split_unfinished(text)
+            _, letters = self._split(text)
             self._suggested = text, self._reader.suggest(self.k, letters)
         return self._suggested[1]
 
     def ghost(self, text: str) -> str:
         """What the likeliest word would add to `text`: the rest of its letters, or all of them; never its space."""
         words = self.suggestions(text)
-        complete, letters = self._tokenizer.split_unfinished(text)
-        rest = rest_of(words[0].word, letters, self._tokenizer.normalize) if words else None
+        complete, letters = self._split(text)
+        rest = rest_of(words[0].word, letters, self._normalize) if words else None
         return "" if rest is None else _space(complete, letters) + rest
 
     def take(self, text: str, rank: int = 1) -> str:
@@ -76,7 +86,7 @@ class TypingLine:
         words = self.suggestions(text)
         if rank > len(words):
             return text
-        complete, letters = self._tokenizer.split_unfinished(text)
+        complete, letters = self._split(text)
         self._taken = f"{complete}{_space(complete, letters)}{words[rank - 1].word} "
         return self._taken
 

@@ -6,7 +6,7 @@ header's `__metadata__`:
     format      "nextword/1"
     config      the NetworkConfig, as JSON
     tokenizer   the `tokenizers` JSON
-    vocabulary  what nextword adds to it (scheme, casing, surface forms, abbreviations), as JSON
+    vocabulary  what nextword adds to it (scheme, surface forms, rare words, abbreviations), as JSON
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
     digest      SHA-256 of the whole file with these 64 characters set to '0'
 """
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from nextword.config import NetworkConfig
 from nextword.errors import UsageError
 from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
+from nextword.storage.locations import find_checkpoint
 from nextword.storage.strict import json_object
 from nextword.text.tokenizer import WordTokenizer
 
@@ -33,6 +34,7 @@ CHECKPOINT = FileKind(
     missing="Name a checkpoint file, or make one: nextword train",
     damaged="Take another copy of it, or train it again: nextword train",
     unwritable="Choose another folder with --out, or make room.",
+    too_long="Take fewer: --vocab-size N",
 )
 _RESERVED_HEADER = 100_000  # bytes of a header kept free for all that is not words
 _MAX_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
@@ -96,6 +98,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
 
 
+def chosen_checkpoint(path: str | Path | None = None) -> Checkpoint:
+    """The checkpoint that `find_checkpoint` gives, loaded; raises what that and `load_checkpoint` do."""
+    return load_checkpoint(find_checkpoint(path))
+
+
 def read_tokenizer(metadata: dict[str, str], words: int) -> WordTokenizer:
     """The tokenizer of a checkpoint or a resume file with so many `words`, from its metadata.
 
@@ -110,7 +117,7 @@ def check_words(tokenizer: WordTokenizer) -> None:
     length = sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in tokenizer.to_json())
     if length > MAX_HEADER - _RESERVED_HEADER:
         reason = f"the {len(tokenizer):,} words are too long to keep them in a checkpoint: {length:,} bytes"
-        raise UsageError(reason, "Take fewer: --vocab-size N")
+        raise UsageError(reason, CHECKPOINT.too_long)
 
 
 def check_network(stored: dict[str, NDArray[Any]], config: NetworkConfig) -> int:
@@ -135,7 +142,7 @@ def check_parameters(stored: dict[str, NDArray[Any]], shapes: dict[str, tuple[in
         if stored[name].shape != shape or stored[name].dtype not in (np.float16, np.float32):
             raise ValueError(f"{name} is {stored[name].dtype} {list(stored[name].shape)}, not {list(shape)}")
         if not _is_finite(stored[name]):
-            raise ValueError(f"{name} has values that are not finite, or too large to reckon with")
+            raise ValueError(f"{name} has values that are not finite, or too large to compute with")
 
 
 def _halved(values: NDArray[np.float32]) -> NDArray[Any]:
@@ -144,7 +151,7 @@ def _halved(values: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def _is_finite(values: NDArray[Any]) -> bool:
-    """Whether all of the 16- or 32-bit numbers are finite, and small enough to reckon with."""
+    """Whether all of the 16- or 32-bit numbers are finite, and small enough to compute with."""
     if values.dtype == np.float16:  # comparing halves is slow, comparing their bits is not
         bits = values.view(np.uint16)  # sign, five bits of exponent, ten of fraction; all five set: not finite
         return bool(bits.max(initial=0) < 0xFC00 and bits.view(np.int16).max(initial=0) < 0x7C00)

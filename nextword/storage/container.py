@@ -30,7 +30,7 @@ from nextword.storage.atomic import write_atomically
 from nextword.storage.strict import strict_json
 
 MAX_HEADER = 1 << 23  # bytes; a word takes some 20, and as much again where its form is kept
-_MAX_AXES = 8  # of a tensor
+_MAX_AXES = 8  # axes of a tensor
 _MAX_REASON_LENGTH = 300  # characters of an error message that may come from the file
 _NO_DIGEST = "0" * 64
 _DAMAGE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, NextwordError)
@@ -52,6 +52,7 @@ class FileKind(NamedTuple):
     missing: str  # what mends that there is no such file, or none that can be read
     damaged: str  # what mends a file that cannot be used
     unwritable: str  # what mends a folder that cannot be written
+    too_long: str  # what mends that a file would hold too many words
     mode: int = 0o666  # permissions of a new file, before the umask
     largest: float = math.inf  # bytes that are read
 
@@ -65,7 +66,7 @@ def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict
     """
     content = _serialize(tensors, {**metadata, "digest": _NO_DIGEST})
     if int.from_bytes(content[:8], "little") > MAX_HEADER:
-        raise UsageError(f"{path} would hold too many words to be read again", "Take fewer: --vocab-size N")
+        raise UsageError(f"{path} would hold too many words to be read again", kind.too_long)
     digest = hashlib.sha256(content).hexdigest()
     content = content.replace(_digest_entry(_NO_DIGEST), _digest_entry(digest), 1)
     write_atomically(path, content, kind.unwritable, kind.mode)

@@ -37,13 +37,13 @@ def find_checkpoint(path: str | Path | None = None) -> Path:
     named = path or os.environ.get("NEXTWORD_CHECKPOINT")
     if named:
         return Path(named)
-    found = newest_checkpoint(Path("checkpoints"))
-    if not found:
-        with contextlib.suppress(StorageError):  # without a home there is no such folder
-            found = newest_checkpoint(user_data_folder())
-    if not found:
-        raise CheckpointError("there is no checkpoint in ./checkpoints", "Make one: nextword train")
-    return found
+    folders = [Path("checkpoints")]
+    with contextlib.suppress(StorageError):  # without a home there is no such folder
+        folders.append(user_data_folder())
+    for folder in folders:
+        if found := newest_checkpoint(folder):
+            return found
+    raise CheckpointError(f"there is no checkpoint in ./{' or '.join(map(str, folders))}", "Make one: nextword train")
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

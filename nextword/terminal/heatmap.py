@@ -102,7 +102,7 @@ _GATES = {
     "rnn": [],
 }
 _NO_GATES = ("no gates", "a plain recurrent net has none: with every word all of its memory is written anew")
-_MEMORY = {"lstm": "the cell state c", "gru": "the hidden state h", "rnn": "the hidden state h"}
+_MEMORY = {"lstm": ("c", "the cell state c"), "gru": ("h", "the hidden state h"), "rnn": ("h", "the hidden state h")}
 
 
 @dataclass(frozen=True)
@@ -181,12 +181,12 @@ def of_layers(explanation: Explanation, units: int) -> HeatMap:
     drawn = explanation.moved_most(units)
     scale = _memory_scale([_memory(explanation, unit) for unit in drawn])
     rows += [_row(f"unit {unit}", scale.cells(_memory(explanation, unit).tolist())) for unit in drawn]
-    memory = _MEMORY[explanation.cell]
+    symbol, memory = _MEMORY[explanation.cell]
     legend = [
         ("layer", "the means of its units"),
         ("moved", f"how far the memory of a unit went, up or down: the change of {memory}"),
         ("moved most", "the unit that went farthest, as layer:unit"),
-        *([("unit", f"the memory {memory[-1]} of one unit; these moved most over all words")] if units else []),
+        *([("unit", f"the memory {symbol} of one unit; these moved most over all words")] if units else []),
     ]
     scales = [SHARES.key("shares"), *([scale.key("memory")] if units else [])]
     return HeatMap(rows, scales, [*_expected_legend(explanation), *_gate_legend(gates), *legend])
@@ -203,11 +203,11 @@ def of_unit(explanation: Explanation, unit: Unit) -> HeatMap:
     words = [cell._replace(color=value.color) for cell, value in zip(first.cells, remembered, strict=False)]
     rows = [Row("", [*words, first.cells[-1]]), *rows]
     rows += [_row(gate.label, gate.cells(layer.gates[gate.name][:, column])) for gate in gates]
-    memory = _MEMORY[explanation.cell]
-    rows.append(_row(f"memory {memory[-1]}", remembered))
+    symbol, memory = _MEMORY[explanation.cell]
+    rows.append(_row(f"memory {symbol}", remembered))
     legend = [
         *_gate_legend(gates),
-        (f"memory {memory[-1]}", f"{memory} of unit {unit}, whose colors the words have, too"),
+        (f"memory {symbol}", f"{memory} of unit {unit}, whose colors the words have, too"),
     ]
     if explanation.cell == "lstm":
         rows.append(_row("shown h", SIGNED.cells(layer.hidden[:, column].tolist())))

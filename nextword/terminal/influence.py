@@ -10,6 +10,7 @@ from typing import Any
 from nextword.analysis.influence import Influence, Part
 from nextword.terminal import output
 
+_MIN_TABLE_WIDTH = 40  # characters; in fewer, parts of the text have no column of their own
 _MAX_ROW_PARTS = 6  # parts of the text named beside a suggestion in a table
 _MAX_LINE_PARTS = 4  # parts named in a line of 80 columns
 _MAX_PART_LENGTH = 48  # characters of a sentence
@@ -26,14 +27,18 @@ def show_influences(parts: Sequence[Part], influences: Sequence[Influence]) -> N
                 print("\t".join(map(output.visible, fields)))
         return
     separator = "\n" if any(" " in part.text for part in parts) else " "
-    output.print_styled(
+    rows: list[list[output.StyledCell]] = [
         [
             (output.visible(influence.word), "bold"),
             (f"{2**influence.log2:.1%}", ""),
             (separator.join(_owed(parts, influence, _MAX_ROW_PARTS)), ""),
         ]
         for influence in influences
-    )
+    ]
+    if output.screen().width >= _MIN_TABLE_WIDTH:
+        output.print_styled(rows, order=(0, 1, 2))
+    else:  # the parts stand under the word
+        output.print_styled([[cell] for word, _, owed in rows for cell in (word, owed)], order=(0,))
 
 
 def summary(parts: Sequence[Part], influences: Sequence[Influence]) -> list[str]:

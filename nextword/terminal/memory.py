@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from nextword.evaluation.memory_length import Compared, HalfLife, MemoryWorth, Worth
 
 _DECADES = 8  # powers of ten on the logarithmic scale of a gradient's bar
-_MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 _FIGURES = ("perplexity", "top 1", "top 3", "keys saved")
 
 
@@ -42,8 +41,6 @@ def show_worth(memory: MemoryWorth, lives: Sequence[HalfLife]) -> None:
         output.print_table([headings, *half_lives], align_right=True)
     else:
         print("Half-life: a plain net has no gate that keeps anything, and so none.")
-    if memory.unknown_rate >= _MANY_UNKNOWN:
-        output.note("much of this text is unknown to the model, so it says little about the memory")
 
 
 def _figures(worth: Worth) -> tuple[str, str, str, str]:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nextword.text.clusters import replace_elsewhere
@@ -20,7 +20,10 @@ from nextword.text.clusters import replace_elsewhere
 if TYPE_CHECKING:
     from rich.console import Console
 
+StyledCell = tuple[str | float, str]  # a text or the length of a bar, and rich's name of its style
+
 _MAX_BAR_LENGTH = 60  # characters of a bar in a table
+_GAP = 2  # spaces between the columns of a table
 # Control characters (Cc), bidirectional and other format controls (Cf), line separators, lone surrogates: whatever a
 # terminal might obey instead of show.
 _COMMANDING = re.compile(
@@ -54,7 +57,12 @@ def json_line(value: Any) -> str:
 
 def is_terminal(stream: TextIO) -> bool:
     """Whether `stream` shows colors and moves its cursor, and the user has not asked for plain text."""
-    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return moves_cursor(stream) and not os.environ.get("NO_COLOR")
+
+
+def moves_cursor(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal that something can be drawn on, be it without colors."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def note(text: str) -> None:
@@ -109,12 +117,12 @@ def print_table(rows: Sequence[Sequence[str | float]], align_right: bool = False
     }
     bars = columns.keys() - texts.keys()
     if bars and is_terminal(sys.stdout):
-        taken = sum(len(column[0]) for column in texts.values()) + 2 * (len(columns) - 1)
+        taken = sum(len(column[0]) for column in texts.values()) + _GAP * (len(columns) - 1)
         width = min((shutil.get_terminal_size().columns - taken) // len(bars), _MAX_BAR_LENGTH)
         if width > 0:
             texts |= {place: [bar(float(share or 0), width).ljust(width) for share in columns[place]] for place in bars}
     for line in zip(*(texts[place] for place in sorted(texts)), strict=True):
-        print("  ".join(line).rstrip())
+        print((" " * _GAP).join(line).rstrip())
 
 
 def _aligned(texts: Sequence[str], right: bool) -> list[str]:
@@ -128,15 +136,48 @@ def bar(share: float, width: int) -> str:
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
-def print_styled(rows: Iterable[Sequence[tuple[str, str]]]) -> None:
-    """Print rows of visible texts, each with rich's name of its style, in columns on a terminal."""
+def print_styled(rows: Sequence[Sequence[StyledCell]], order: Sequence[int], bar_width: int = _MAX_BAR_LENGTH) -> None:
+    """Print rows in columns on a terminal, none of them wider than that.
+
+    Args:
+        rows: Of one length: visible texts, and numbers from 0 to 1 that become bars, each with rich's style.
+        order: The columns by their importance: from the first that does not fit on they are left out. The first is
+            cut if need be, a bar is the shorter, and a text in the last column is wrapped.
+        bar_width: Characters of the longest bar, at most.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
+    terminal = screen()
+    widths = _fitting(rows, order, bar_width, terminal.width)
+    table = Table.grid(padding=(0, _GAP))
+    for place in sorted(widths):
+        is_cut = place < len(order) - 1
+        table.add_column(width=widths[place], no_wrap=is_cut, overflow="ellipsis" if is_cut else "fold")
     for row in rows:
-        table.add_row(*(Text(text, style=style) for text, style in row))
-    screen().print(table)
+        cells = [(*row[place], widths[place]) for place in sorted(widths)]
+        table.add_row(*(Text(_drawn(value, width), style=style) for value, style, width in cells))
+    terminal.print(table)
+
+
+def _fitting(rows: Sequence[Sequence[StyledCell]], order: Sequence[int], bar_width: int, width: int) -> dict[int, int]:
+    """The columns that `width` characters are enough for, each with its own width."""
+    from rich.cells import cell_len
+
+    widths: dict[int, int] = {}
+    for place in order if rows else ():
+        left = width - sum(widths.values()) - _GAP * len(widths)
+        texts = [_drawn(row[place][0], bar_width) for row in rows]
+        wanted = max(1, *(cell_len(line) for text in texts for line in text.split("\n")))
+        gives_way = not widths or place == len(order) - 1
+        if left < (1 if gives_way else wanted):
+            break
+        widths[place] = min(wanted, left)
+    return widths
+
+
+def _drawn(value: str | float, width: int) -> str:
+    return value if isinstance(value, str) else bar(value, width)
 
 
 def screen(stderr: bool = False) -> Console:

@@ -28,21 +28,22 @@ _MIN_LOG2 = -1e9  # stands in JSON for the logarithm of 0, which has no number t
 
 
 def show_predictions(predictions: Sequence[Prediction]) -> None:
-    """A table of words with bars on a terminal; off one a line each: word, tab, probability."""
+    """A table on a terminal, in a narrow one first without bars, then words alone; off one: word, tab, probability."""
     if not output.is_terminal(sys.stdout):
         for prediction in predictions:
             print(f"{output.visible(prediction.word)}\t{prediction.probability:.6f}")
         return
-    largest = max((prediction.probability for prediction in predictions), default=1.0)
-    output.print_styled(
+    largest = max((prediction.probability for prediction in predictions), default=0.0) or 1.0
+    rows: list[list[output.StyledCell]] = [
         [
             (f"{rank:>3}", "dim"),
             (output.visible(prediction.word), "bold"),
             (f"{prediction.probability:.1%}", ""),
-            (output.bar(prediction.probability / largest, _BAR_WIDTH), "cyan"),
+            (prediction.probability / largest, "cyan"),
         ]
         for rank, prediction in enumerate(predictions, start=1)
-    )
+    ]
+    output.print_styled(rows, order=(1, 2, 0, 3), bar_width=_BAR_WIDTH)
 
 
 def predictions_line(predictions: Sequence[Prediction], separator: str = " ") -> str:
@@ -146,7 +147,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
     """How well a model predicts a text, as a table."""
     facts = [
         ("tokens", f"{evaluation.tokens:,} ({evaluation.unknown_rate:.1%} of them unknown)"),
-        ("perplexity", f"{evaluation.perplexity:,.2f} ({evaluation.bits_per_word:.3f} bits a word)"),
+        ("perplexity", f"{perplexity_text(evaluation.perplexity)} ({evaluation.bits_per_word:.3f} bits a word)"),
         ("top 1", f"{evaluation.top1:.1%}"),
         ("top 3", f"{evaluation.top3:.1%}"),
         ("top 5", f"{evaluation.top5:.1%}"),
@@ -164,9 +165,10 @@ def perplexity_text(perplexity: float) -> str:
 
 def show_scores(scores: Iterable[Score]) -> None:
     """Tokens and their scores between tabs, each as soon as it is known, after a line with the names."""
-    print("line\tposition\tword\tsurprisal\trank\tentropy")
-    for line, position, word, surprisal, rank, entropy in scores:
-        print(f"{line}\t{position}\t{output.visible(word)}\t{surprisal:.6f}\t{rank}\t{entropy:.6f}")
+    print("line\tposition\tword\tsurprisal\trank\tentropy\tspace_before")
+    for line, position, word, surprisal, rank, entropy, space_before in scores:
+        figures = f"{surprisal:.6f}\t{rank}\t{entropy:.6f}\t{space_before:d}"
+        print(f"{line}\t{position}\t{output.visible(word)}\t{figures}")
 
 
 def show_trackers(found: Search) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -24,13 +25,18 @@ _MAX_CHART_WIDTH = 72  # characters, however many more fit
 
 
 class TrainingView:
-    """Shows a training run on stderr while it goes on: live on a terminal, a line per validation elsewhere."""
+    """Shows a training run on stderr while it goes on: live on a terminal, a line per validation elsewhere.
+
+    Attributes:
+        example: How a text may begin that the model goes on with, when training is over.
+    """
 
     def __init__(self) -> None:
         self._live = output.is_terminal(sys.stderr)
         self._progress: Progress | None = None
         self._path = Path()
         self._saved = False
+        self.example = ""
         self._training, self._validations = Curve(), Curve()
 
     def __enter__(self) -> TrainingView:
@@ -103,6 +109,7 @@ class TrainingView:
             self._say(f"       {output.visible(preview.context)} ... {results.predictions_line(preview.predictions)}")
 
     def _finished(self, event: Finished) -> None:
+        self.example = event.example
         if self._progress:
             self._draw(self._progress.console)
         self._stop_bar()
@@ -147,8 +154,7 @@ def _step_line(event: Step) -> str:
 
 def _clock(seconds: float) -> str:
     """Seconds as h:mm:ss or m:ss."""
-    text = str(timedelta(seconds=round(seconds)))
-    return text.removeprefix("0:")
+    return re.sub("^0:0?", "", str(timedelta(seconds=round(seconds))))
 
 
 @contextmanager
@@ -162,9 +168,11 @@ def progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done / total, step=f"{done:,} of {total:,} words")
 
 
-def say_next(path: Path) -> None:
-    """After training: the command to type next."""
-    print(f"Now try:  nextword predict -c {shlex.quote(output.visible(str(path)))} 'I would like to'", file=sys.stderr)
+def say_next(path: Path, example: str = "") -> None:
+    """After training: the command to type next, with a text to go on with, which no shell reads as anything else."""
+    text = output.visible(example)
+    words = ["nextword", "predict", "-c", output.visible(str(path)), *(["--"] if text.startswith("-") else []), text]
+    print(f"Now try:  {shlex.join(words)}", file=sys.stderr)
 
 
 def stopped(message: str, hint: str) -> None:

@@ -15,8 +15,8 @@ _BEFORE_ELISION = re.compile("[^'-]*")
 
 
 def capitalized(form: str) -> str:
-    """`form` with a capital first letter, the others as they are."""
-    return form[:1].upper() + form[1:]
+    """`form` with a capital first letter, the others as they are; Georgian has capitals for whole words only."""
+    return form[:1].title() + form[1:]
 
 
 def capitalized_at_start(form: str) -> str:

@@ -1,8 +1,8 @@
 """Reading text: files and folders to documents.
 
 Decides what is refused (and says why, with file and byte offset) and what is passed over with a note. Every file is
-read from end to end once and copied as UTF-8 into a temporary file; a document is no string, it is read from that copy,
-chunk by chunk, as often as it is asked.
+read from end to end once, and what of it is text copied as UTF-8 into a temporary file; a document is no string, it is
+read from that copy, chunk by chunk, as often as it is asked.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from nextword.config import FormatConfig
 from nextword.errors import CorpusError
+from nextword.text.formats import Format, formatted
+from nextword.text.passed import passed_notes, some_of
 from nextword.text.spool import CHUNK_SIZE, TextFile
+
+if TYPE_CHECKING:
+    from nextword.text.mail import Mail
 
 DEFAULT_CORPUS = "everyday"
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
@@ -73,6 +79,7 @@ class Document:
     whole: Passage
     sha256: str  # of the text as UTF-8
     body: tuple[int, int]  # characters before the text without blank lines at its ends, and up to its end; (0, 0): none
+    format: Format
 
     @property
     def text(self) -> str:
@@ -97,6 +104,15 @@ class Corpus:
         """SHA-256 over those of the texts, in order: two corpora with the same digest train the same model."""
         return hashlib.sha256("".join(document.sha256 for document in self.documents).encode()).hexdigest()
 
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say to the user, a sentence each."""
+        notes = [f"Passed over: {'; '.join(self.skipped)}."] if self.skipped else []
+        notes += passed_notes((str(document.path), document.format.passed) for document in self.documents)
+        if by_line := [str(document.path) for document in self.documents if document.format.found]:
+            notes.append(f"Every line is a paragraph in {some_of(by_line)}; --paragraphs blank joins lines.")
+        return notes
+
 
 def default_corpus() -> Path:
     """Folder of the text that ships with nextword, from the installed package or from a checkout."""
@@ -112,6 +128,7 @@ def read_corpus(
     encoding: str = "utf-8",
     on_progress: Callable[[int, int], None] | None = None,
     chunk_size: int = CHUNK_SIZE,
+    formats: FormatConfig | None = None,
 ) -> Corpus:
     """Find, check and copy files, and the text files in folders and their subfolders.
 
@@ -123,6 +140,7 @@ def read_corpus(
         encoding: Of all of them.
         on_progress: Called with the bytes checked so far and those there are.
         chunk_size: Bytes read at once, now and later.
+        formats: What of the files is text, and where its paragraphs end; None: as they look.
 
     Raises:
         CorpusError: A path does not exist, cannot be read, is not text in `encoding`, or all of it is blank.
@@ -151,7 +169,7 @@ def read_corpus(
     copy = TextFile(chunk_size)
     for file, outright in files.values():
         try:
-            documents.append(_copied(file, encoding, copy, checked, chunk_size))
+            documents.append(_copied(file, encoding, copy, checked, chunk_size, formats or FormatConfig()))
         except CorpusError as error:
             if outright:
                 raise
@@ -206,13 +224,26 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _copied(path: Path, encoding: str, copy: TextFile, on_progress: Callable[[int], None], chunk_size: int) -> Document:
+def _copied(
+    path: Path,
+    encoding: str,
+    copy: TextFile,
+    on_progress: Callable[[int], None],
+    chunk_size: int,
+    formats: FormatConfig,
+) -> Document:
     """Append a file to `copy` and remember what its readers must know; refuse what is no text."""
     digest, start = hashlib.sha256(), copy.size
     position = 0
     begin, end, blank = 0, -1, True  # of the body; the end is -1 where no line end came after the last word
     with _opened(path) as file:
-        for text in _texts(path, file, encoding, on_progress, chunk_size):
+        mail = None if formats.raw else _mail_in(path, file)
+        if mail is not None:
+            texts = mail.texts(_blocks(path, file, on_progress, chunk_size), encoding)
+        else:
+            texts = _texts(path, file, encoding, on_progress, chunk_size)
+        found, texts = formatted(path, texts, formats, mail.passed if mail else None)
+        for text in texts:
             words_end = len(text.rstrip())
             if blank:
                 words_begin = len(text) - len(text.lstrip())
@@ -227,7 +258,25 @@ def _copied(path: Path, encoding: str, copy: TextFile, on_progress: Callable[[in
             copy.append(content)
             position += len(text)
     body = (0, 0) if blank else (begin, position if end < 0 else end)
-    return Document(path, Passage(copy, start, copy.size, position), digest.hexdigest(), body)
+    return Document(path, Passage(copy, start, copy.size, position), digest.hexdigest(), body, found)
+
+
+def _mail_in(path: Path, file: BinaryIO) -> Mail | None:
+    """What reads a file that is mail."""
+    if path.suffix.lower() not in (".eml", ".mbox"):
+        return None
+    from nextword.text.mail import mail_in
+
+    start = _read(path, file, 1024)
+    file.seek(0)
+    return mail_in(path, start)
+
+
+def _blocks(path: Path, file: BinaryIO, on_progress: Callable[[int], None], chunk_size: int) -> Iterator[bytes]:
+    """The bytes of a file, some at a time."""
+    while block := _read(path, file, chunk_size):
+        yield block
+        on_progress(len(block))
 
 
 def _texts(

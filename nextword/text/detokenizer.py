@@ -1,4 +1,4 @@
-"""Ids to running text: surface forms, capitals where sentences start, no space before a full stop."""
+"""Ids to running text: surface forms, capitals where sentences start, no space before a period."""
 
 from __future__ import annotations
 

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.text.divided import DIVISION, HYPHENS, Divided, mark_divisions
+from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.pipeline import MAX_PRETOKEN_LENGTH, SPACES, Pipeline, without_surrogates
 from nextword.text.vocabulary import END_ID
 
 Text = str | Iterable[str]  # a whole text, or its chunks in order
 
 MAX_KNOWN = 1 << 19  # pretokens remembered; then all are forgotten
-MAX_KNOWN_LENGTH = 1 << 24  # characters of them
+MAX_KNOWN_LENGTH = 1 << 24  # characters of all pretokens remembered
 LOOKUP_LENGTH = 1 << 21  # characters whose pretokens are looked up at once
 _BATCH_LENGTH = 8192  # characters given to the library at once
 _PRETOKEN = re.compile(rf"[^{SPACES}]+")
@@ -88,7 +89,7 @@ class Encoder:
         self._unread += len(chunk)
         split = _PRETOKEN.findall if any(space in chunk for space in _PYTHON_SPACES) else str.split
         row, pending, by_line = self._rows.__getitem__, self._pending, self._pipeline.by_line
-        for index, text in enumerate(self._pipeline.end.split(chunk)):
+        for index, text in enumerate(self._pipeline.split(chunk)):
             if index:
                 if unfinished or by_line:
                     pending.append(_END_ROW)
@@ -189,7 +190,8 @@ def whole_pretokens(chunks: Iterable[str], by_line: bool) -> Iterator[str]:
                 space = _last_space(text, end)
                 end = _without_spaces(text, space)
         line_ends = text.count("\n", end, space)
-        kept = ("\n\n" if line_ends > 1 else "\n" if line_ends else " " if space > end else "") + text[space:]
+        ended = line_ends > 1 or PARAGRAPH_END in text[end:space]
+        kept = ("\n\n" if ended else "\n" if line_ends else " " if space > end else "") + text[space:]
         if len(kept) > MAX_PRETOKEN_LENGTH:
             end, kept = len(text), ""
         if end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from nextword.config import FormatConfig
 from nextword.errors import CorpusError
 from nextword.text.corpus import Document, Passage, default_corpus, read_corpus
 
@@ -42,20 +43,21 @@ def split_corpus(documents: Sequence[Document], fraction: float) -> tuple[list[P
     return train, [passages[index] for index in sorted(held_out)]
 
 
-def held_out_text(fraction: float) -> list[Passage]:
+def held_out_text(fraction: float, formats: FormatConfig | None = None) -> list[Passage]:
     """What training on the text that ships with nextword holds out for validation."""
-    return split_corpus(read_corpus([default_corpus()]).documents, fraction)[1]
+    return split_corpus(read_corpus([default_corpus()], formats=formats).documents, fraction)[1]
 
 
 def _passages(document: Document, fraction: float) -> list[Passage]:
     """The text cut after blank lines into passages of about equal length.
 
-    If it has none, it is cut after any line, and one long line between any words. There are so many passages that
-    `_PASSAGES_HELD_OUT` make up `fraction` of the text.
+    If it has none, or every line is a paragraph, it is cut after any line, and one long line between any words. There
+    are so many passages that `_PASSAGES_HELD_OUT` make up `fraction` of the text.
     """
     begin, end = document.body
     length = (end - begin) * fraction / _PASSAGES_HELD_OUT
-    for line_ends in (2, 1, 0) if end - begin > _MIN_LONG_LINE else (2, 1):
+    ways = (2, 1, 0) if end - begin > _MIN_LONG_LINE else (2, 1)
+    for line_ends in ways[1:] if document.format.by_line else ways:
         places, found = [begin], False
         for gap in _gaps(document.whole, line_ends):
             found = True

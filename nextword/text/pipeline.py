@@ -1,7 +1,7 @@
 """Cutting text into words, in both schemes.
 
-- `words`, for ordinary text: Unicode NFC, then the rules of `rules.py`. A blank line ends a paragraph, and every
-  paragraph ends with `<eos>`; line ends inside one are plain spaces.
+- `words`, for ordinary text: Unicode NFC, then the rules of `rules.py`. A blank line ends a paragraph, as does
+  Unicode's mark for it, and every paragraph ends with `<eos>`; line ends inside one are plain spaces.
 - `whitespace`, for text already cut into tokens (Penn Treebank, WikiText): split at white space, case kept, one
   `<eos>` for every line, `<unk>` in the text is the unknown word.
 
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from tokenizers import Encoding, PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.rules import RULES, VERSION
 from nextword.text.vocabulary import END, UNKNOWN, Form
 
@@ -31,7 +32,8 @@ MAX_CHUNK_LENGTH = 1 << 16  # characters given to the library as one text, if th
 MAX_PRETOKEN_LENGTH = 1 << 18  # characters without a space before they are cut all the same
 _BATCH_LENGTH = 1 << 20  # characters given to it at once
 
-_PARAGRAPH_END = re.compile(rf"\n[{SPACES.replace(chr(10), '')}]*\n[{SPACES}]*")
+_BLANK_LINE = re.compile(rf"\n[{SPACES.replace(chr(10), '')}]*\n[{SPACES}]*")
+_PARAGRAPH_END = re.compile(rf"{_BLANK_LINE.pattern}|{PARAGRAPH_END}[{SPACES}]*")
 _LINE_END = re.compile(r"\n")
 
 
@@ -84,6 +86,12 @@ class Pipeline:
         """`text` as the library can take it, whose offsets leave out accents that stand apart."""
         text = without_surrogates(text)
         return text if self.by_line else unicodedata.normalize("NFC", text)
+
+    def split(self, text: str) -> list[str]:
+        """A text cut wherever `end` is found, many times as fast."""
+        if self.by_line:
+            return text.split("\n")
+        return _BLANK_LINE.split(text.replace(PARAGRAPH_END, "\n\n"))
 
     def normalize(self, word: str) -> str:
         """A word as the vocabulary would have it."""

@@ -41,12 +41,10 @@ from nextword.text.written import Token, located
 __all__ = [
     "END",
     "END_ID",
-    "MAX_RARE_WORDS",
     "UNKNOWN",
     "UNKNOWN_ID",
     "Encoded",
     "LearnedVocabulary",
-    "SentencePosition",
     "Token",
     "WordTokenizer",
 ]
@@ -212,6 +210,10 @@ class WordTokenizer:
         """The id of a normalized word; None where it is not in the vocabulary."""
         found: int | None = self._pipeline.library.token_to_id(word)
         return found
+
+    def known_id(self, form: str) -> int | None:
+        """The id of a word however it is written; None where it is not in the vocabulary."""
+        return self.token_id(self.normalize(form))
 
     def surface(self, token_id: int, at_start: bool = False) -> str:
         """The word as people write it, with a capital where a sentence starts."""

@@ -18,6 +18,7 @@ class Token(NamedTuple):
     line: int  # from 1
     position: int  # from 1 in each line; the end of a paragraph comes after the last word
     spaced: bool  # whether white space follows, and then another token of the paragraph
+    space_before: bool = False  # whether white space stands before it; not before the end of a paragraph
 
 
 def located(pipeline: Pipeline, text: str, divided: Sequence[int]) -> Iterator[Token]:
@@ -38,18 +39,21 @@ def located(pipeline: Pipeline, text: str, divided: Sequence[int]) -> Iterator[T
     blank = ended = True
     for chunk, encoding in pipeline.encodings([text]):
         if ended:
-            line, position, counted, blank = line + line_ends_between(counted, chunk.begin), 0, chunk.begin, True
+            line_ends = line_ends_between(counted, chunk.begin)
+            line, position, counted, blank = line + line_ends, 0 if line_ends else position, chunk.begin, True
         for token_id, bounds in zip(encoding.ids, encoding.offsets, strict=True):
             begin = chunk.begin + bounds[0]
+            space_before = SPACE.search(text, end, begin) is not None
             if waiting:
-                yield waiting._replace(spaced=SPACE.search(text, end, begin) is not None)
+                yield waiting._replace(spaced=space_before)
             if line_ends := line_ends_between(counted, begin):
                 line, position = line + line_ends, 0
             counted, end, position = begin, chunk.begin + bounds[1], position + 1
-            waiting = Token(token_id, text[begin:end], line, position, False)
+            waiting = Token(token_id, text[begin:end], line, position, False, space_before)
         blank, ended = blank and not chunk.text.strip(SPACES), chunk.ended
         if ended and waiting:
             yield waiting
             waiting = None
         if ended and (pipeline.by_line or not blank):
-            yield Token(END_ID, END, line, position + 1, False)
+            position += 1
+            yield Token(END_ID, END, line, position, False)

@@ -94,6 +94,7 @@ class Finished:
     steps: int
     tokens: int
     seconds: float
+    example: str = ""  # how a held-out paragraph begins, to try the model on
 
 
 Event = Reading | Prepared | Step | Validation | Finished

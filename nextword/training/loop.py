@@ -26,7 +26,7 @@ from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import ClippedSGD
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
-from nextword.training.previews import make_previews
+from nextword.training.previews import example, make_previews
 from nextword.training.resume import (
     ResumePoint,
     RunFacts,
@@ -108,7 +108,8 @@ class Trainer:
                     self.clock.restart(self.tokens)
         if self.group.first:
             resume_file.unlink(missing_ok=True)
-        self.emit(Finished(self.path, self.best, self.schedule.step, self.tokens, self.clock.seconds))
+        beginning = example(self.setup.text.tokenizer, self.setup.text.validation.ids)
+        self.emit(Finished(self.path, self.best, self.schedule.step, self.tokens, self.clock.seconds, beginning))
 
     def _emit_step(self, loss: float, lr: float) -> None:
         step, progress = self.schedule.step, self.schedule.progress

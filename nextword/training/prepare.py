@@ -91,13 +91,14 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
 def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
-    corpus = read_corpus(plan.paths, encoding, progress)
-    skipped = list(corpus.skipped)
+    formats = plan.config.for_scheme(plan.config.tokenizer)
+    corpus = read_corpus(plan.paths, encoding, progress, formats=formats)
+    notes = corpus.notes
     if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, plan.config.valid_fraction)
     else:
-        held_out = read_corpus(plan.valid, encoding, progress)
-        skipped += held_out.skipped
+        held_out = read_corpus(plan.valid, encoding, progress, formats=formats)
+        notes += held_out.notes
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
     tokenizer, training, missed = _learn_or_encode(plan, train_texts, emit)
@@ -111,7 +112,6 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
         raise CorpusError(
             f"no word in {plan.paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
         )
-    notes = [f"Passed over: {'; '.join(skipped)}."] if skipped else []
     if missed:
         notes.append(
             "There are more different words than are counted at once: rare ones were forgotten on the way. "

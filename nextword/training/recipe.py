@@ -63,7 +63,7 @@ class Budget:
 
 
 def choose_training(config: TrainConfig, model: ModelConfig, tokens: int, fine_tuning: bool) -> RunConfig:
-    """Fill in how often the text is read and how fast it is learned, where that is unset.
+    """Fill in what is unset: how often the text is read, how fast it is learned.
 
     Args:
         config: What is wanted.
@@ -72,7 +72,13 @@ def choose_training(config: TrainConfig, model: ModelConfig, tokens: int, fine_t
         fine_tuning: Whether the network has learned before.
     """
     rate = _RATES[model.cell or "lstm"] * (FINE_TUNING * _LR if fine_tuning else _LR)
-    chosen = {"epochs": config.epochs or _default_epochs(tokens), "lr": rate if config.lr is None else config.lr}
+    chosen = {
+        "paragraphs": config.paragraphs or "auto",
+        "keep_speakers": bool(config.keep_speakers),
+        "raw": bool(config.raw),
+        "epochs": config.epochs or _default_epochs(tokens),
+        "lr": rate if config.lr is None else config.lr,
+    }
     return RunConfig(**{**asdict(config), **chosen})
 
 

@@ -36,6 +36,8 @@ from nextword.training.schedule import ScheduleState, ValidationsState, count
 FORMAT = "nextword-resume/1"
 RESUME_SUFFIX = ".resume" + SUFFIX
 _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
+# How runs read their text before their files said how:
+_BEFORE_FORMATS = {"paragraphs": "blank", "keep_speakers": False, "raw": True}
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def load_resume_point(path: Path) -> ResumePoint:
     metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     with refusing_damage(path, CHECKPOINT):
         model_config = NetworkConfig.from_json(json_object(metadata["config"]))
-        config = RunConfig(**json_object(metadata["training"]))
+        config = RunConfig(**{**_BEFORE_FORMATS, **json_object(metadata["training"])})
         facts = RunFacts.from_json(metadata["facts"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
         words = check_network(parameters, model_config)

@@ -155,7 +155,7 @@ def languages(predictor: Predictor) -> Figures:
             for country in LANGUAGES:
                 session = predictor.session()
                 session.feed(f"{beginning.format(country)} {rest}")
-                log2[country] = np.log2(session.distribution())
+                log2[country] = np.log2(session.outlook().distribution)
                 suggested[country] = {one.word for one in session.suggest(3)}
             for country, language in LANGUAGES.items():
                 others = [log2[other][ids[language]] for other, spoken in LANGUAGES.items() if spoken != language]

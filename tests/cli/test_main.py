@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from nextword.analysis.units import MAX_CHARACTERS
 from nextword.cli.main import app
 from nextword.config import (
     ExplainConfig,
+    FormatConfig,
     GenerateConfig,
     MemoryConfig,
     ModelConfig,
     NetworkConfig,
     PredictConfig,
+    ScoreConfig,
     TrainConfig,
     WhyConfig,
 )
@@ -36,7 +38,7 @@ from nextword.inference.batch import end_of, predict_batch
 from nextword.inference.generation import Sampler
 from nextword.inference.outlook import Prediction
 from nextword.inference.predictor import Predictor
-from nextword.storage.checkpoint import load_checkpoint
+from nextword.storage.checkpoint import load_checkpoint, save_checkpoint
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -75,6 +77,8 @@ def test_there_are_the_commands_a_user_is_told_of() -> None:
         ("explain", ExplainConfig),
         ("why", WhyConfig),
         ("memory", MemoryConfig),
+        ("score", ScoreConfig),
+        *((command, FormatConfig) for command in ("eval", "score", "memory")),
     ],
 )
 def test_every_field_of_the_configs_is_an_option_with_its_default_and_help(command: str, config: Any) -> None:
@@ -394,7 +398,7 @@ FIGURES += ["keystroke_savings", "unknown_rate", "seconds", "tokens_per_second"]
 def story(tmp_path: Path) -> Path:
     path = tmp_path / "story.txt"
     path.write_text(
-        "Anna lives in\nParis. The Zeppelin \u202e sat on the mat.\n\nThe cat was late.\n", encoding="utf-8"
+        "Anna lives in\nParis. The Zeppelin \x9b sat on the mat.\n\nThe cat was late.\n", encoding="utf-8"
     )
     return path
 
@@ -407,13 +411,13 @@ def test_eval_and_score_agree_on_a_text(call_cli: RunCLI, tiny_checkpoint: Path,
     scored = call_cli("score", story, "-c", tiny_checkpoint)
     assert (scored.returncode, scored.stderr) == (0, "")
     header, *rows = (line.split("\t") for line in scored.stdout.splitlines())
-    assert header == ["line", "position", "word", "surprisal", "rank", "entropy"]
+    assert header == ["line", "position", "word", "surprisal", "rank", "entropy", "space_before"]
     assert [(row[0], row[1], row[2]) for row in rows] == [
         *(("1", str(position), word) for position, word in enumerate(["Anna", "lives", "in"], 1)),
         *(
             ("2", str(position), word)
             for position, word in enumerate(
-                ["Paris", ".", "The", "Zeppelin", "\\u202e", "sat", "on", "the", "mat", ".", "<eos>"], 1
+                ["Paris", ".", "The", "Zeppelin", "\\x9b", "sat", "on", "the", "mat", ".", "<eos>"], 1
             )
         ),
         *(("4", str(position), word) for position, word in enumerate(["The", "cat", "was", "late", ".", "<eos>"], 1)),
@@ -437,9 +441,10 @@ def test_score_reads_a_pipe_as_it_reads_a_file(
     piped = call_cli("score", *dash, "--json", "-c", tiny_checkpoint, stdin=story.read_bytes())
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, by_file.stdout, "")
     records = [json.loads(line) for line in piped.stdout.splitlines()]
-    assert all(list(record) == ["line", "position", "word", "surprisal", "rank", "entropy"] for record in records)
-    assert records[7]["word"] == "\u202e"
-    assert "\u202e" not in piped.stdout
+    header = ["line", "position", "word", "surprisal", "rank", "entropy", "space_before"]
+    assert all(list(record) == header for record in records)
+    assert records[7]["word"] == "\x9b"
+    assert "\x9b" not in piped.stdout
 
 
 def test_several_files_are_one_text_and_what_is_passed_over_is_named(
@@ -458,6 +463,97 @@ def test_several_files_are_one_text_and_what_is_passed_over_is_named(
     assert [row.split("\t")[:3] for row in rows[7:]] == [row.split("\t")[:3] for row in alone[1:]]
     assert rows[7:] != alone[1:]
     assert call_cli("score", folder, story, "--quiet", "-c", tiny_checkpoint).stderr == ""
+
+
+LINES = "The cat sat on the mat.\nAnna lives in Paris, not in the U.S.\n\n  Peter was late.\n"
+
+
+def scored(call_cli: RunCLI, checkpoint: Path, text: str, *options: str) -> list[dict[str, Any]]:
+    done = call_cli("score", "--json", *options, "-c", checkpoint, stdin=text)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_line_is_scored_as_if_it_were_alone(call_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    together = scored(call_cli, tiny_checkpoint, LINES, "--each", "line")
+    for number, line in enumerate(LINES.splitlines(), 1):
+        alone = scored(call_cli, tiny_checkpoint, line) if line else []
+        here = [record for record in together if record["line"] == number]
+        assert [record["word"] for record in here] == [record["word"] for record in alone]
+        for record, expected in zip(here, alone, strict=True):
+            assert record["surprisal"] == pytest.approx(expected["surprisal"], abs=1e-4)
+            assert record["entropy"] == pytest.approx(expected["entropy"], abs=1e-4)
+    assert [record["surprisal"] for record in together] != [
+        record["surprisal"] for record in scored(call_cli, tiny_checkpoint, LINES, "--paragraphs", "line")
+    ]
+
+
+def test_every_paragraph_is_scored_as_if_it_were_alone(call_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    together = scored(call_cli, tiny_checkpoint, LINES, "--each", "paragraph", "--paragraphs", "blank")
+    alone = [record for text in LINES.split("\n\n") for record in scored(call_cli, tiny_checkpoint, text)]
+    assert [record["word"] for record in together] == [record["word"] for record in alone]
+    for record, expected in zip(together, alone, strict=True):
+        assert record["surprisal"] == pytest.approx(expected["surprisal"], abs=1e-4)
+
+
+def test_tokens_are_joined_to_words_again_by_the_space_before_them(call_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    records = scored(call_cli, tiny_checkpoint, LINES)
+    joined = "".join(" " * record["space_before"] + record["word"] for record in records if record["word"] != "<eos>")
+    assert joined.split() == LINES.split()
+    assert joined == " ".join(LINES.split())
+    rows = call_cli("score", "-c", tiny_checkpoint, stdin="In the U.S.\n").stdout.splitlines()[1:]
+    assert [(row.split("\t")[2], row.split("\t")[6]) for row in rows] == [
+        ("In", "0"), ("the", "1"), ("U", "1"), (".", "0"), ("S", "0"), (".", "0"), ("<eos>", "0"),
+    ]  # fmt: skip
+
+
+def test_where_paragraphs_end_is_an_option_of_what_measures_and_else_as_in_training(
+    call_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    def ends(*options: str, checkpoint: Path = tiny_checkpoint) -> int:
+        return sum(record["word"] == "<eos>" for record in scored(call_cli, checkpoint, LINES, *options))
+
+    assert [ends("--paragraphs", choice) for choice in ("line", "blank", "auto")] == [3, 2, 2]
+    assert ends() == 2
+    loaded = load_checkpoint(tiny_checkpoint)
+    settings = {**loaded.training["settings"], "paragraphs": "line"}
+    by_line = tmp_path / "line.safetensors"
+    save_checkpoint(by_line, replace(loaded, training={**loaded.training, "settings": settings}))
+    assert ends(checkpoint=by_line) == 3
+    assert ends("--paragraphs", "auto", checkpoint=by_line) == 2
+
+
+def test_what_is_passed_over_in_a_chat_is_said_and_read_if_so_asked(
+    call_cli: RunCLI, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    chat = tmp_path / "chat.txt"
+    chat.write_text("12:34 <Anna> Anna lives in Paris\n12:35 <Peter> The cat was late\n" * 3, encoding="utf-8")
+    plain = call_cli("score", chat, "-c", tiny_checkpoint)
+    note = f"Note: Passed over in {chat}: 6 time stamps and speakers; --raw reads all of it.\n"
+    assert (plain.returncode, plain.stderr) == (0, note)
+    assert [row.split("\t")[2] for row in plain.stdout.splitlines()[1:6]] == ["Anna", "lives", "in", "Paris", "<eos>"]
+    assert plain.stdout.count("<eos>") == 6
+    named = call_cli("score", chat, "--keep-speakers", "--quiet", "-c", tiny_checkpoint)
+    assert named.stderr == ""
+    assert [row.split("\t")[2] for row in named.stdout.splitlines()[1:4]] == ["Anna", ":", "Anna"]
+    raw = call_cli("score", chat, "--raw", "-c", tiny_checkpoint)
+    assert raw.stderr == ""
+    assert raw.stdout.splitlines()[1].split("\t")[2] == "12:34"
+    for command in ("eval", "memory"):
+        assert call_cli(command, chat, "-c", tiny_checkpoint).stderr.startswith(note)
+
+
+def test_options_of_a_text_that_make_no_sense_are_refused_and_named(
+    call_cli: RunCLI, tiny_checkpoint: Path, story: Path
+) -> None:
+    for command in ("train", "eval", "score", "memory"):
+        options = () if command == "train" else ("-c", tiny_checkpoint)
+        failure(call_cli(command, story, "--paragraphs", "sentence", *options), 2, "paragraphs is 'sentence'", "auto")
+    failure(call_cli("score", story, "--each", "word", "-c", tiny_checkpoint), 2, "each is 'word'")
+    failure(
+        call_cli("score", story, "--each", "line", "--paragraphs", "blank", "-c", tiny_checkpoint), 2, "--each line"
+    )
+    failure(call_cli("train", story, "--tokenizer", "whitespace", "--paragraphs", "blank"), 2, "every line is one")
 
 
 @pytest.mark.slow

@@ -261,7 +261,7 @@ def test_adapting_is_what_a_session_does_that_is_typed_word_by_word(tiny_checkpo
     session = predictor.session(adapt)
     nats, needed, used = 0.0, 0, 0
     for token in tokenizer.written(NEW_WORDS):
-        expected = session.distribution()
+        expected = session.outlook().distribution
         chance = expected[token.token_id] + (expected[len(tokenizer) :].sum() if token.token_id == UNKNOWN_ID else 0)
         nats -= math.log(chance)
         letters = [

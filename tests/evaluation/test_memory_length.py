@@ -207,6 +207,7 @@ def test_a_text_of_a_few_words_or_of_unknown_ones_gets_a_clear_answer(
     story.write_text(text)
     shown, notes = said(story, "-c", tiny_checkpoint)
     assert ("much of this text is unknown to the model" in notes) == ("Zeppelin" in text)
+    assert said(story, "-c", tiny_checkpoint, "--quiet") == (shown, "")
     assert ("not measured; the text has 2 tokens, and a limit of one word needs 3" in shown) == (text == "Anna")
     assert "everything" in shown
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from nextword.evaluation.evaluate import perplexity
 from nextword.evaluation.evaluation_text import surprisal
-from nextword.evaluation.reader import ReadingLimits, stream_metrics
+from nextword.evaluation.reader import ReadingLimits, paragraph_metrics, stream_metrics
 from nextword.model.language_model import RecurrentLanguageModel
+from nextword.text.tokenizer import END_ID
 
 VOCABULARY = 11
 ONE_STREAM = replace(SMALL_LIMITS, max_streams=1, chunk=10_000)
@@ -71,3 +72,21 @@ def test_no_more_scores_exist_at_once_than_are_allowed(model: RecurrentLanguageM
     chunks = stream_metrics(model, random_ids(900, VOCABULARY), metric, limits=limits)
     assert len(np.concatenate(list(chunks))) == 900
     assert max(heights) == 64
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 500, 1777])
+def test_every_paragraph_is_read_as_if_it_were_the_whole_text(
+    model: RecurrentLanguageModel, count: int, ended: bool
+) -> None:
+    ids = random_ids(count, VOCABULARY)
+    ids[count // 3 : count // 2] = 5  # a paragraph longer than a chunk
+    ids[-1] = END_ID if ended else 5
+    progress: list[tuple[int, int]] = []
+    limits = replace(SMALL_LIMITS, chunk=100, max_passages=7, passage_window=30)
+    chunks = [*paragraph_metrics(model, ids, surprisal, lambda *done: progress.append(done), limits)]
+    assert len(chunks) > 1 or count < 500
+    assert progress[-1] == (count, count)
+    alone = np.split(ids, np.flatnonzero(ids[:-1] == END_ID) + 1)
+    expected = np.concatenate([surprisals(model, part, ONE_STREAM) for part in alone])
+    np.testing.assert_allclose(np.concatenate(chunks), expected, atol=2e-4)

@@ -143,7 +143,7 @@ def test_a_session_that_does_not_adapt_is_the_model(predictor: Predictor) -> Non
     session = predictor.session()
     session.feed("Zoltan met Zoltan. Zoltan and")
     assert session.suggest(9) == predictor.predict("Zoltan met Zoltan. Zoltan and", k=9)
-    assert session.distribution().shape == (len(predictor.tokenizer),)
+    assert session.outlook().distribution.shape == (len(predictor.tokenizer),)
     assert session.learned() == []
     assert session.forget("Zoltan") is False
 
@@ -193,7 +193,7 @@ def test_what_a_session_expects_is_a_distribution(predictor: Predictor, pieces: 
     session = predictor.session(ADAPT)
     for piece in pieces:
         session.feed(piece)
-        expected = session.distribution()
+        expected = session.outlook().distribution
         assert expected.shape == (len(predictor.tokenizer) + len(session.snapshot.new_words),)
         assert expected.min() >= 0
         assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
@@ -365,7 +365,7 @@ def test_after_thousands_of_new_words_predictions_are_those_of_the_words_remembe
     assert len(session.snapshot.new_words) < 100
     assert [(word.word, word.times) for word in session.learned()[:2]] == [("zzz", 20), ("Zoltan", 3)]
     assert words_of(session, prefix="zol") == ["Zoltan"]
-    expected = session.distribution()
+    expected = session.outlook().distribution
     assert len(expected) == len(predictor.tokenizer) + len(session.snapshot.new_words)
     assert float(expected.sum()) == pytest.approx(1, abs=1e-5)
     fresh = predictor.session(adapt)

@@ -29,7 +29,7 @@ from nextword.inference.session import Session
 from nextword.inference.session_store import FORMAT, MAX_REMEMBERED, SessionStore
 from nextword.storage.atomic import Disk
 from nextword.storage.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
-from nextword.storage.container import read_container, write_container
+from nextword.storage.container import MAX_HEADER, read_container, write_container
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 ADAPT = AdaptConfig()
@@ -487,6 +487,26 @@ def test_other_files_are_refused(store: SessionStore, predictor: Predictor, sess
     path.unlink()
     os.mkfifo(path)
     assert refused(store, predictor, "not a regular file")
+
+
+def test_a_session_too_long_to_be_read_again_is_not_written(
+    store: SessionStore, predictor: Predictor, session: Session
+) -> None:
+    before = store.save("one", session).read_bytes()
+    session.restore(session.snapshot._replace(tail="x" * MAX_HEADER))
+    with pytest.raises(UsageError, match="too many words") as caught:
+        store.save("one", session)
+    assert "window" in caught.value.hint
+    assert store.path("one").read_bytes() == before
+
+
+def test_more_new_words_than_can_be_remembered_are_refused(
+    store: SessionStore, predictor: Predictor, session: Session
+) -> None:
+    words = ["".join(letters) for letters in itertools.islice(itertools.product("qxzjk", repeat=8), MAX_REMEMBERED + 1)]
+    path = store.save("one", session)
+    rewrite(path, lambda tensors, facts, metadata: facts.update(new_words=words))
+    refused(store, predictor, "count of new words")
 
 
 def test_a_file_too_large_is_not_read(store: SessionStore, predictor: Predictor, session: Session) -> None:

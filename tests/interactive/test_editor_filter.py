@@ -132,6 +132,12 @@ def test_help_and_version_go_to_stderr(run_cli: RunCLI) -> None:
         assert said in done.stderr
 
 
+def test_the_commands_own_help_goes_to_stdout_as_that_of_all_commands(run_cli: RunCLI) -> None:
+    done = run_cli("filter", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run_cli("filter", "-h").stderr
+
+
 def test_on_a_terminal_a_bare_nextword_shows_the_help(cli_environment: dict[str, str], tmp_path: Path) -> None:
     _, terminal = pty.openpty()
     done = subprocess.run(

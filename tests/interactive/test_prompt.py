@@ -22,7 +22,7 @@ from nextword.interactive.prompt import MAX_LINE_LENGTH, LivePrompt
 from nextword.interactive.repl import COMMANDS, Repl
 
 TAB, RIGHT, LEFT, UP, HOME = "\t", "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[H"
-ENTER, CTRL_C, CTRL_D, BACKSPACE = "\r", "\x03", "\x04", "\x7f"
+ENTER, CTRL_C, CTRL_D, CTRL_Z, BACKSPACE = "\r", "\x03", "\x04", "\x1a", "\x7f"
 
 
 def alt(number: int) -> str:
@@ -164,6 +164,12 @@ def test_ctrl_d_leaves_from_an_empty_line_only(typist: Typist) -> None:
         typist.type(CTRL_D)
 
 
+def test_ctrl_z_on_a_keyboard_that_is_no_terminal_is_nothing(typist: Typist) -> None:
+    assert typist.type("The ", CTRL_Z, "cat", CTRL_Z, ENTER) == "The cat"
+    typist.keyboard.send_text(f"The {CTRL_Z}dog{ENTER}")
+    assert typist.prompt.read_line() == "The dog"
+
+
 def test_a_prompt_that_is_left_while_enter_ends_its_line_begins_no_other(typist: Typist) -> None:
     accept = typist.prompt.buffer.accept_handler
     assert accept
@@ -267,6 +273,14 @@ def test_keys_beyond_the_longest_line_are_dropped_and_said_to_be(typist: Typist)
     typist.type(paste("x" * MAX_LINE_LENGTH), "y", "z")
     assert typist.text == "x" * MAX_LINE_LENGTH
     assert "Enter reads it" in typist.screen[-1]
+
+
+def test_a_paste_that_is_not_marked_fills_the_line_and_the_rest_is_said_to_be_dropped(typist: Typist) -> None:
+    typist.type("x" * (MAX_LINE_LENGTH + 1))
+    assert typist.text == "x" * MAX_LINE_LENGTH
+    assert "Enter reads it" in typist.screen[-1]
+    typist.type("x" * MAX_LINE_LENGTH)
+    assert "Enter reads it" not in typist.screen[-1]
 
 
 def test_nothing_that_could_command_the_terminal_is_drawn(typist: Typist) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -266,12 +267,12 @@ def test_a_line_that_cannot_be_saved_is_answered_all_the_same(
     capsys.readouterr()
     store = SessionStore(tmp_path / "sessions")
     repl = Repl(predictor, 2, None, store, "diary")
-    store.folder = tmp_path / "file"
+    (tmp_path / "sessions").write_text("")
     repl.run(reader("The cat", "sat"))
     shown = capsys.readouterr()
     assert shown.out == answer(predictor, "The cat") + answer(predictor, "The cat sat")
     assert shown.err.count("Error:") == 2
-    assert str(tmp_path / "file") in shown.err
+    assert str(tmp_path / "sessions") in shown.err
     assert repl.session.words_seen == 3
 
 
@@ -349,11 +350,11 @@ def test_on_a_terminal_words_are_suggested_and_taken_and_ctrl_d_leaves_it_as_it_
     assert lines == ["+Anna lives in Paris.", "+/state"]
 
 
-@pytest.mark.parametrize("plain", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
-def test_a_terminal_that_wants_plain_text_gets_no_prompt_and_no_escape_sequence(
-    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, plain: dict[str, str]
+def test_a_terminal_that_cannot_be_drawn_on_gets_no_prompt_and_no_escape_sequence(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    with Terminal(["-k", "1", "-c", str(tiny_checkpoint)], {**cli_environment, **plain}, tmp_path) as terminal:
+    plain = {**cli_environment, "TERM": "dumb"}
+    with Terminal(["-k", "1", "-c", str(tiny_checkpoint)], plain, tmp_path) as terminal:
         terminal.type("My mother-in-law and I went\n")
         shown = terminal.wait_for("to\t")
         terminal.type("\x04")
@@ -361,6 +362,106 @@ def test_a_terminal_that_wants_plain_text_gets_no_prompt_and_no_escape_sequence(
         assert terminal.process.wait(60) == 0
     assert "\x1b" not in shown
     assert ">" not in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("no_color", "colored"), [("1", False), ("false", False), ("", True)])
+def test_with_no_color_words_are_suggested_and_taken_as_ever_and_nothing_has_a_color(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, no_color: str, colored: bool
+) -> None:
+    surroundings = {**cli_environment, "NO_COLOR": no_color}
+    with Terminal(["-c", str(tiny_checkpoint)], surroundings, tmp_path) as terminal:
+        shown = terminal.wait_for("  5 ")
+        terminal.type("Anna lives in Par\t.\r/why\r/explain\r/state\r")
+        shown += terminal.wait_for("words seen  5") + terminal.wait_for("  1 ")
+        terminal.type("\x04")
+        shown += terminal.leave()
+    assert "\x1b[" in shown
+    assert bool(re.search(r"\x1b\[[0-9;:]*m", shown)) is colored
+
+
+def modes_said(terminal: Terminal) -> str:
+    """What the shell says of its terminal."""
+    terminal.type("echo 'mo'des \"$(stty -g)\".\r")
+    terminal.wait_for("modes ")
+    return terminal.wait_for(".")
+
+
+@pytest.mark.slow
+def test_ctrl_z_leaves_the_terminal_to_the_shell_and_fg_brings_prompt_and_line_back(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path
+) -> None:
+    with Terminal(["-c", str(tiny_checkpoint)], cli_environment, tmp_path, in_shell=True) as terminal:
+        terminal.wait_for("  5 ")
+        prompting = terminal.modes
+        terminal.type("Anna lives in Par\x1a")
+        terminal.wait_for("(shell) ")
+        during = modes_said(terminal)
+        terminal.wait_for("(shell) ")
+        terminal.type("fg\r")
+        terminal.wait_for("> Anna lives in Par")
+        terminal.wait_for("  1 ")
+        assert terminal.modes == prompting
+        os.kill(terminal.job, signal.SIGTSTP)  # by somebody else
+        terminal.wait_for("(shell) ")
+        assert modes_said(terminal) == during
+        terminal.wait_for("(shell) ")
+        terminal.type("bg\r")
+        terminal.wait_for("(shell) ")
+        terminal.type("fg\r")
+        terminal.wait_for("> Anna lives in Par")
+        terminal.wait_for("  1 ")
+        terminal.type("\t.\r/state\r")
+        terminal.wait_for("words seen  5")
+        terminal.wait_for("  1 ")
+        terminal.type("/qui\x1a")
+        terminal.wait_for("(shell) ")
+        terminal.type("fg\r")
+        terminal.wait_for("> /qui")
+        terminal.type("\t\r")
+        terminal.wait_for("(shell) ")
+        assert modes_said(terminal) == during
+        terminal.type("exit\r")
+        terminal.leave()
+
+
+@pytest.mark.slow
+def test_a_suspended_conversation_that_is_ended_ends_when_it_goes_on_and_its_lines_are_kept(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
+) -> None:
+    arguments = ["--session", "diary", "-c", str(tiny_checkpoint)]
+    with Terminal(arguments, cli_environment, tmp_path, in_shell=True) as terminal:
+        terminal.wait_for("  5 ")
+        terminal.type("Zoltan lives in\r")
+        terminal.wait_for("  1 ")
+        terminal.type("Par\x1a")
+        job = terminal.job
+        terminal.wait_for("(shell) ")
+        os.kill(job, signal.SIGTERM)
+        terminal.type("fg\r")
+        terminal.wait_for("(shell) ")
+        terminal.type("echo 'le'ft with $?.\r")
+        terminal.wait_for("left with 143.")
+        terminal.type("exit\r")
+        terminal.leave()
+    assert "words seen  3" in run_cli("repl", *arguments, stdin="/state\n").stdout
+
+
+@pytest.mark.slow
+def test_where_no_shell_could_go_on_and_on_a_pipe_ctrl_z_is_nothing(
+    tiny_checkpoint: Path, cli_environment: dict[str, str], tmp_path: Path, run_cli: RunCLI
+) -> None:
+    with Terminal(["-c", str(tiny_checkpoint)], cli_environment, tmp_path) as terminal:
+        terminal.wait_for("  5 ")
+        terminal.type("Anna lives in \x1aPar\x1a")
+        terminal.type("\t.\r/state\r")
+        terminal.wait_for("words seen  5")
+        terminal.wait_for("  1 ")
+        terminal.type("\x04")
+        terminal.leave()
+    done = run_cli("repl", "-k", 1, "-c", tiny_checkpoint, stdin="Anna \x1alives\x1a\nin\n")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
 
 
 @pytest.mark.slow

@@ -43,6 +43,16 @@ def test_at_every_key_the_words_suggested_are_those_after_all_that_is_complete(p
         assert same(line.suggestions(LINE[:end]), expected(predictor, "The cat sat.", LINE[:end])), LINE[:end]
 
 
+def test_whether_a_text_is_read_is_told_without_reading(predictor: Predictor, steps: list[int]) -> None:
+    _, line = a_line(predictor)
+    line.read("Anna lives in Paris. The ca", limit=2)
+    steps.clear()
+    assert [line.is_read(text) for text in ("Anna lives i", "Anna lives in Paris. The ca", "Anna l", "")] == [
+        *(True, False, False, False)
+    ]
+    assert not steps
+
+
 @given(
     texts=st.lists(
         st.lists(st.sampled_from(["a", "The cat", "Anna", ".", ",", "'", '"', "-", "3", " ", "\n", "zz"])).map("".join),

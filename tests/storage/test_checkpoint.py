@@ -20,7 +20,8 @@ from nextword.storage.checkpoint import FORMAT, Checkpoint, check_words, load_ch
 from nextword.storage.container import MAX_HEADER
 from nextword.storage.locations import SUFFIX, find_checkpoint
 from nextword.storage.strict import strict_json
-from nextword.text.tokenizer import MAX_RARE_WORDS, WordTokenizer
+from nextword.text.tokenizer import WordTokenizer
+from nextword.text.vocabulary import MAX_RARE_WORDS
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_a_run_off_a_terminal_is_told_on_stderr_line_by_line(capsys: pytest.Capt
     assert ["54.32" in line and "1:02:05" in line and "saved" in line for line in validations] == [True, False]
     assert any(line.strip() == "The cat\\x1b[2J ... the \\x1b[31mred [bold]x[/bold]" for line in lines)
     assert "m.safetensors" in lines[-1] or "m.safetensors" in lines[-2]
+
+
+def test_times_under_an_hour_are_minutes_and_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingView() as view:
+        for seconds in (0.0, 59.6, 245.0, 754.0, 3605.0):
+            view(Validation(1, 0.5, 54.321, True, seconds, []))
+    times = [line.split()[3] for line in capsys.readouterr().err.splitlines()]
+    assert times == ["0:00", "1:00", "4:05", "12:34", "1:00:05"]
 
 
 def test_a_run_on_a_terminal_says_the_same_beside_its_progress(
@@ -142,7 +151,34 @@ def test_the_next_command_can_be_pasted_as_it_is(capsys: pytest.CaptureFixture[s
     say_next(Path("my models/it's.safetensors"))
     shown = capsys.readouterr().err
     words = shlex.split(shown.partition(":")[2])
-    assert words[:4] == ["nextword", "predict", "-c", "my models/it's.safetensors"]
+    assert words == ["nextword", "predict", "-c", "my models/it's.safetensors", ""]
+
+
+@pytest.mark.parametrize(
+    ("example", "typed"),
+    [
+        ("She asked him to", "She asked him to"),
+        ('don\'t !x "y" \\z', 'don\'t !x "y" \\z'),
+        (
+            "$(touch pwned) `touch pwned`; touch pwned > pwned & 'x",
+            "$(touch pwned) `touch pwned`; touch pwned > pwned & 'x",
+        ),
+        ("\x1b[2J\u202ea\nb", r"\x1b[2J\u202ea\x0ab"),
+        ("--help me", "--help me"),
+        ("今日 天気", "今日 天気"),
+    ],
+)
+def test_the_text_to_try_is_that_of_the_run_and_no_shell_takes_it_for_anything_else(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, example: str, typed: str
+) -> None:
+    with TrainingView() as view:
+        view(Finished(Path("m"), 54.321, 2, 96, 3726.0, example))
+    say_next(Path("m"), view.example)
+    command = capsys.readouterr().err.splitlines()[-1].partition("predict ")[2]
+    script = f"printf '%s\\n' {command}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.splitlines() == ["-c", "m", *(["--"] if example.startswith("-") else []), typed]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("shown", [True, False])

@@ -51,6 +51,8 @@ def test_a_suggestion_has_the_capitals_typed_and_all_only_where_two_letters_are_
         ("non-English", "Non-English"),
         ("été", "Été"),
         ("McDonald", "McDonald"),
+        ("საქართველო", "საქართველო"),
+        ("ǆep", "ǅep"),
         ("", ""),
     ],
 )

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from nextword.text.detokenizer import detokenize
 from nextword.text.pipeline import SURROGATE
-from nextword.text.tokenizer import END, END_ID, UNKNOWN, UNKNOWN_ID, SentencePosition, WordTokenizer
+from nextword.text.sentences import SentencePosition
+from nextword.text.tokenizer import END, END_ID, UNKNOWN, UNKNOWN_ID, WordTokenizer
 
 TEXT = """\
 Anna said that I don't know Paris. Then Anna and I met Mr. McDonald near the old house in Paris.
@@ -394,6 +395,28 @@ def test_tokens_are_found_where_and_as_they_are_written(words: WordTokenizer) ->
     ]
 
 
+def test_a_token_knows_whether_white_space_stands_before_it(words: WordTokenizer, whitespace: WordTokenizer) -> None:
+    text = 'The U.S.\n\n "Where?"\n'
+    spaced = [(token.word, token.space_before) for token in words.written(text)]
+    assert spaced == [
+        *zip(("The", "U", ".", "S", ".", END), (False, True, False, False, False, False), strict=True),
+        *zip(('"', "Where", "?", '"', END), (True, False, False, False, False), strict=True),
+    ]
+    assert [token.space_before for token in whitespace.written(" a b\n\nc")] == [True, True, False, False, True, False]
+
+
+def test_a_paragraph_ends_at_the_mark_that_unicode_has_for_it(words: WordTokenizer, whitespace: WordTokenizer) -> None:
+    text = "the old\u2029house\u2029\n\u2029in\n \u2029\n\nParis\u2029\n"
+    (ids,) = words.encode_documents([text])
+    assert (ids == END_ID).sum() == 4
+    assert words.encode(text).ids == ids.tolist()
+    assert [token.line for token in words.written(text) if token.word == END] == [1, 1, 2, 5]
+    for size in (1, 2, 3, 7):
+        chunks = [text[begin : begin + size] for begin in range(0, len(text), size)]
+        assert np.concatenate([*words.encode_documents([chunks])]).tolist() == ids.tolist()
+    assert sum((ids == END_ID).sum() for ids in whitespace.encode_documents([text])) == 5
+
+
 def test_in_whitespace_every_line_has_its_own_end(whitespace: WordTokenizer) -> None:
     assert places(whitespace, "a  <unk> .\n\n b\n") == [
         (1, 1, "a", True),
@@ -407,7 +430,7 @@ def test_in_whitespace_every_line_has_its_own_end(whitespace: WordTokenizer) -> 
 
 
 @pytest.mark.parametrize("scheme", ["words", "whitespace"])
-@given(text=st.text(st.characters()) | st.text("ab .\n\u2019\u00ad\u2026\x1c\x1f\x85\u200b\u2028\ud800"))
+@given(text=st.text(st.characters()) | st.text("ab .\n\u2019\u00ad\u2026\x1c\x1f\x85\u200b\u2028\u2029\ud800"))
 @example(text="\x1f")  # white space for Python alone
 @example(text="a\n\x1c\nb\n\x85\nc")
 @example(text="\n\u00ad\n\n \n\nb")

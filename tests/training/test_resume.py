@@ -516,6 +516,37 @@ def test_a_resume_file_of_an_earlier_version_is_gone_on_from(
     assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
+@pytest.fixture
+def lines(tmp_path: Path, tiny_corpus: Path) -> Path:
+    """A text in which every line is a paragraph."""
+    path = tmp_path / "lines.txt"
+    path.write_text(tiny_corpus.read_text(encoding="utf-8").replace("\n\n", "\n"), encoding="utf-8")
+    return path
+
+
+def test_a_resume_file_that_says_nothing_of_formats_has_its_text_read_as_it_was(
+    lines: Path, settings: TrainConfig
+) -> None:
+    run_and_stop(lines, replace(settings, paragraphs="blank", raw=True), 1)
+    path = resume_path(Path(settings.out) / "model.safetensors")
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
+    training = json.loads(metadata["training"])
+    for name in ("paragraphs", "keep_speakers", "raw"):
+        del training[name]
+    write_container(path, tensors, metadata | {"training": json.dumps(training)}, CHECKPOINT)
+    assert load_checkpoint(train(lines, None, replace(settings, max_steps=2), resume=True)).training["steps"] == 2
+
+
+def test_where_paragraphs_end_stays_as_it_was_when_the_run_began(lines: Path, settings: TrainConfig) -> None:
+    run_and_stop(lines, settings, 1)
+    with pytest.raises(UsageError, match="--paragraphs is auto there, not blank"):
+        train(lines, None, replace(settings, paragraphs="blank"), resume=True)
+    with pytest.raises(UsageError, match="--raw is False there, not True"):
+        train(lines, None, replace(settings, raw=True), resume=True)
+    path = train(lines, None, replace(settings, paragraphs="auto", max_steps=2), resume=True)
+    assert load_checkpoint(path).training["settings"]["paragraphs"] == "auto"
+
+
 def test_a_resume_file_is_not_taken_for_a_checkpoint(tiny_corpus: Path, settings: TrainConfig) -> None:
     run_and_stop(tiny_corpus, settings, 3)
     with pytest.raises(CheckpointError, match="nextword-resume/1"):

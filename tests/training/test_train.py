@@ -169,6 +169,14 @@ def test_previews_show_what_the_model_suggests_after_words_of_the_held_out_text(
         assert [prediction.word for prediction in preview.predictions] == [prediction.word for prediction in expected]
 
 
+def test_the_end_of_a_run_names_a_beginning_of_the_held_out_text_to_try(tiny_run: Run, tiny_corpus: Path) -> None:
+    _, events = tiny_run
+    _, held_out = split_corpus(read_corpus([tiny_corpus]).documents, TrainConfig().valid_fraction)
+    beginning = of_type(Finished, events)[0].example
+    assert len(beginning.split()) == 4
+    assert any(paragraph.startswith(beginning) for text in held_out for paragraph in "".join(text).split("\n\n"))
+
+
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, tmp_path: Path
 ) -> None:

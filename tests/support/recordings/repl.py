@@ -27,9 +27,9 @@ WIDTH = 72
 # What is typed, the keys as the caption names them; each goes on from the one before, and Enter ends a line.
 SCENES = [
     ("Emma grew up in Fr", "typed: Emma grew up in Fr"),
-    ("\t.", "Tab, a full stop"),
+    ("\t.", "Tab, a period"),
     ("\rOf course she speaks fluent ", "Enter, the next line"),
-    ("\t.", "Tab, a full stop"),
+    ("\t.", "Tab, a period"),
     ("\rShe met Zoltan there.\rThe next day Zo", "two lines on: a name read once"),
     ("\x1b2", "Alt-2"),
 ]

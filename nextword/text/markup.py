@@ -1,0 +1,104 @@
+"""Subtitles without their numbers and times, and Markdown without front matter, code and addresses."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from nextword.text.paragraphs import ends_sentence
+from nextword.text.passed import Passed, Thing
+
+_NO_TOKEN = "\u2060"  # a word joiner: keeps a line from being blank where a sentence goes on after it
+_TIMES = Thing("time", "times")
+_TAG = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
+_NO_SUBTITLE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
+
+_FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(?=\S)(?:.*\n)*?(?:\1|\.\.\.)[ \t]*(?:\n|$)")
+_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(?P<fence>`{3,}(?=[^`]*$)|~{3,})")
+_FENCE_END = re.compile(r"[\s>]*(`{3,}|~{3,})\s*$")
+_TARGET = r"\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)"
+_LINK = re.compile(rf"!?\[([^\[\]]*)\](?:{_TARGET}|\[[^\[\]]*\])")
+_ADDRESS = re.compile(r"<(?:https?|mailto|ftp):[^<>\s]*>")
+_DEFINITION = re.compile(r" {0,3}\[[^\[\]]+\]:\s+\S+")
+_HEAD = Thing("line of front matter", "lines of front matter")
+_CODE = Thing("line of code", "lines of code")
+_ADDRESSES = Thing("address", "addresses")
+
+
+class Subtitles:
+    """Reads the lines of SubRip or WebVTT subtitles one after the other.
+
+    A paragraph ends with a subtitle that ends a sentence, for many sentences go over several.
+
+    Args:
+        web: Whether it is WebVTT, whose subtitles may have names, and comments between them.
+        join: Whether a sentence that goes on is one paragraph.
+    """
+
+    def __init__(self, web: bool, join: bool) -> None:
+        self._web, self._join = web, join
+        self._between = True  # the last line was blank, or a number, or no subtitle at all
+        self._comment = self._open = False
+        self.passed = Passed("subtitles")
+
+    def __call__(self, line: str) -> str:
+        """What is said in a line; nothing in a number, a time and a comment."""
+        if not line.strip():
+            self._between, self._comment = True, False
+            return self._nothing()
+        if "-->" in line and not self._comment:
+            self._between = False
+            self.passed[_TIMES] += 1
+            return self._nothing()
+        if self._between:
+            self._comment = self._comment or (self._web and _NO_SUBTITLE.match(line) is not None)
+            if self._web or line.strip(" \t\ufeff").isdecimal():
+                return self._nothing()
+        text = html.unescape(_TAG.sub("", line))
+        if not text.strip():
+            return self._nothing()
+        self._open = self._join and not ends_sentence(text.rstrip())
+        return text
+
+    def _nothing(self) -> str:
+        return _NO_TOKEN if self._open else ""
+
+
+class Markdown:
+    """Reads the lines of Markdown one after the other.
+
+    Args:
+        sample: How the text begins.
+    """
+
+    def __init__(self, sample: str) -> None:
+        head = _FRONT_MATTER.match(sample)
+        self._head = head[0].rstrip("\n").count("\n") + 1 if head else 0  # lines of it that are still to come
+        self._fence = ""  # what has begun the block of code that a line is in
+        self.passed = Passed("Markdown")
+
+    def __call__(self, line: str) -> str:
+        """A line without addresses; nothing of one that is code or front matter."""
+        if self._head:
+            self._head -= 1
+            return self._nothing(_HEAD)
+        if self._fence:
+            end = _FENCE_END.match(line)
+            if end and end[1].startswith(self._fence):
+                self._fence = ""
+            return self._nothing(_CODE)
+        if fence := _FENCE.match(line):
+            self._fence = fence["fence"]
+            return self._nothing(_CODE)
+        if _DEFINITION.match(line):
+            return self._nothing(_ADDRESSES)
+        line, links = _LINK.subn(r"\1", line)
+        line, more = _LINK.subn(r"\1", line) if links else (line, 0)  # a picture may be a link
+        line, alone = _ADDRESS.subn("", line)
+        if links or alone:
+            self.passed[_ADDRESSES] += links + more + alone
+        return line
+
+    def _nothing(self, thing: Thing) -> str:
+        self.passed[thing] += 1
+        return ""
