@@ -1,5 +1,7 @@
 """`nextword`, and `python -m nextword`: the filter for editors, which has to start fast, or any other command."""
 
+import codecs
+import io
 import os
 import sys
 
@@ -22,11 +24,32 @@ def filter_arguments(arguments: list[str], terminal: bool) -> list[str] | None:
     return arguments
 
 
+def _write_any_text() -> None:
+    """Let stdout and stderr take every character: as UTF-8 in a file or pipe, on a terminal as it is or escaped.
+
+    Halves of characters, which names of files may have, are escaped everywhere. JSON and its readers know the escapes.
+    """
+    codecs.register_error("nextword", _escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="nextword")
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    r"""What stands for characters that cannot be encoded, such as \u00fc, and where they end."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
+
+
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this, as with `>&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
+    _write_any_text()
     arguments = filter_arguments(sys.argv[1:], terminal=os.isatty(sys.stdin.fileno()))
     if arguments is not None:
         from nextword.interactive.editor_filter import run

@@ -8,6 +8,7 @@ The commands' options for these are made from here; those that say what to read 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -161,7 +162,7 @@ class FormatConfig(Settings):
     )
     keep_speakers: bool | None = _setting(None, "Keep the names of those who speak in a chat.", unset="no")
     raw: bool | None = _setting(
-        None, "Read chats, mail, subtitles and Markdown as they are, with all that is no text.", unset="no"
+        None, "Read books, chats, mail, subtitles and Markdown as they are, with all that is no text.", unset="no"
     )
 
     def for_scheme(self, scheme: str) -> FormatConfig:
@@ -214,7 +215,7 @@ class TrainConfig(FormatConfig):
     seed: int = _setting(1, "Seed of everything random; same seed and machine, same model.", 0, 2**63 - 1)
     precision: str = _choice("auto", "Number format of the matrix products.", "auto", "bf16", "fp32")
     device: str = _choice("auto", "Where to train.", "auto", "cpu", "cuda")
-    name: str | None = _setting(None, "Name of the checkpoint.", unset="taken from the corpus")
+    name: str | None = _setting(None, "Name of the checkpoint.", unset="that of the corpus, or stdin")
     out: str = _setting("checkpoints", "Folder the checkpoint is written to.")
     force: bool = _setting(False, "Replace a checkpoint of the same name.")
 
@@ -320,5 +321,8 @@ class MemoryConfig(Settings):
 
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
-    fits = 0 < len(name.encode("utf-8", "surrogatepass")) <= _MAX_NAME_LENGTH
+    try:
+        fits = 0 < len(os.fsencode(name)) <= _MAX_NAME_LENGTH
+    except UnicodeEncodeError:  # halves of characters, or what this system's names cannot have
+        return False
     return fits and not name.startswith(".") and not set(name) & set("/\\\0")

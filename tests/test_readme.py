@@ -78,6 +78,7 @@ def test_every_command_runs_as_written(clone: Path) -> None:
         "everyday.safetensors",
         "mine-2.safetensors",
         "mine.safetensors",
+        "piped.safetensors",
         "quick.safetensors",
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -35,7 +34,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no notes and no progress.")]
 PathsArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[PATH]...", help="Text files and folders; '-': stdin.", show_default=False),
+    typer.Argument(metavar="[PATH]...", help="Text files, folders and pipes; '-': stdin.", show_default=False),
 ]
 EncodingOption = Annotated[str, typer.Option(help="Character encoding of the text files.")]
 DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
@@ -123,24 +122,12 @@ def formats_to_measure(checkpoint: Checkpoint, settings: dict[str, Any]) -> Form
 
 @contextmanager
 def named_texts(paths: list[Path], encoding: str, formats: FormatConfig, quiet: bool) -> Iterator[list[Passage]]:
-    """The documents in `paths`; stdin, where '-' stands for it, goes through a file."""
-    import shutil
-    import tempfile
-
+    """The documents in `paths`, of which '-' is stdin."""
     from nextword.signals import exit_on_sigterm
     from nextword.text.corpus import read_corpus
 
-    with exit_on_sigterm(), tempfile.TemporaryDirectory(prefix="nextword-") as folder:
-        if Path("-") in paths:
-            piped = Path(folder, "stdin")
-            try:
-                with piped.open("wb") as file:
-                    shutil.copyfileobj(sys.stdin.buffer, file)
-            except OSError as error:
-                reason = f"standard input cannot be kept in {folder}: {error.strerror}"
-                raise StorageError(reason, "Make room there, or name another folder: export TMPDIR=FOLDER") from error
-            paths = [piped if path == Path("-") else path for path in paths]
+    with exit_on_sigterm():
         corpus = read_corpus(paths, encoding, formats=formats)
-        for note in () if quiet else corpus.notes:
-            output.note(note)
+        for text in [] if quiet else corpus.notes:
+            output.note(text)
         yield [document.whole for document in corpus.documents]

@@ -20,12 +20,16 @@ from nextword.training.events import Event, EventLog
 def train(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Text files and folders; none: the text that ships with nextword."),
+        typer.Argument(
+            metavar="[PATH]...", help="Text files, folders and pipes; '-': stdin; none: the text of nextword."
+        ),
     ] = None,
     *,
     valid: Annotated[
         Path | None,
-        typer.Option(help="Text to validate on; unset: a part of the corpus is held out.", show_default=False),
+        typer.Option(
+            help="Text to validate on, '-': stdin; unset: a part of the corpus is held out.", show_default=False
+        ),
     ] = None,
     log: Annotated[
         Path | None,

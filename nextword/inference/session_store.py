@@ -14,7 +14,6 @@ nothing that it has forgotten:
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from nextword.signals import DeferredSignals, exit_on_sigterm
 from nextword.storage.atomic import shared_lock
 from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
 from nextword.storage.locations import SUFFIX, user_data_folder
-from nextword.storage.strict import strict_json
+from nextword.storage.strict import json_text, strict_json
 from nextword.text.sentences import OTHER, SentencePosition, kind_of
 from nextword.text.tokenizer import WordTokenizer
 from nextword.text.vocabulary import MAX_NEW_WORD_LENGTH
@@ -107,12 +106,12 @@ class SessionStore:
         checkpoint = session.engine.checkpoint
         if not checkpoint.digest:
             raise UsageError("the session's model was never saved, so no session of it can be", "Save it first")
-        made_with = {"digest": checkpoint.digest, "path": _encodable(str(checkpoint.path.absolute()))}
+        made_with = {"digest": checkpoint.digest, "path": str(checkpoint.path.absolute())}
         snapshot = session.snapshot.compacted(len(session.engine.tokenizer))
         metadata = {
             "format": FORMAT,
-            "checkpoint": json.dumps(made_with, ensure_ascii=False),
-            "session": json.dumps(_facts(snapshot), ensure_ascii=False),
+            "checkpoint": json_text(made_with),
+            "session": json_text(_facts(snapshot)),
         }
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -263,8 +262,3 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], state: LSTMState) -> None:
 def _demand(right: bool, what: str) -> None:
     if not right:
         raise ValueError(f"wrong {what}")
-
-
-def _encodable(text: str) -> str:
-    """`text` with a question mark for every character that UTF-8 cannot hold, as some file names have them."""
-    return text.encode("utf-8", "replace").decode()

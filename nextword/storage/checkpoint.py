@@ -25,7 +25,7 @@ from nextword.config import NetworkConfig
 from nextword.errors import UsageError
 from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
 from nextword.storage.locations import find_checkpoint
-from nextword.storage.strict import json_object
+from nextword.storage.strict import json_object, json_text
 from nextword.text.tokenizer import WordTokenizer
 
 FORMAT = "nextword/1"
@@ -74,7 +74,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
         "config": json.dumps(asdict(checkpoint.config)),
         "tokenizer": tokenizer,
         "vocabulary": vocabulary,
-        "training": json.dumps(checkpoint.training, ensure_ascii=False),
+        "training": json_text(checkpoint.training),
     }
     tensors = {name: _halved(values) for name, values in checkpoint.tensors.items()}
     return write_container(path, tensors, metadata, CHECKPOINT)

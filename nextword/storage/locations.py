@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
 
 from nextword.errors import CheckpointError, StorageError
 
 SUFFIX = ".safetensors"
+
+
+def shell_word(text: str) -> str:
+    """`text` as a shell takes it for one word; bytes that are no UTF-8 as bash and zsh have them: $'caf\\xe9'."""
+    if not re.search("[\udc80-\udcff]", text):
+        return shlex.quote(text)
+    escaped = re.sub(r"['\\]", r"\\\g<0>", text)
+    return "$'" + re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte.group()) - 0xDC00:02x}", escaped) + "'"
 
 
 def user_data_folder() -> Path:

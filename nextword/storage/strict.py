@@ -1,13 +1,23 @@
-"""JSON as it must be where it may come from somebody else."""
+"""JSON as it must be where it may come from somebody else, and as it is written."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
 MAX_PARTS = 1 << 19  # arrays, objects, and commas between values; each takes up to 300 bytes of memory
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot hold
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON in readable letters, which can be written as UTF-8 also where names of files are no UTF-8."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half.group()):04x}", text)
 
 
 def strict_json(text: str | bytes | bytearray, max_parts: int = MAX_PARTS, chunk_size: int = 1 << 20) -> Any:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 StyledCell = tuple[str | float, str]  # a text or the length of a bar, and rich's name of its style
 
+_BLOCKS = " ▏▎▍▌▋▊▉█"
 _MAX_BAR_LENGTH = 60  # characters of a bar in a table
 _GAP = 2  # spaces between the columns of a table
 # Control characters (Cc), bidirectional and other format controls (Cf), line separators, lone surrogates: whatever a
@@ -131,9 +132,14 @@ def _aligned(texts: Sequence[str], right: bool) -> list[str]:
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of `share` (0 to 1) of `width` characters, in eighths of one."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    """A bar of `share` (0 to 1) of `width` characters, in eighths of one where stdout has such characters."""
+    share = min(max(share, 0.0), 1.0)
+    try:
+        _BLOCKS.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return "#" * round(share * width)
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
 
 
 def print_styled(rows: Sequence[Sequence[StyledCell]], order: Sequence[int], bar_width: int = _MAX_BAR_LENGTH) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nextword.storage.locations import shell_word
 from nextword.terminal import output, results
 from nextword.terminal.chart import MARK, Curve, loss_chart
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
@@ -170,9 +170,9 @@ def progress(shown: bool) -> Iterator[Callable[[int, int], None]]:
 
 def say_next(path: Path, example: str = "") -> None:
     """After training: the command to type next, with a text to go on with, which no shell reads as anything else."""
-    text = output.visible(example)
-    words = ["nextword", "predict", "-c", output.visible(str(path)), *(["--"] if text.startswith("-") else []), text]
-    print(f"Now try:  {shlex.join(words)}", file=sys.stderr)
+    dashes = "-- " if example.startswith("-") else ""
+    checkpoint, text = (output.visible(shell_word(word)) for word in (str(path), output.visible(example)))
+    print(f"Now try:  nextword predict -c {checkpoint} {dashes}{text}", file=sys.stderr)
 
 
 def stopped(message: str, hint: str) -> None:

@@ -1,16 +1,13 @@
-"""Reading text: files and folders to documents.
+"""Reading text: files, folders and pipes to documents.
 
-Decides what is refused (and says why, with file and byte offset) and what is passed over with a note. Every file is
-read from end to end once, and what of it is text copied as UTF-8 into a temporary file; a document is no string, it is
-read from that copy, chunk by chunk, as often as it is asked.
+Every source is read from end to end once and copied as UTF-8 into a temporary file; a document is no string, it is read
+from that copy, chunk by chunk, as often as it is asked. What is refused says why, with file and byte offset; what is
+passed over or left out is noted.
 """
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,15 +16,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nextword.config import FormatConfig
 from nextword.errors import CorpusError
+from nextword.text.decoding import NotTextError, check_encoding, decode
 from nextword.text.formats import Format, formatted
+from nextword.text.gutenberg import FRAME, without_frame
 from nextword.text.passed import passed_notes, some_of
+from nextword.text.sources import STDIN, Source, find_sources, is_pipe, open_source, read_bytes, size_of, source_name
 from nextword.text.spool import CHUNK_SIZE, TextFile
 
 if TYPE_CHECKING:
     from nextword.text.mail import Mail
 
 DEFAULT_CORPUS = "everyday"
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Passage:
 class Document:
     """One text file: its text has LF as line end and no byte order mark."""
 
-    path: Path
+    path: Path  # `sources.STDIN` for standard input
     whole: Passage
     sha256: str  # of the text as UTF-8
     body: tuple[int, int]  # characters before the text without blank lines at its ends, and up to its end; (0, 0): none
@@ -98,6 +97,7 @@ class Corpus:
 
     documents: list[Document]
     skipped: list[str]  # "path: reason", for one note to the user
+    remarks: dict[str, list[str]] = field(default_factory=dict)  # on how texts were decoded, and which ones
 
     @property
     def digest(self) -> str:
@@ -108,8 +108,9 @@ class Corpus:
     def notes(self) -> list[str]:
         """What there is to say to the user, a sentence each."""
         notes = [f"Passed over: {'; '.join(self.skipped)}."] if self.skipped else []
-        notes += passed_notes((str(document.path), document.format.passed) for document in self.documents)
-        if by_line := [str(document.path) for document in self.documents if document.format.found]:
+        notes += [f"{some_of(names)}: {remark}" for remark, names in self.remarks.items()]
+        notes += passed_notes((source_name(document.path), document.format.passed) for document in self.documents)
+        if by_line := [source_name(document.path) for document in self.documents if document.format.found]:
             notes.append(f"Every line is a paragraph in {some_of(by_line)}; --paragraphs blank joins lines.")
         return notes
 
@@ -132,11 +133,11 @@ def read_corpus(
 ) -> Corpus:
     """Find, check and copy files, and the text files in folders and their subfolders.
 
-    A file named outright must be readable text. Inside a folder, hidden files, links to files already read and
-    files that are not text are passed over and listed in `Corpus.skipped`.
+    What is named outright must be readable text; it may be a pipe. Inside a folder, hidden files, links to files
+    already read and files that are not text are passed over and listed in `Corpus.skipped`.
 
     Args:
-        paths: Files and folders.
+        paths: Files, folders and pipes; `sources.STDIN` is standard input.
         encoding: Of all of them.
         on_progress: Called with the bytes checked so far and those there are.
         chunk_size: Bytes read at once, now and later.
@@ -146,18 +147,10 @@ def read_corpus(
         CorpusError: A path does not exist, cannot be read, is not text in `encoding`, or all of it is blank.
         StorageError: The temporary folder is full or not writable.
     """
-    _check_encoding(encoding)
-    documents: list[Document] = []
-    skipped: list[str] = []
-    files: dict[Path, tuple[Path, bool]] = {}  # by where links lead: as it was named, and whether outright
-    for path in paths:
-        for file in _files_in(path) if path.is_dir() else [path]:
-            real = Path(os.path.realpath(file))  # unlike Path.resolve, not troubled by a link that leads to itself
-            if real in files:
-                skipped.append(f"{file}: already read")
-            else:
-                files[real] = file, file == path
-    total = sum(map(_size, files))
+    check_encoding(encoding)
+    sources, skipped = find_sources(paths)
+    corpus = Corpus([], skipped)
+    total = sum(map(size_of, sources))
     done = 0
 
     def checked(size: int) -> None:
@@ -166,57 +159,30 @@ def read_corpus(
         if on_progress:
             on_progress(done, max(done, total))
 
-    copy = TextFile(chunk_size)
-    for file, outright in files.values():
+    copy, refusal, formats = TextFile(chunk_size), None, formats or FormatConfig()
+    for source in sources:
+        remarks: list[str] = []
         try:
-            documents.append(_copied(file, encoding, copy, checked, chunk_size, formats or FormatConfig()))
+            corpus.documents.append(_copied(source, encoding, copy, checked, chunk_size, formats, remarks.append))
         except CorpusError as error:
-            if outright:
-                raise
+            if source.outright:
+                raise _explained(error) from error
+            refusal = refusal or error
             skipped.append(error.message)
-    if all(document.is_blank for document in documents):
-        names = ", ".join(map(str, paths))
-        raise CorpusError(f"no text in {names}", "A corpus needs a few hundred words at least, as plain text files.")
-    return Corpus(documents, skipped)
+            continue
+        for remark in remarks:
+            corpus.remarks.setdefault(remark, []).append(source.name)
+    if all(document.is_blank for document in corpus.documents):
+        names = ", ".join(map(source_name, paths))
+        reason = f"no text {'on' if list(paths) == [STDIN] else 'in'} {names}"
+        if refusal and not corpus.documents:
+            raise CorpusError(f"{reason}: {refusal.message}", _explained(refusal).hint)
+        raise CorpusError(reason, "A corpus needs a few hundred words at least, as plain text files.")
+    return corpus
 
 
-def _check_encoding(encoding: str) -> None:
-    """Refuse what is no character encoding before it makes every file of a folder look unreadable."""
-    try:
-        if "".encode(encoding).decode(encoding) == "":
-            return
-    except (LookupError, ValueError):  # ValueError: a NUL in the name, or the codec "undefined"
-        pass
-    raise CorpusError(f"encoding {encoding!r} is not known", "Name one such as utf-8 or latin-1.")
-
-
-def _files_in(folder: Path) -> Iterator[Path]:
-    """The files below `folder` in a fixed order, hidden ones and linked folders left out."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        if not path.is_file():
-            what = "is not a regular file" if path.exists() else "does not exist"
-            raise CorpusError(f"{path} {what}", "Name text files or folders of them.")
-        return path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> CorpusError:
-    return CorpusError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file; 0 where that cannot be told."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _explained(error: CorpusError) -> CorpusError:
+    return error.explained() if isinstance(error, NotTextError) else error
 
 
 def _utf8(text: str) -> bytes:
@@ -225,24 +191,28 @@ def _utf8(text: str) -> bytes:
 
 
 def _copied(
-    path: Path,
+    source: Source,
     encoding: str,
     copy: TextFile,
     on_progress: Callable[[int], None],
     chunk_size: int,
     formats: FormatConfig,
+    note: Callable[[str], None],
 ) -> Document:
-    """Append a file to `copy` and remember what its readers must know; refuse what is no text."""
+    """Append a text to `copy` and remember what its readers must know; refuse what is no text."""
     digest, start = hashlib.sha256(), copy.size
     position = 0
     begin, end, blank = 0, -1, True  # of the body; the end is -1 where no line end came after the last word
-    with _opened(path) as file:
-        mail = None if formats.raw else _mail_in(path, file)
+
+    frames: list[int] = []
+    with open_source(source) as file:
+        mail = None if formats.raw else _mail_in(source, file)
         if mail is not None:
-            texts = mail.texts(_blocks(path, file, on_progress, chunk_size), encoding)
+            texts = mail.texts(_blocks(source, file, on_progress, chunk_size), encoding)
         else:
-            texts = _texts(path, file, encoding, on_progress, chunk_size)
-        found, texts = formatted(path, texts, formats, mail.passed if mail else None)
+            texts = decode(source, file, encoding, on_progress, note, chunk_size)
+            texts = without_frame(texts, frames.append, bool(formats.raw))
+        found, texts = formatted(source.path, texts, formats, mail.passed if mail else None)
         for text in texts:
             words_end = len(text.rstrip())
             if blank:
@@ -257,81 +227,28 @@ def _copied(
             digest.update(content)
             copy.append(content)
             position += len(text)
+    if frames:
+        found.passed[FRAME] += 1
     body = (0, 0) if blank else (begin, position if end < 0 else end)
-    return Document(path, Passage(copy, start, copy.size, position), digest.hexdigest(), body, found)
+    return Document(source.path, Passage(copy, start, copy.size, position), digest.hexdigest(), body, found)
 
 
-def _mail_in(path: Path, file: BinaryIO) -> Mail | None:
+def _mail_in(source: Source, file: BinaryIO) -> Mail | None:
     """What reads a file that is mail."""
-    if path.suffix.lower() not in (".eml", ".mbox"):
+    if source.path.suffix.lower() not in (".eml", ".mbox") or is_pipe(source.path):
         return None
     from nextword.text.mail import mail_in
 
-    start = _read(path, file, 1024)
+    start = read_bytes(source, file, 1024)
     file.seek(0)
-    return mail_in(path, start)
+    return mail_in(source.path, start)
 
 
-def _blocks(path: Path, file: BinaryIO, on_progress: Callable[[int], None], chunk_size: int) -> Iterator[bytes]:
+def _blocks(source: Source, file: BinaryIO, on_progress: Callable[[int], None], chunk_size: int) -> Iterator[bytes]:
     """The bytes of a file, some at a time."""
-    while block := _read(path, file, chunk_size):
+    while block := read_bytes(source, file, chunk_size):
         yield block
         on_progress(len(block))
-
-
-def _texts(
-    path: Path, file: BinaryIO, encoding: str, on_progress: Callable[[int], None], chunk_size: int
-) -> Iterator[str]:
-    """The text of a file in chunks, LF as line end.
-
-    Raises:
-        CorpusError: It is not text in this encoding; the message says at which byte.
-    """
-    decoder = _decoder(path, file, encoding)
-    line_ends = io.IncrementalNewlineDecoder(None, translate=True)
-    read = characters = 0
-    nul: int | None = None
-    block = b"more"
-    while block:
-        block = _read(path, file, chunk_size)
-        waiting = len(decoder.getstate()[0])
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            hint = "Is it a text file? If it has another encoding, name it: --encoding latin-1"
-            reason = f"{path} is not {encoding} text (byte {read - waiting + error.start})"
-            raise CorpusError(reason, hint) from error
-        if nul is None and (found := text.find("\0")) >= 0:
-            nul = characters + found
-        if nul is None:  # otherwise the rest is only read to find an error that says more
-            yield line_ends.decode(text if characters else text.removeprefix("\ufeff"), final=not block)
-        read += len(block)
-        characters += len(text)
-        on_progress(len(block))
-    if nul is not None:
-        hint = "Name plain text files; a text with two bytes a character needs --encoding utf-16-le."
-        raise CorpusError(f"{path} is not a text file (NUL at character {nul})", hint)
-
-
-def _decoder(path: Path, file: BinaryIO, encoding: str) -> codecs.IncrementalDecoder:
-    """A decoder for a file, which is refused where its byte order mark says that it has another encoding."""
-    start = _read(path, file, 4)
-    file.seek(0)
-    for mark, name in _BYTE_ORDER_MARKS.items():
-        if encoding == "utf-8" and start.startswith(mark):
-            raise CorpusError(f"{path} has a {name} byte order mark", f"Say so: --encoding {name.lower()}")
-    decoder = codecs.getincrementaldecoder(encoding)()
-    marks = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
-    if not start.startswith(marks.get(codecs.lookup(encoding).name, b"")):
-        decoder.setstate((b"", 0))  # the byte order of this machine, as in `bytes.decode`
-    return decoder
-
-
-def _read(path: Path, file: BinaryIO, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except OSError as error:
-        raise _unreadable(path, error) from error
 
 
 def watched(texts: Sequence[Passage], on_progress: Callable[[int, int], None]) -> Iterator[Iterator[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from nextword.config import FormatConfig
 from nextword.errors import CorpusError
 from nextword.text.corpus import Document, Passage, default_corpus, read_corpus
+from nextword.text.sources import source_name
 
 _HOLD_OUT_BY_DOCUMENT = 20  # with fewer documents than this, paragraphs are held out instead
 _PASSAGES_HELD_OUT = 5  # of one long text, spread over it
@@ -36,7 +37,7 @@ def split_corpus(documents: Sequence[Document], fraction: float) -> tuple[list[P
     held_out = set(range(period // 2, len(passages), period)) or {len(passages) - 1}
     if len(passages) < 2:
         raise CorpusError(
-            f"{documents[0].path} is too short to hold a part out for validation",
+            f"{source_name(documents[0].path)} is too short to hold a part out for validation",
             "Give it at least two paragraphs, a blank line between them, or name a text to validate on: --valid FILE",
         )
     train = [passage for index, passage in enumerate(passages) if index not in held_out]

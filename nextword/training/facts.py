@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from nextword.errors import CorpusError, UsageError
 from nextword.model.device import format_name
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint
-from nextword.storage.locations import SUFFIX
+from nextword.storage.locations import SUFFIX, shell_word
+from nextword.text.sources import STDIN, is_pipe, source_name
 from nextword.training.events import Prepared
 from nextword.training.prepare import EncodedCorpus, Setup
 from nextword.training.resume import Environment, RunFacts, resume_command
@@ -41,8 +44,8 @@ def text_facts(setup: Setup) -> dict[str, Any]:
     plan, text = setup.plan, setup.text
     return {
         "environment": _environment(setup),
-        "corpus": [str(path.resolve()) for path in plan.paths],
-        "valid": [str(path.resolve()) for path in plan.valid] if plan.valid else None,
+        "corpus": [_noted(path) for path in plan.paths],
+        "valid": [_noted(path) for path in plan.valid] if plan.valid else None,
         "files": _files(text),
         "corpus_sha256": text.corpus.digest,
         "validation_sha256": _digest(text.validation.ids),
@@ -61,10 +64,10 @@ def check_same_run(setup: Setup, facts: RunFacts, processes: int) -> None:
     if digests != (facts.corpus_sha256, facts.validation_sha256):
         then, now = facts.files, _files(setup.text)
         files = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-        named = ", ".join(files or map(str, setup.plan.paths))
+        named = ", ".join(files or map(source_name, setup.plan.paths))
         raise CorpusError(
             f"the text is not the one that the unfinished run read: {named}",
-            f"Put the text back, or go on on the new one when this run is finished: --from {path}",
+            f"Put the text back, or go on on the new one when this run is finished: --from {shell_word(str(path))}",
         )
     if facts.processes != processes:
         reason = f"the unfinished run has {facts.processes} processes and cannot go on with {processes}"
@@ -141,5 +144,15 @@ def _digest(ids: NDArray[np.int32]) -> str:
 
 def _files(text: EncodedCorpus) -> dict[str, list[int]]:
     """Size and time of the corpus's files, if they are not too many: only to say which changed, when the text did."""
-    stats = ((document.path.resolve(), document.path.stat()) for document in text.corpus.documents[:_MAX_FILES])
-    return {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in stats}
+    files = {}
+    for document in text.corpus.documents[:_MAX_FILES]:
+        if not is_pipe(document.path):
+            with contextlib.suppress(OSError):  # it may be gone, since it was read
+                stat = document.path.stat()
+                files[str(document.path.resolve())] = [stat.st_size, stat.st_mtime_ns]
+    return files
+
+
+def _noted(path: Path) -> str:
+    """How a text's path stands in a resume file; all pipes are one, as none can be opened again."""
+    return str(STDIN if is_pipe(path) else path.resolve())

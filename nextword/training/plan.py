@@ -16,7 +16,8 @@ from nextword.errors import StorageError, UsageError
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint
 from nextword.storage.locations import SUFFIX
 from nextword.text.corpus import default_corpus
-from nextword.training.resume import ResumePoint, find_unfinished, load_resume_point, resume_path
+from nextword.text.sources import STDIN, is_pipe
+from nextword.training.resume import ResumePoint, find_unfinished, load_resume_point, resume_command, resume_path
 from nextword.training.schedule import Tuning
 
 LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
@@ -116,13 +117,22 @@ def resume_run(request: Request, path: Path) -> Plan:
     point = load_resume_point(resume_path(path))
     return Plan(
         path,
-        request.paths or [Path(file) for file in point.facts.corpus],
-        request.valid or ([Path(file) for file in point.facts.valid] if point.facts.valid else None),
+        request.paths or _noted_paths(point.facts.corpus, request, path, "-"),
+        request.valid or _noted_paths(point.facts.valid or [], request, path, "--valid -") or None,
         point.model_config,
         merge_options(point, request),
         request.tuning,
         point,
     )
+
+
+def _noted_paths(noted: list[str], request: Request, checkpoint: Path, argument: str) -> list[Path]:
+    """The texts of an unfinished run, if they can be read once more; `argument` names standard input among them."""
+    if str(STDIN) in noted:
+        reason = f"a text of the unfinished run {resume_path(checkpoint)} came from a pipe, which kept nothing of it"
+        command = resume_command(checkpoint, request.config.out, 1, 1)
+        raise UsageError(reason, f"Send the same text once more: ... | {command} {argument}")
+    return [Path(path) for path in noted]
 
 
 def fine_tune(plan: Plan, source: Checkpoint) -> Plan:
@@ -175,4 +185,7 @@ def _contradictions(given: dict[str, Any], stored: dict[str, Any], names: Iterab
 
 def _name_of(paths: list[Path]) -> str:
     """What a run on these texts is called unless it is given a name."""
-    return paths[0].resolve().stem or "corpus"
+    path = paths[0].resolve()
+    if is_pipe(paths[0]) and (paths[0] == STDIN or path.parent.name == "fd"):  # as in /proc/1/fd/pipe:[2], /dev/fd/63
+        return "stdin"
+    return path.stem or "corpus"

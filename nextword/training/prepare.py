@@ -16,6 +16,7 @@ from nextword.model.loss import WordSampler
 from nextword.storage.checkpoint import check_words
 from nextword.text.corpus import Corpus, Passage, read_corpus, watched
 from nextword.text.held_out import split_corpus
+from nextword.text.sources import is_pipe, source_name
 from nextword.text.token_file import TokenFile, count_ids
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, LearnedVocabulary, WordTokenizer
 from nextword.training.distributed import ProcessGroup
@@ -66,6 +67,7 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
             could hold.
         StorageError: The temporary folder is full or not writable.
     """
+    _check_pipes(plan, group)
     text = encode_corpus(plan, emit)
     config, notes = _fit_batch(plan.config, len(text.training))
     _check_shared(group, config, text)
@@ -88,6 +90,16 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     return Setup(plan, text, config, model, device, dtype, sampler, text.notes + notes)
 
 
+def _check_pipes(plan: Plan, group: ProcessGroup) -> None:
+    """Refuse to read a pipe twice: the second who does finds nothing."""
+    hint, valid = "Keep it in a file, and name that.", plan.valid or []
+    for path in filter(is_pipe, [*plan.paths, *valid]):
+        if path in plan.paths and path in valid:
+            raise UsageError(f"{source_name(path)} cannot be read twice, to learn from and to validate on", hint)
+        if group.size > 1:
+            raise UsageError(f"{source_name(path)} cannot be read by {group.size} processes", hint)
+
+
 def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
@@ -105,12 +117,13 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
     if len(training) < MIN_TOKENS:
         raise CorpusError(
-            f"{plan.paths[0]} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
+            f"{source_name(plan.paths[0])} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
             "Name more text; from some ten thousand words on, predictions begin to make sense.",
         )
     if len(tokenizer) <= END_ID + 1:
         raise CorpusError(
-            f"no word in {plan.paths[0]} occurs often enough to be learned", "Keep rare words: --min-count 1"
+            f"no word in {source_name(plan.paths[0])} occurs often enough to be learned",
+            "Keep rare words: --min-count 1",
         )
     if missed:
         notes.append(

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ from nextword.config import NetworkConfig, RunConfig, Settings, TrainConfig
 from nextword.errors import CheckpointError, UsageError
 from nextword.storage.checkpoint import CHECKPOINT, check_network, check_parameters, load_checkpoint, read_tokenizer
 from nextword.storage.container import read_container, refusing_damage, write_container
-from nextword.storage.locations import SUFFIX
-from nextword.storage.strict import json_object
+from nextword.storage.locations import SUFFIX, shell_word
+from nextword.storage.strict import json_object, json_text
 from nextword.text.tokenizer import WordTokenizer
 from nextword.training.schedule import ScheduleState, ValidationsState, count
 
@@ -87,7 +86,7 @@ class RunFacts(Settings):
         """The facts as they stand in the file."""
         values = asdict(self)
         values["surroundings"] = values.pop("environment")
-        return json.dumps(values, ensure_ascii=False, allow_nan=False)
+        return json_text(values)
 
     @classmethod
     def from_json(cls, text: str) -> RunFacts:
@@ -197,7 +196,7 @@ def find_unfinished(folder: Path, name: str | None) -> Path:
     if resume_path(path).exists():
         return path
     if path.exists():
-        hint = f"Train it on new text: nextword train TEXT --from {path}; or begin anew with --force"
+        hint = f"Train it on new text: nextword train TEXT --from {shell_word(str(path))}; or begin anew with --force"
         raise UsageError(f"{path} is finished: there is nothing to resume", hint)
     raise CheckpointError(f"there is no unfinished run {resume_path(path)}", "Begin one: nextword train")
 
@@ -206,8 +205,8 @@ def resume_command(checkpoint: Path, out: str, processes: int, now: int) -> str:
     """What the user types to go on with a run that had so many `processes`; there are `now` so many of them."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes)) if processes == now else processes
     launcher = "" if processes == 1 else f"torchrun --nproc-per-node {here} -m -- "
-    folder = "" if out == TrainConfig.out else f" --out {shlex.quote(out)}"
-    return f"{launcher}nextword train --resume --name {shlex.quote(checkpoint.name.removesuffix(SUFFIX))}{folder}"
+    folder = "" if out == TrainConfig.out else f" --out {shell_word(out)}"
+    return f"{launcher}nextword train --resume --name {shell_word(checkpoint.name.removesuffix(SUFFIX))}{folder}"
 
 
 def best_perplexity_so_far(point: ResumePoint, path: Path) -> float:

@@ -397,9 +397,7 @@ FIGURES += ["keystroke_savings", "unknown_rate", "seconds", "tokens_per_second"]
 @pytest.fixture
 def story(tmp_path: Path) -> Path:
     path = tmp_path / "story.txt"
-    path.write_text(
-        "Anna lives in\nParis. The Zeppelin \x9b sat on the mat.\n\nThe cat was late.\n", encoding="utf-8"
-    )
+    path.write_text("Anna lives in\nParis. The Zeppelin \x9b sat on the mat.\n\nThe cat was late.\n", encoding="utf-8")
     return path
 
 
@@ -580,7 +578,12 @@ def test_what_cannot_be_evaluated_is_named(call_cli: RunCLI, tiny_checkpoint: Pa
             call_cli(command, "latin.txt", "--device", "tpu", "--encoding", "latin-1", "-c", tiny_checkpoint), 2, "tpu"
         )
     assert call_cli("eval", "latin.txt", "--encoding", "latin-1", "-c", tiny_checkpoint).returncode == 0
-    failure(call_cli("score", "-c", tiny_checkpoint), 3, "stdin")
+    for command in (["score"], ["eval", "-"], ["memory", "-"], ["train", "-"]):
+        options = [] if command[0] == "train" else ["-c", tiny_checkpoint]
+        failure(call_cli(*command, *options), 3, "no text on standard input")
+    odd = call_cli("score", "-c", tiny_checkpoint, stdin=b"Gr\xfc\xdfe")
+    failure(odd, 3, "standard input is not utf-8 text (byte 2)")
+    failure(call_cli("eval", "-", "-c", tiny_checkpoint, stdin=b"a\0"), 3, "standard input is not a text file (NUL")
 
 
 # -- train -----------------------------------------------------------------------------------------------------------
