@@ -14,12 +14,13 @@ from functools import cached_property
 from itertools import starmap
 from typing import NamedTuple
 
+from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.pipeline import SPACE, SPACES, Pipeline
 from nextword.text.vocabulary import UNKNOWN_ID, Form, most_frequent
 
 HYPHENS = "-\u2010\u00ad"
 DIVISION = "\ud800"  # stands for the line's end inside a word; half a character, which no text has here
-_BLANKS = SPACES.replace("\n", "")
+_BLANKS = re.sub(f"[\n{PARAGRAPH_END}]", "", SPACES)
 _LINE_ENDS = {hyphen: re.compile(rf"{hyphen} ?\n[{_BLANKS}]*(?=\w)") for hyphen in HYPHENS}
 
 

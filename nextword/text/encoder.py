@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nextword.text.divided import DIVISION, HYPHENS, Divided, mark_divisions
 from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.pipeline import MAX_PRETOKEN_LENGTH, SPACES, Pipeline, without_surrogates
-from nextword.text.vocabulary import END_ID, expand
+from nextword.text.vocabulary import END_ID
 
 Text = str | Iterable[str]  # a whole text, or its chunks in order
 
@@ -103,9 +103,14 @@ class Encoder:
     def _looked_up(self) -> NDArray[np.int32]:
         """The numbers of the pending rows."""
         self._tokenize_new()
+        rows = np.frombuffer(self._pending, np.int32)
         ends = np.frombuffer(self._ends, np.int32)
-        values = np.frombuffer(self._numbers, np.int32)
-        numbers = expand(np.frombuffer(self._pending, np.int32), ends[:-1], ends[1:] - ends[:-1], values)
+        begins = ends[rows]
+        lengths = ends[1:][rows] - begins
+        totals = np.cumsum(lengths, dtype=np.int32)
+        places = np.repeat(begins - (totals - lengths), lengths)
+        places += np.arange(len(places), dtype=np.int32)
+        numbers: NDArray[np.int32] = np.frombuffer(self._numbers, np.int32)[places]
         self._pending, self._unread = array("i"), 0
         if len(self._rows) > self._max_known or self._rows.characters > self._max_known_length:
             self.forget()

@@ -232,12 +232,9 @@ class Resolver:
     def __init__(self, ids: NDArray[np.int32], births: NDArray[np.int64] | None, divided: dict[int, list[int]]) -> None:
         self._ids, self._births = ids, births
         self._position = 0
-        self._lengths: NDArray[np.int32] | None = None
-        if divided:
-            expanded = [divided.get(number, [number]) for number in range(len(ids))]
-            self._lengths = np.asarray([*map(len, expanded)], np.int32)
-            self._begins = np.cumsum(self._lengths, dtype=np.int32) - self._lengths
-            self._expanded = np.asarray([*chain.from_iterable(expanded)], np.int32)
+        self._is_divided = np.zeros(len(ids), bool)
+        self._is_divided[list(divided)] = True
+        self._divided = {number: np.asarray(expanded, np.int32) for number, expanded in divided.items()}
 
     def __call__(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """The ids of the next chunk, (N,); as many, unless a divided word among them is read as it stands."""
@@ -255,7 +252,15 @@ class Resolver:
         if self._births is not None:
             forgotten = self._births[numbers] > position + np.arange(len(numbers))
             numbers = np.where(forgotten, np.int32(UNKNOWN_ID), numbers)
-        return numbers if self._lengths is None else expand(numbers, self._begins, self._lengths, self._expanded)
+        places = np.flatnonzero(self._is_divided[numbers]) if self._divided else ()
+        if not len(places):
+            return numbers
+        expanded = [self._divided[number] for number in numbers[places].tolist()]
+        lengths = np.ones(len(numbers), np.int32)
+        lengths[places] = [*map(len, expanded)]
+        settled = np.repeat(numbers, lengths)
+        settled[self._is_divided[settled]] = np.concatenate(expanded)
+        return settled
 
     def ids(self, settled: NDArray[np.int32]) -> NDArray[np.int32]:
         """(M,) the ids of numbers that are `settled`."""
@@ -265,15 +270,3 @@ class Resolver:
     def __len__(self) -> int:
         """How many numbers were given out."""
         return len(self._ids)
-
-
-def expand(
-    rows: NDArray[np.int32], begins: NDArray[np.int32], lengths: NDArray[np.int32], values: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """The values of `rows` one after the other; those of row r are values[begins[r] : begins[r] + lengths[r]]."""
-    counts = lengths[rows]
-    totals = np.cumsum(counts, dtype=np.int32)
-    places = np.repeat(begins[rows] - (totals - counts), counts)
-    places += np.arange(len(places), dtype=np.int32)
-    expanded: NDArray[np.int32] = values[places]
-    return expanded

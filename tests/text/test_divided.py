@@ -38,6 +38,8 @@ def read(text: str, before: str = "", **options: int) -> list[str]:
         ("self-con-\nscious", "self-conscious", "self-conscious"),
         ("EXAM-\nple Exam-\nple", "example", "example example"),
         ("an exam-\n\nple", "example", "an exam - ple"),
+        ("an exam-\n\u2029ple", "example", "an exam - ple"),
+        ("an exam-\u2029\nple", "example", "an exam - ple"),
         ("an exam--\nple", "example", "an exam -- ple"),
         ("an exam-\nPle", "example", "an exam - ple"),
         ("3-\nfold", "3fold", "3 - fold"),
