@@ -119,7 +119,7 @@ class Encoder:
     def _tokenize_new(self) -> None:
         batch: list[str] = []
         characters = 0
-        for pretoken in self._rows.new:
+        for pretoken in map(self._pipeline.composed, self._rows.new):
             if DIVISION in pretoken:
                 self._tokenize(batch)
                 self._tokenize_divided(pretoken)

@@ -21,7 +21,7 @@ from nextword.text.divided import DividedWords
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
 from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACES, Chunk, Pipeline, without_surrogates
-from nextword.text.rules import VERSION
+from nextword.text.rules import RULES, VERSION
 from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
 from nextword.text.token_file import TokenFile
@@ -206,8 +206,13 @@ class WordTokenizer:
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
 
-    is_word = staticmethod(is_word)
-    is_learnable = staticmethod(is_learnable)
+    def is_word(self, token: str) -> bool:
+        """Whether `token` is a word to suggest: neither a special token nor only punctuation."""
+        return is_word(token, RULES[self.version].emoji)
+
+    def is_learnable(self, word: str) -> bool:
+        """Whether a normalized word outside the vocabulary is one to remember and suggest."""
+        return is_learnable(word, RULES[self.version].emoji)
 
     def __len__(self) -> int:
         return len(self.words)

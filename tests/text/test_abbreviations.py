@@ -46,6 +46,7 @@ def test_a_word_in_one_language_and_an_abbreviation_in_another_is_what_the_text_
     assert word in WordTokenizer.train(["We saw it, and that was all. We went."], min_count=1).abbreviations
     ends = f"It was a {word}. It was big. We saw the {word}. We went, and it was the {word}. "
     assert word not in WordTokenizer.train([ends], min_count=1).abbreviations
+    assert word not in WordTokenizer.train([f"It was {word} and that was all."], min_count=1).abbreviations
     inside = f"We saw {word}. 3 and {word}. 4, and it was late. "
     assert word in WordTokenizer.train([inside], min_count=1).abbreviations
 
