@@ -113,7 +113,8 @@ def test_what_is_prepared_is_what_is_saved(tiny_run: Run) -> None:
     assert prepared.validation_tokens == checkpoint.training["validation_tokens"]
     assert 0.01 < prepared.validation_tokens / (prepared.validation_tokens + prepared.training_tokens) < 0.15
     assert 0 <= prepared.unknown_rate < 0.1
-    assert prepared.notes == []
+    (note,) = prepared.notes
+    assert note.startswith(f"{prepared.training_tokens:,} words are very few")
 
 
 def test_steps_count_words_and_the_schedule_runs_to_its_end(tiny_run: Run) -> None:
