@@ -150,7 +150,7 @@ class SessionStore:
             digest, made_by = str(made_with["digest"]), str(made_with["path"])
         if digest != engine.checkpoint.digest:
             raise CheckpointError(
-                f"the session {path} was made with another checkpoint: {made_by}, digest {digest}",
+                f"the session {path} was made with another checkpoint: {made_by}, digest {digest[:12]}",
                 "Name that one with -c, or begin a session of another name.",
             )
         with refusing_damage(path, kind):

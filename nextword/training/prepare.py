@@ -28,6 +28,7 @@ from nextword.training.plan import Plan
 from nextword.training.recipe import Budget, choose_network, choose_training, sample_size
 
 _MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+_FEW_TOKENS = 5000  # fewer teach hardly anything to a network that knows nothing yet
 _MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 
@@ -36,7 +37,7 @@ class EncodedCorpus:
     """The text as ids, and what became of it."""
 
     digest: str  # of the corpus
-    documents: int  # how many there are
+    documents: int  # how many have text
     files: dict[str, list[int]]  # by path: size and time of each when it was read
     tokenizer: WordTokenizer
     training: TokenFile
@@ -135,12 +136,15 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
             f"no word in {source_name(plan.corpus[0])} occurs often enough to be learned",
             "Keep rare words: --min-count 1",
         )
+    if len(training) < _FEW_TOKENS and plan.source is None:
+        notes.append(f"{len(training):,} words are very few: some ten thousand begin to make sense.")
     if missed:
         notes.append(
             "There are more different words than are counted at once: rare ones were forgotten on the way. "
             f"A word may have been met up to {missed:,} times more often than was counted."
         )
-    return EncodedCorpus(corpus.digest, len(corpus.documents), files, tokenizer, training, validation, notes)
+    documents = sum(not document.is_blank for document in corpus.documents)
+    return EncodedCorpus(corpus.digest, documents, files, tokenizer, training, validation, notes)
 
 
 def _files(documents: Sequence[Document]) -> dict[str, list[int]]:

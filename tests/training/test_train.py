@@ -401,7 +401,10 @@ def test_a_short_text_is_read_in_fewer_streams_with_a_note(
     events: list[Event] = []
     config = replace(settings, batch_size=64, bptt=35, max_steps=None, epochs=2)
     path = train(corpus, tiny_model, config, on_event=events.append)
-    assert any("64" in note and "short" in note for note in of_type(Prepared, events)[0].notes)
+    prepared = of_type(Prepared, events)[0]
+    assert any("64" in note and "short" in note for note in prepared.notes)
+    few = f"{prepared.training_tokens:,} words are very few: some ten thousand begin to make sense."
+    assert few in prepared.notes
     assert of_type(Step, events)[-1].progress == 1
     assert Predictor.load(path).predict("The cat", k=1)
 
