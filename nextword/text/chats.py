@@ -39,8 +39,10 @@ _IRC = re.compile(
     rf"|(?P<event>\*{{2,3}}|-!-|-{{1,3}}>|<-{{1,3}}|={{3}}|---)(?:\s|$)|{_NO_NAME}(?P<name>[^\s:<>]{{1,30}}):\s)"
 )
 _CAME_OR_WENT = re.compile(
-    r"(?:\([^()]*\) |\[[^\[\]]*\] )?(?:has |have )?(?:joined|quit|left|parted)\b"
-    r"|is now known as |sets mode|set the topic|changed (?:the )?topic|was kicked"
+    r"(?:\([^()]*\) |\[[^\[\]]*\] )?(?:has |have )?"
+    r"(?:(?:joined|quit|left|parted)(?:\s(?:the\s(?:channel|chat|room)\.?|[#&]\S+))?(?:\s\(.*\)|\s\[.*\])?\s*$"
+    r"|(?:set|changed|changes) (?:the )?topic (?:(?:of|on|for) [#&]|to:|to ['\"]))"
+    r"|is now known as \S+\s*$|sets mode:? [+-]|was kicked (?:by|from) \S+(?:\s\(.*\)|\s\[.*\])?\s*$"
 )
 _STAMPS = Thing("time stamp", "time stamps")
 _STAMPS_AND_NAMES = Thing("time stamp and speaker", "time stamps and speakers")

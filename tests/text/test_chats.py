@@ -142,3 +142,29 @@ def test_very_long_lines_are_read(tmp_path: Path) -> None:
     for filler in (" ", "<", "[", "1", ":", "a", "\u200e", "12:34 "):
         text = "[12/31/23, 10:15:30 PM] Anna: hello\n" * 5 + "12:34 <anna> " + filler * 100_000 + "\n"
         assert lines(tmp_path, text)[:5] == ["hello"] * 5
+
+
+def test_what_somebody_does_on_irc_is_no_coming_or_going(tmp_path: Path) -> None:
+    done = [
+        "joined the army in 1990",
+        "has left her keys at home",
+        "left (sadly) the house",
+        "was kicked by a horse",
+        "is now known as a good cook",
+        "changed the topic to something else",
+    ]
+    gone = [
+        "joined #chan",
+        "(~bob@host) has joined #chan",
+        "[~bob@host] has left #chan [bye]",
+        "has left (bye)",
+        "has quit (Quit: (gone))",
+        "has quit",
+        "has left the channel",
+        "is now known as bobby",
+        "sets mode: +o alice",
+        "has changed the topic to: hello",
+        "was kicked by alice (spam)",
+    ]
+    text = "".join(f"[12:35] * bob {what}\n" for what in done + gone)
+    assert lines(tmp_path, text) == [*done, *[""] * len(gone)]
