@@ -77,7 +77,7 @@ def _reader(path: Path, sample: str, config: FormatConfig) -> LineReader | None:
     """What reads a file that is no plain text."""
     suffix = path.suffix.lower()
     if suffix in _SUBTITLES:
-        return Subtitles(suffix == ".vtt", config.paragraphs != "line") if "-->" in sample else None
+        return Subtitles(suffix == ".vtt", config.paragraphs != "line", sample) if "-->" in sample else None
     if suffix in _MARKDOWN:
         return Markdown(sample)
     return chat_of(sample, bool(config.keep_speakers))

@@ -29,9 +29,17 @@ _ORIGINAL = re.compile(
     r"-{2,}\s?(?:Original Message|Forwarded message|Urspr\u00fcngliche Nachricht|Message d'origine|Mensaje original)\b",
     re.IGNORECASE,
 )
-_INTRODUCTION = re.compile(r"\d.*:$|\b(?:wrote|schrieb|\u00e9crit|escribi\u00f3|scritto|schreef) ?:$")
+_WROTE = r"(?:wrote|schrieb|geschrieben|\u00e9crit|escribi\u00f3|escreveu|scritto|schreef|geschreven)"
+_DATE = (
+    r"(?:\b\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{1,4}\b|\b\d{1,2}:\d{2}\b|\b\d{1,2}\.?\s(?:de\s)?[^\W\d]{3,10}\.?,?\s(?:de\s)?\d{4}\b"
+    r"|\b[^\W\d]{3,10}\.?\s\d{1,2},?\s\d{4}\b|\b\d{4}[\u5e74\ub144])"
+)
+_INTRODUCTION = re.compile(
+    rf"(?=.*(?:{_DATE}|\S@\S)).*\b{_WROTE}\b[^:]{{0,80}}:$|(?=.*\S@\S).*{_DATE}.*:$"
+)  # of a quotation: who wrote it and when, or from which address
 _NO_CHARSETS = frozenset(("idna", "punycode", "raw_unicode_escape", "unicode_escape"))  # Python's own; slow, or worse
 _MAX_INTRODUCTION = 3  # lines before a quotation that say whose it is
+_MAX_INTRODUCTION_LENGTH = 500  # characters of these
 _NO_TEXT = frozenset(("script", "style", "title", "blockquote"))
 _INLINE = re.compile("(?:a|abbr|b|bd[io]|big|cite|code|em|font|i|img|mark|q|s|small|span|strong|su[bp]|tt|u|wbr)$")
 
@@ -44,6 +52,7 @@ def mail_in(path: Path, start: bytes) -> Mail | None:
         start: Its first bytes.
     """
     suffix = path.suffix.lower()
+    start = start.removeprefix(codecs.BOM_UTF8)
     if suffix == ".mbox" and _FIRST_LINE.match(start):
         return Mail(many=True)
     return Mail(many=False) if suffix == ".eml" and _HEADER.match(start) else None
@@ -124,7 +133,9 @@ def _messages(blocks: Iterable[bytes], many: bool) -> Iterator[tuple[bytes, bool
     """The messages of a file, and whether it is the last."""
     lines: list[bytes] = []
     size, blank = 0, True
-    for line in _lines(blocks):
+    for number, line in enumerate(_lines(blocks)):
+        if number == 0:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if many and blank and _FIRST_LINE.match(line):
             if lines:
                 yield b"".join(lines), False
@@ -178,7 +189,11 @@ def _drop_introduction(kept: list[str]) -> int:
     while begin and kept[begin - 1].strip():
         begin -= 1
     block = " ".join(line.strip() for line in kept[begin:end])
-    if not 0 < end - begin <= _MAX_INTRODUCTION or not _INTRODUCTION.search(block):
+    if (
+        not 0 < end - begin <= _MAX_INTRODUCTION
+        or len(block) > _MAX_INTRODUCTION_LENGTH
+        or not _INTRODUCTION.match(block)
+    ):
         return 0
     del kept[begin:]
     return end - begin

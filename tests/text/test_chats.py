@@ -63,7 +63,10 @@ STAMPS = [
     "2023-12-31 22:15:30 <@anna> ",
     "[2023-12-31T22:15:30] <anna> ",
     "[22:15] anna: ",
-    "<anna> ",
+    "31.12.23 \u0433., 22:15 - Anna: ",
+    "2023\ub144 12\uc6d4 31\uc77c \uc624\ud6c4 10:15, Anna : ",
+    "[\u06f1\u06f4\u06f0\u06f2/\u06f1\u06f0/\u06f1\u06f0\u060c\u200f \u06f2\u06f2:\u06f1\u06f5:\u06f3\u06f0] Anna: ",
+    "[31\u200f/12\u200f/2023, 10:15:30 \u0645] Anna: ",
 ]
 NONE = {
     "a report": "A report.\n\nIt went on:\n31.12.23, 22:15 - Anna: hi\nwhich was all\nthat was said on\nthat day.\n",
@@ -74,6 +77,11 @@ NONE = {
     "a page": "<p> one </p>\n<p> two </p>\n<b> three </b>\n",
     "bullets": "* one thing\n* another thing\n* the last\n",
     "a play": "Anna: Hello!\nPeter: Hello\nto you.\n",
+    "a diary": "".join(f"{day}.12.2023 22:15 - {what}: we went\n" for day, what in enumerate(["today"] * 5, 10)),
+    "reports with their dates": "".join(f"01.01.2024 10:0{n} - {'ABCDEFGH'[n]}erlin: A report.\n" for n in range(8)),
+    "four names in brackets": "<a> hello\n<b> hello\n" * 2,
+    "eight different names in brackets": "".join(f"<{name}> hello\n" for name in "abcdefgh"),
+    "times and places": "[12:30] Paris: one\n[12:45] London: two\n[12:50] Berlin: three\n",
     "one line": "[12/31/23, 10:15:30 PM] Anna: hello\n",
 }
 
@@ -142,3 +150,95 @@ def test_very_long_lines_are_read(tmp_path: Path) -> None:
     for filler in (" ", "<", "[", "1", ":", "a", "\u200e", "12:34 "):
         text = "[12/31/23, 10:15:30 PM] Anna: hello\n" * 5 + "12:34 <anna> " + filler * 100_000 + "\n"
         assert lines(tmp_path, text)[:5] == ["hello"] * 5
+
+
+def test_what_somebody_does_on_irc_is_no_coming_or_going(tmp_path: Path) -> None:
+    done = [
+        "joined the army in 1990",
+        "has left her keys at home",
+        "left (sadly) the house",
+        "was kicked by a horse",
+        "is now known as a good cook",
+        "changed the topic to something else",
+    ]
+    gone = [
+        "joined #chan",
+        "(~bob@host) has joined #chan",
+        "[~bob@host] has left #chan [bye]",
+        "has left (bye)",
+        "has quit (Quit: (gone))",
+        "has quit",
+        "has left the channel",
+        "is now known as bobby",
+        "sets mode: +o alice",
+        "has changed the topic to: hello",
+        "was kicked by alice (spam)",
+    ]
+    text = "".join(f"[12:35] * bob {what}\n" for what in done + gone)
+    assert lines(tmp_path, text) == [*done, *[""] * len(gone)]
+
+
+def test_a_log_of_irc_without_times_has_several_people_who_recur(tmp_path: Path) -> None:
+    text = "<anna> hello\n<@bob> hi\n<anna> how are you?\n" * 3
+    assert lines(tmp_path, text) == ["hello", "hi", "how are you?"] * 3
+    assert lines(tmp_path, text, keep_speakers=True)[1] == "bob: hi"
+
+
+STAMP = "31.12.23, 22:15 - Bob: "
+
+
+def test_what_people_said_is_no_line_of_the_program(tmp_path: Path) -> None:
+    said = [
+        "\u200eaber ja",
+        "<das war ein Scherz>",
+        "google.com (cool)",
+        "You deleted this message, why?",
+        "image omitted",
+    ]
+    said += ["\u200eWe left.", "Diese Nachricht wurde gel\u00f6scht, oder?"]
+    assert lines(tmp_path, "".join(f"{STAMP}{line}\n" for line in said)) == said
+
+
+def test_what_stands_for_messages_is_no_text(tmp_path: Path) -> None:
+    none = [
+        "\u200eimage omitted",
+        "\u200eBild weggelassen",
+        "\u200e<attached: 0001-PHOTO.jpg>",
+        "\u200e<Anhang: 0001-PHOTO.jpg>",
+        "a.pdf \u2022 \u200e3 pages \u200edocument omitted",
+        "\u200eAnna created this group",
+        "\u200eMissed voice call",
+        "\u200eMessages and calls are end-to-end encrypted.",
+        "<Media omitted>",
+        "<Arquivo de m\u00eddia oculto>",
+        "<M\u00e9dias omis>",
+        "notes.pdf (file attached)",
+        "IMG-20231231-WA0001.jpg (whatever)",
+        "This message was deleted",
+        "\u200eYou deleted this message.",
+        "Diese Nachricht wurde gel\u00f6scht.",
+        "Ce message a \u00e9t\u00e9 supprim\u00e9",
+        "Se elimin\u00f3 este mensaje.",
+        "Questo messaggio \u00e8 stato eliminato",
+        "Esta mensagem foi apagada",
+        "Dit bericht is verwijderd",
+    ]
+    text = "".join(f"{STAMP}{line}\n" for line in [*none, "hello"])
+    assert lines(tmp_path, text) == [*[""] * len(none), "hello"]
+
+
+def test_that_a_message_was_edited_is_no_text(tmp_path: Path) -> None:
+    notes = ["This message was edited", "Diese Nachricht wurde bearbeitet", "Ce message a \u00e9t\u00e9 modifi\u00e9"]
+    notes += [
+        "Se edit\u00f3 este mensaje",
+        "Questo messaggio \u00e8 stato modificato",
+        "Mensagem editada",
+        "Dit bericht is bewerkt",
+    ]
+    assert lines(tmp_path, "".join(f"{STAMP}Hallo <{note}>\n" for note in notes)) == ["Hallo"] * len(notes)
+
+
+def test_a_colon_in_the_name_of_a_group_ends_no_speaker(tmp_path: Path) -> None:
+    renamed = '31.12.23, 22:15 - Z\u00e9 mudou o nome do grupo de "A: b" para "B"\n'
+    named = '31.12.23, 22:15 - Tom "T" Smith: hello\n'
+    assert lines(tmp_path, named + renamed + named) == ["hello", "", "hello"]

@@ -158,6 +158,9 @@ def test_markdown_is_read_without_front_matter_code_and_addresses(tmp_path: Path
         ("day.md", "---\n\nA line before is no front matter.\n\n---\n\nThe end.\n"),
         ("day.md", "---\nNothing closes this, so it is text.\n\nThe end.\n"),
         ("day.md", "Inline ```code``` is text, [brackets] (too), and f[1](x) is.\n".replace("[1](x)", "(x)")),
+        ("day.md", "---\na rule opens the text\nand it goes on\n\n---\n"),
+        ("day.md", "---\nNote: a rule\nopens the text.\n---\n"),
+        ("day.md", "[Note]: this whole sentence is prose here.\n\n[Note]: Beware.\n\n[^1]: A note.\n"),
         ("day.txt", MARKDOWN),
         ("film.txt", SUBTITLES),
     ],
@@ -231,3 +234,43 @@ def test_a_format_is_read_in_a_stream(tmp_path: Path) -> None:
         return most
 
     assert peak(45_000) < 1.1 * peak(25_000)
+
+
+def test_only_tags_are_no_text_of_subtitles(tmp_path: Path) -> None:
+    said = ["if 3 < 4 and 5 > 4 then go.", "I love <3 you > me.", "a < b, <00:10> and <> stay."]
+    text = "".join(f"00:01.000 --> 00:02.000\n<b>{line}</b><00:01.5>\n\n" for line in said)
+    read = corpus(tmp_path, "film.vtt", text).documents[0].text
+    assert [line for line in read.split("\n") if line.strip("\u2060")] == said
+
+
+def test_subtitles_without_blank_lines_between_them_have_no_numbers(tmp_path: Path) -> None:
+    said = ["Hello.", "1984", "3.", "Bye."]
+    text = "".join(f"{number}\n00:00:01,000 --> 00:00:02,000\n{line}\n" for number, line in enumerate(said, 1))
+    read = corpus(tmp_path, "film.srt", text).documents[0].text
+    assert [line.strip("\u2060") for line in read.split("\n") if line.strip("\u2060")] == said
+    counted = "1\n00:00:01,000 --> 00:00:02,000\n1\n2\n3\n\n2\n00:00:03,000 --> 00:00:04,000\nGo.\n"
+    read = corpus(tmp_path, "film.srt", counted).documents[0].text
+    assert "".join(read.replace("\u2060", "").split()) == "123Go."
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "---\ntitle: A day\ntags:\n- one\n  two\n\n# a comment\ndate created: today\nurl: http://a.b\n---\n",
+        "+++\ntitle = 'A day'\n[params]\nkey = [\n  1,\n]\n+++\n",
+        "---\n---\n",
+    ],
+)
+def test_front_matter_has_keys_and_values(tmp_path: Path, head: str) -> None:
+    assert corpus(tmp_path, "day.md", head + "The end.\n").documents[0].text.strip() == "The end."
+
+
+def test_a_block_of_code_that_is_never_closed_is_noted(tmp_path: Path) -> None:
+    text = "One.\n```\ncode\n```\nTwo.\n```\ncode\n"
+    read = corpus(tmp_path, "day.md", text)
+    assert read.documents[0].text.split() == ["One.", "Two."]
+    assert (
+        read.notes[0]
+        == f"{tmp_path / 'day.md'} ends inside the block of code that begins in line 6, and no word after that is read."
+    )
+    assert len(corpus(tmp_path, "day.md", text + "```\n").notes) == 1

@@ -156,3 +156,33 @@ def test_where_a_file_is_cut_into_chunks_makes_no_difference(tmp_path: Path) -> 
     path = mbox(tmp_path / "all.mbox", message(REPLY), message("Hello.\n"))
     digests = {read_corpus([path], chunk_size=size).digest for size in (1, 5, 100, 1 << 20)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "On Mon, 1 Jan 2024 at 10:00, Tom Miller wrote:",
+        "Tom Miller <tom@example.org> wrote:",
+        "Am 01.01.24 um 10:00 schrieb Tom Miller:",
+        "Le lun. 1 janv. 2024 \u00e0 10:00, Tom <tom@example.org> a \u00e9crit\u00a0:",
+        "Em seg., 1 de jan. de 2024, Tom escreveu:",
+        "2024-01-01 10:00 GMT+01:00 Tom Miller <tom@example.org>:",
+        "pon., 1 sty 2024 o 10:00 Tom <tom@example.org> napisa\u0142(a):",
+    ],
+)
+def test_an_introduction_names_a_date_or_an_address(tmp_path: Path, line: str) -> None:
+    assert text(read(tmp_path / "one.eml", message(f"Yes.\n\n{line}\n> No?\n", cte="8bit").as_bytes())) == "Yes."
+
+
+@pytest.mark.parametrize(
+    "line", ["I asked her and she wrote:", "Price fell 5 %, so:", "Let us meet on 1/2/2024 at 10:00, then:"]
+)
+def test_a_sentence_before_a_quotation_is_no_introduction(tmp_path: Path, line: str) -> None:
+    assert text(read(tmp_path / "one.eml", message(f"Yes.\n\n{line}\n> No?\n").as_bytes())) == f"Yes.\n\n{line}"
+
+
+def test_a_byte_order_mark_does_not_hide_mail(tmp_path: Path) -> None:
+    mail = message("Hello.\n")
+    assert text(read(tmp_path / "one.eml", b"\xef\xbb\xbf" + mail.as_bytes())) == "Hello."
+    content = mbox(tmp_path / "all.mbox", mail, mail).read_bytes()
+    assert text(read(tmp_path / "all.mbox", b"\xef\xbb\xbf" + content)).split() == ["Hello.", "Hello."]
