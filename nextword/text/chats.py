@@ -23,7 +23,7 @@ _MIN_IRC = 0.8  # share of the lines that are IRC's
 _MIN_WITHOUT_TIMES = 8  # lines of IRC's without times
 _COMMAS = frozenset(",\u060c")  # between a date and a time
 
-_MARKS = "[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*"  # in which direction a text is written
+_MARKS = "[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]{0,4}"  # some in which direction a text is written
 _DATE = (
     rf"(?:\d{{1,4}}{_MARKS}[./\-]\s?\d{{1,2}}{_MARKS}[./\-]\s?\d{{1,4}}\.?(?:\s\u0433\.)?"  # Bulgarian: a letter more
     "|\\d{4}[\u5e74\ub144]\\s?\\d{1,2}[\u6708\uc6d4]\\s?\\d{1,2}[\u65e5\uc77c])"  # Japanese, Korean: year, month, day

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from email import errors, message_from_bytes
 from email.message import Message
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 
 from nextword.text.passed import Passed, Thing
@@ -133,9 +134,8 @@ def _messages(blocks: Iterable[bytes], many: bool) -> Iterator[tuple[bytes, bool
     """The messages of a file, and whether it is the last."""
     lines: list[bytes] = []
     size, blank = 0, True
-    for number, line in enumerate(_lines(blocks)):
-        if number == 0:
-            line = line.removeprefix(codecs.BOM_UTF8)
+    all_lines = _lines(blocks)
+    for line in chain((next(all_lines, b"").removeprefix(codecs.BOM_UTF8),), all_lines):
         if many and blank and _FIRST_LINE.match(line):
             if lines:
                 yield b"".join(lines), False

@@ -242,3 +242,8 @@ def test_a_colon_in_the_name_of_a_group_ends_no_speaker(tmp_path: Path) -> None:
     renamed = '31.12.23, 22:15 - Z\u00e9 mudou o nome do grupo de "A: b" para "B"\n'
     named = '31.12.23, 22:15 - Tom "T" Smith: hello\n'
     assert lines(tmp_path, named + renamed + named) == ["hello", "", "hello"]
+
+
+def test_a_line_of_marks_is_soon_read(tmp_path: Path) -> None:
+    text = "[12/31/23, 10:15:30 PM] Anna: hello\n" * 5 + "[12/31/23, 10:15:30 PM] " + "\u200e" * 60_000 + "\n"
+    assert lines(tmp_path, text)[:5] == ["hello"] * 5
