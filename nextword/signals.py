@@ -18,8 +18,8 @@ Handler = Callable[[int, FrameType | None], None]
 @contextmanager
 def _handling(handler: Handler, *numbers: int) -> Iterator[None]:
     """While entered, `handler` receives the signals that are not ignored."""
-    heeded = threading.current_thread() is threading.main_thread()
-    received = [number for number in numbers if heeded and signal.getsignal(number) != signal.SIG_IGN]
+    main = threading.current_thread() is threading.main_thread()
+    received = [number for number in numbers if main and signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in received}
     try:
         yield

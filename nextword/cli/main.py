@@ -22,6 +22,7 @@ from nextword.cli.predict import generate, predict
 from nextword.cli.train import train
 from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError
 from nextword.interactive.editor_flags import EXAMPLE
+from nextword.storage.locations import shell_word
 from nextword.terminal import output
 from nextword.terminal.training import stopped
 
@@ -53,7 +54,7 @@ app.command(epilog="Example: nextword memory letters/ -c checkpoints/everyday.sa
 # What each kind of error is to a user: message, hint and exit code.
 _FAILURES: dict[type[Exception], Callable[[Any], tuple[str, str, int]]] = {
     NextwordError: lambda error: (error.message, error.hint, error.exit_code),
-    typer.TyperException: lambda error: (error.format_message().rstrip("."), "See: nextword --help", 2),
+    typer.TyperException: lambda error: (error.format_message().rstrip("."), _usage_hint(error), 2),
     OSError: lambda error: (*output.refusal(error), StorageError.exit_code),
     MemoryError: lambda _: ("there is not enough memory", "Close other programs.", OutOfMemoryError.exit_code),
 }
@@ -99,6 +100,19 @@ def main() -> None:
         # Python flushes stdout once more at exit; what is left of it has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    """What mends a command line: the help of its command, or quotes around a text."""
+    context = getattr(error, "ctx", None)
+    if context is None or context.parent is None:
+        words = [word for word in sys.argv[1:] if not word.startswith("-")]
+        if words and " " in words[0]:
+            return f"To go on from a text: nextword predict {shell_word(words[0])}"
+        return "See: nextword --help"
+    if "extra argument" in error.format_message() and context.info_name in ("predict", "generate", "explain", "why"):
+        return f"Put the text in quotes: nextword {context.info_name} 'The weather is'"
+    return f"See: nextword {context.info_name} --help"
 
 
 def _fail(error: Exception) -> int:

@@ -1,4 +1,4 @@
-"""What the commands have in common: their options, and how they come by the texts that are named."""
+"""What the commands have in common: their options, and how they find the texts that are named."""
 
 from __future__ import annotations
 

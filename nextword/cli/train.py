@@ -15,33 +15,37 @@ from nextword.config import ModelConfig, TrainConfig
 from nextword.terminal.training import TrainingView, say_next
 from nextword.training.events import Event, EventLog
 
+TextsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Text files, folders and pipes; '-': stdin; none: the text that ships with nextword.",
+    ),
+]
+ValidOption = Annotated[
+    Path | None,
+    typer.Option(help="Text to validate on, '-': stdin; unset: a part of the corpus is held out.", show_default=False),
+]
+LogOption = Annotated[
+    Path | None, typer.Option(help="File for one JSON line per step and validation.", show_default=False)
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="Checkpoint to start from: its network and words, to go on on new text."),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with an unfinished run: of --name, of the corpus, or the last one.")
+]
+
 
 @config_options(ModelConfig, TrainConfig)
 def train(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="Text files, folders and pipes; '-': stdin; none: the text of nextword."
-        ),
-    ] = None,
+    paths: TextsArgument = None,
     *,
-    valid: Annotated[
-        Path | None,
-        typer.Option(
-            help="Text to validate on, '-': stdin; unset: a part of the corpus is held out.", show_default=False
-        ),
-    ] = None,
-    log: Annotated[
-        Path | None,
-        typer.Option(help="File for one JSON line per step and validation.", show_default=False),
-    ] = None,
-    start_from: Annotated[
-        Path | None,
-        typer.Option("--from", help="Checkpoint to start from: its network and words, to go on on new text."),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an unfinished run: of --name, of the corpus, or the last one.")
-    ] = False,
+    valid: ValidOption = None,
+    log: LogOption = None,
+    start_from: FromOption = None,
+    resume: ResumeOption = False,
     quiet: QuietOption = False,
     **settings: Any,
 ) -> None:

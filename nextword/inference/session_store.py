@@ -150,7 +150,7 @@ class SessionStore:
             digest, made_by = str(made_with["digest"]), str(made_with["path"])
         if digest != engine.checkpoint.digest:
             raise CheckpointError(
-                f"the session {path} was made with another checkpoint: {made_by}, digest {digest}",
+                f"the session {path} was made with another checkpoint: {made_by}, digest {digest[:12]}",
                 "Name that one with -c, or begin a session of another name.",
             )
         with refusing_damage(path, kind):
@@ -202,7 +202,7 @@ def _state_tensors(state: LSTMState) -> dict[str, NDArray[Any]]:
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
     """What else is kept of it."""
     return {
-        "position": snapshot.position._asdict(),
+        "position": {name: value for name, value in snapshot.position._asdict().items() if name != "label" or value},
         "words_seen": snapshot.words_seen,
         "tail": snapshot.tail,
         "new_words": [new.form for new in snapshot.new_words],
@@ -222,7 +222,8 @@ def _snapshot(session: Session, facts: Any, tensors: dict[str, NDArray[Any]]) ->
     _demand(len(facts["new_words"]) <= MAX_REMEMBERED, "count of new words")
     new_words = [new_word(form, tokenizer) for form in facts["new_words"]]
     words, known = tensors["memory.words"], len(tokenizer)
-    _demand(type(position.at_start) is type(position.quoted) is bool, "place in the sentence")
+    flags = position.at_start, position.quoted, position.label
+    _demand(all(type(flag) is bool for flag in flags), "place in the sentence")
     _demand(_can_be_previous(position.previous, tokenizer), "previous word")
     _demand(type(words_seen) is int and 0 <= words_seen <= _MAX_WORDS_SEEN, "count of words")
     _demand(isinstance(tail, str) and len(tail) <= MAX_TAIL_LENGTH, "text's tail")

@@ -66,7 +66,7 @@ def write_atomically(path: Path, content: bytes, hint: str, mode: int = 0o666) -
         with contextlib.ExitStack() as undo:
             with _opened(temporary, flags, mode) as descriptor:
                 undo.callback(temporary.unlink, missing_ok=True)
-                write_all(descriptor, content)
+                _write_all(descriptor, content)
                 _repeated(disk.fsync, descriptor)
             disk.replace(temporary, path)
             undo.pop_all()
@@ -78,7 +78,7 @@ def write_atomically(path: Path, content: bytes, hint: str, mode: int = 0o666) -
         raise StorageError(reason, hint) from error
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def _write_all(descriptor: int, content: bytes) -> None:
     """Write `content`, in as many pieces as the system takes."""
     rest = memoryview(content)
     while rest:
@@ -160,7 +160,7 @@ def shared_lock(path: Path) -> Iterator[None]:
 def _locked(lock: Path, path: Path) -> int:
     """The lock file's descriptor, once the lock is this process's.
 
-    Written out, since filelock takes over, and before its version 4 empties, whatever has the lock's name.
+    It is made here and not by the library filelock, which takes over whatever file has the lock's name.
     """
     while True:
         # O_NONBLOCK: a pipe of that name must not make the run wait.

@@ -48,7 +48,7 @@ class Checkpoint:
         config: What the network is.
         tokenizer: Its words.
         tensors: Parameter name to values; 32-bit in memory, half precision on disk where every value fits.
-        training: How it was trained; JSON values.
+        training: How it was trained, as JSON values.
         path: The file it was read from or written to.
         digest: The file's own SHA-256 (see the module's docstring); empty if it was never on disk.
     """

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from nextword.errors import CheckpointError, NextwordError, OutOfMemoryError, UsageError
 from nextword.storage.atomic import write_atomically
+from nextword.storage.locations import SUFFIX
 from nextword.storage.strict import strict_json
 
 MAX_HEADER = 1 << 23  # bytes; a word takes some 20, and as much again where its form is kept
@@ -153,7 +154,9 @@ def _open_regular_file(path: Path, kind: FileKind) -> BinaryIO:
     try:
         descriptor = os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise CheckpointError(f"{path} does not exist", kind.missing) from error
+        whole_name = f"{path}{SUFFIX}"
+        hint = f"Did you mean {whole_name}?" if os.path.isfile(whole_name) else kind.missing
+        raise CheckpointError(f"{path} does not exist", hint) from error
     except OSError as error:
         if path.exists() and not path.is_file():
             raise CheckpointError(f"{path} is not a regular file", kind.missing) from error

@@ -66,6 +66,11 @@ def moves_cursor(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts, which takes an s where there are several."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def note(text: str) -> None:
     """A remark for the user, on stderr."""
     print(f"Note: {visible(text)}", file=sys.stderr)

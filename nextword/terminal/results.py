@@ -103,7 +103,7 @@ def show_checkpoint(checkpoint: Checkpoint) -> None:
     facts = [
         ("checkpoint", f"{checkpoint.path} ({checkpoint.path.stat().st_size / 1e6:.1f} MB)"),
         ("digest", checkpoint.digest),
-        ("network", f"{config.num_layers} {config.cell.upper()} layers of {config.hidden_size}"),
+        ("network", f"{output.counted(config.num_layers, config.cell.upper() + ' layer')} of {config.hidden_size}"),
         ("embedding", f"{config.embedding_dim}"),
         ("output layer", "tied to the embedding" if config.tied else "of its own"),
         ("parameters", f"{_parameters(checkpoint):,}"),

@@ -88,7 +88,7 @@ class TrainingView:
         for text in event.notes:
             output.note(text)
         self._say(
-            f"{event.documents:,} documents: {event.training_tokens:,} words to learn from, "
+            f"{output.counted(event.documents, 'document')}: {event.training_tokens:,} words to learn from, "
             f"{event.validation_tokens:,} held out ({event.unknown_rate:.1%} of them unknown); "
             f"{event.vocabulary_size:,} different words"
         )

@@ -33,9 +33,10 @@ ABBREVIATIONS = _listed(
     "okt dez mrz allg eigtl einschl mm av env éd janv févr juil déc tél",
     "ud uds vd vds pág págs núm ej aprox tfno avda ctra cía admón gob ee uu ene abr dic dto depto",
     "ecc pag pagg cfr febbr ott tav",
+    "bijv tzn itd itp tzw bl стр ул обл",  # Dutch, Polish, Swedish, Russian
 )
 # Words in some languages or books and abbreviations in others: they are the latter until a text shows otherwise.
-AMBIGUOUS = _listed("fig figs vol nos ed ave chap jan mar avr jun jul sep dec cap resp")
+AMBIGUOUS = _listed("fig figs vol nos ed ave chap jan mar avr jun jul sep dec cap resp", "art co np ul ex им рис")
 
 
 Read = Callable[[], Iterable[NDArray[np.int32]]]  # the numbers of a text's forms, from its beginning
@@ -55,7 +56,7 @@ def learn_abbreviations(read: Read, counts: FormCounts) -> list[str]:
     stopped = _stopped(read, counts)
     candidates = {word: number for word, number in stopped.items() if word in AMBIGUOUS or number}
     went_on = _went_on(read, counts, set(candidates))
-    known = {word for word in AMBIGUOUS if went_on[word] >= 0}
+    known = {word for word in AMBIGUOUS if went_on[word] >= 0 and (word in stopped or not counts.has(word))}
     learned = [word for word in candidates if went_on[word] > 0 and word not in AMBIGUOUS]
     often = sorted(learned, key=lambda word: (-candidates[word], word))
     return sorted([*known, *often[: MAX_ABBREVIATIONS - len(known)]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Container, Sequence
 
 import numpy as np
@@ -11,12 +12,18 @@ from numpy.typing import NDArray
 from nextword.text.sentences import SentenceStarts, kind_of
 from nextword.text.vocabulary import UNKNOWN_ID, FormCounts
 
+_DOTTED_CAPITAL = "İ"  # of i in Turkish
 _BEFORE_ELISION = re.compile("[^'-]*")
 
 
 def capitalized(form: str) -> str:
     """`form` with a capital first letter, the others as they are; Georgian has capitals for whole words only."""
     return form[:1].title() + form[1:]
+
+
+def _dotted(form: str) -> str:
+    """`form` with the Turkish capital in the place of every i, so that other letters alone need capitals."""
+    return form.replace("i", _DOTTED_CAPITAL)
 
 
 def capitalized_at_start(form: str) -> str:
@@ -29,11 +36,16 @@ def capitalized_at_start(form: str) -> str:
 def capitalized_like(prefix: str, form: str) -> str:
     """`form` with a capital where `prefix` begins with one, in capitals where all of its letters are, if it has two.
 
-    Letters typed as the form has them change nothing: "NA" may become "NASA's".
+    Letters typed as the form has them change nothing: "NA" may become "NASA's". Where those have a Turkish İ, or the
+    form begins with one, that is the capital of i.
     """
+    prefix = unicodedata.normalize("NFC", prefix)
     if not prefix[:1].isupper() or form.startswith(prefix):
         return form
-    return form.upper() if prefix.isupper() and sum(map(str.isalpha, prefix)) > 1 else capitalized(form)
+    turkish = _DOTTED_CAPITAL in prefix or form.startswith(_DOTTED_CAPITAL)
+    if prefix.isupper() and sum(map(str.isalpha, prefix)) > 1:
+        return (_dotted(form) if turkish else form).upper()
+    return capitalized(_dotted(form[:1]) + form[1:] if turkish else form)
 
 
 def rest_of(word: str, letters: str, normalize: Callable[[str], str]) -> str | None:
@@ -91,11 +103,14 @@ class FormsByPlace:
         for word, form, number in counts.forms():
             if word in best and inside[number]:
                 best[word] = max(best[word], (True, inside[number], form))
-            # Met at sentence starts alone, a word's first capital says nothing; "McDonald" or "NASA" still does.
+            # Met at sentence starts alone, a word's first capital says nothing; "McDonald" or "NASA" still does, and
+            # "İstanbul'da": a Turkish apostrophe follows names alone.
             if word in best and opening[number]:
                 best[word] = max(best[word], (False, opening[number], form))
         return {
             word: form
             for word, (chosen, _, form) in best.items()
-            if form and form != word and (chosen or form[1:] != word[1:])
+            if form
+            and form != word
+            and (chosen or form[1:] != word[1:] or (form[0] == _DOTTED_CAPITAL and "'" in form))
         }

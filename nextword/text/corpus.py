@@ -93,7 +93,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The documents that were found, in order of their paths, and what was passed over."""
+    """The documents that were found, blank ones among them, in order of their paths, and what was passed over."""
 
     documents: list[Document]
     skipped: list[str]  # "path: reason", for one note to the user
@@ -163,21 +163,26 @@ def read_corpus(
     for source in sources:
         remarks: list[str] = []
         try:
-            corpus.documents.append(_copied(source, encoding, copy, checked, chunk_size, formats, remarks.append))
+            document = _copied(source, encoding, copy, checked, chunk_size, formats, remarks.append)
         except CorpusError as error:
             if source.outright:
                 raise _explained(error) from error
-            refusal = refusal or error
+            if refusal is None or (isinstance(error, NotTextError) and not isinstance(refusal, NotTextError)):
+                refusal = error  # with the hint at an encoding, if one has it: that mends it at once
             skipped.append(error.message)
             continue
+        corpus.documents.append(document)
+        if document.is_blank:
+            skipped.append(f"{source.name} {'has no text' if len(document.whole) else 'is empty'}")
         for remark in remarks:
             corpus.remarks.setdefault(remark, []).append(source.name)
     if all(document.is_blank for document in corpus.documents):
         names = ", ".join(map(source_name, paths))
         reason = f"no text {'on' if list(paths) == [STDIN] else 'in'} {names}"
-        if refusal and not corpus.documents:
-            raise CorpusError(f"{reason}: {refusal.message}", _explained(refusal).hint)
-        raise CorpusError(reason, "A corpus needs a few hundred words at least, as plain text files.")
+        if skipped and not all(source.outright for source in sources):
+            reason += f": {some_of(skipped, '; ')}"
+        hint = "A corpus needs a few hundred words at least, as plain text files."
+        raise CorpusError(reason, _explained(refusal).hint if refusal else hint)
     return corpus
 
 

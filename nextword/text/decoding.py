@@ -21,6 +21,15 @@ _MARKS = {  # byte order marks, and the encodings that have them; the mark of UT
     codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
     codecs.BOM_UTF8: ("utf-8", "utf-8-sig"),
 }
+_ZIP = "a zip archive"
+_FORMATS = {  # first bytes of files whose text is inside a format of their own
+    b"PK\x03\x04": _ZIP,  # or one of those below
+    b"%PDF-": "a PDF file",
+    b"{\\rtf": "an RTF file",
+    b"\xd0\xcf\x11\xe0": "a Word or other Office file",  # of before 2007
+}
+_ZIPPED = {".docx": "a Word file", ".xlsx": "an Excel file", ".odt": "an OpenDocument file", ".epub": "an EPUB book"}
+_START_SIZE = max(map(len, (*_FORMATS, *_MARKS)))  # bytes
 _CONTROLS = re.compile("[\x80-\x9f]+")
 _WITH_CONTROLS = ("iso8859-1", "iso8859-2", "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15")  # no text uses them
 _SAMPLE_SIZE = 100_000  # bytes around a place, from which the encoding is guessed
@@ -80,7 +89,8 @@ def decode(
     Raises:
         CorpusError: It is not text in this encoding; the message says at which byte.
     """
-    block = read_bytes(source, file, max(chunk_size, 4))
+    block = read_bytes(source, file, max(chunk_size, _START_SIZE))
+    _refuse_formats(source, block)
     decoder = _decoder(source, block, encoding)
     line_ends = io.IncrementalNewlineDecoder(None, translate=True)
     odd_bytes = _CONTROLS.search if codecs.lookup(encoding).name in _WITH_CONTROLS else None
@@ -114,6 +124,15 @@ def decode(
         block = read_bytes(source, file, chunk_size)
     if refusal is not None:
         raise refusal
+
+
+def _refuse_formats(source: Source, start: bytes) -> None:
+    """Refuse what a word processor or a printer understands, by its first bytes."""
+    for magic, name in _FORMATS.items():
+        if start.startswith(magic):
+            known = _ZIPPED.get(source.path.suffix.lower()) if name == _ZIP else name
+            hint = "Save it as plain text (.txt) first." if known else "Unpack it first."
+            raise CorpusError(f"{source.name} is {known or name}, not plain text", hint)
 
 
 def _decoded(decoder: codecs.IncrementalDecoder, block: bytes, note: Callable[[str], None]) -> str:

@@ -119,7 +119,7 @@ class Encoder:
     def _tokenize_new(self) -> None:
         batch: list[str] = []
         characters = 0
-        for pretoken in self._rows.new:
+        for pretoken in map(self._pipeline.composed, self._rows.new):
             batch.append(pretoken)
             characters += len(pretoken)
             if characters >= _BATCH_LENGTH:

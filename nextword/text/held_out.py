@@ -33,13 +33,13 @@ def split_corpus(documents: Sequence[Document], fraction: float) -> tuple[list[P
         passages = [document.whole for document in full]
     else:
         passages = [passage for document in full for passage in _passages(document, fraction)]
-    period = round(1 / fraction)
-    held_out = set(range(period // 2, len(passages), period)) or {len(passages) - 1}
     if len(passages) < 2:
         raise CorpusError(
             f"{source_name(documents[0].path)} is too short to hold a part out for validation",
             "Give it at least two paragraphs, a blank line between them, or name a text to validate on: --valid FILE",
         )
+    period = round(1 / fraction)
+    held_out = set(range(period // 2, len(passages), period)) or {len(passages) - 1}
     train = [passage for index, passage in enumerate(passages) if index not in held_out]
     return train, [passages[index] for index in sorted(held_out)]
 

@@ -13,7 +13,7 @@ from nextword.text.casing import FormsByPlace
 from nextword.text.divided import Divided
 from nextword.text.encoder import Encoder, Text
 from nextword.text.pipeline import Pipeline
-from nextword.text.rules import VERSION
+from nextword.text.rules import RULES, VERSION
 from nextword.text.spool import spool
 from nextword.text.token_file import TokenFile, read_ids, write_ids
 from nextword.text.vocabulary import MAX_FORMS, MAX_RARE_WORDS, UNKNOWN_ID, FormCounts, Vocabulary, is_learnable
@@ -29,7 +29,7 @@ def learn_words(
     max_forms: int = MAX_FORMS,
     version: int = VERSION,
 ) -> tuple[Vocabulary, TokenFile, int]:
-    """What `WordTokenizer.train_and_encode` says: the vocabulary, the ids of the texts, and how many words were missed.
+    """The vocabulary of texts, their ids, and how many times at most a word was met and not counted.
 
     Every word gets a provisional number, written to a temporary file, and the numbers become ids when all words are
     counted.
@@ -38,7 +38,7 @@ def learn_words(
     with spool() as file:
         _count(texts, Pipeline(scheme, cased, version=version), cased, counts, file)
         words, rare = counts.vocabulary(vocab_size, min_count, MAX_RARE_WORDS)
-        rare = [word for word in rare if is_learnable(word)]
+        rare = [word for word in rare if is_learnable(word, RULES[version].emoji)]
         resolve = counts.resolver([*words, *rare])
         abbreviations = None if cased else learn_abbreviations(lambda: resolve.settled(read_ids(file)), counts)
         forms = None if abbreviations is None else FormsByPlace([*words, *rare], counts, set(abbreviations))

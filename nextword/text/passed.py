@@ -50,7 +50,7 @@ def passed_notes(files: Iterable[tuple[str, Passed]]) -> list[str]:
     return notes
 
 
-def some_of(names: list[str]) -> str:
+def some_of(names: list[str], separator: str = ", ") -> str:
     """A few of many names, and how many more there are."""
     more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+    return separator.join(names[:_MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")

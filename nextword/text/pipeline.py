@@ -35,6 +35,7 @@ _BATCH_LENGTH = 1 << 20  # characters given to it at once
 _BLANK_LINE = re.compile(rf"\n[{SPACES.replace(chr(10), '')}]*\n[{SPACES}]*")
 _PARAGRAPH_END = re.compile(rf"{_BLANK_LINE.pattern}|{PARAGRAPH_END}[{SPACES}]*")
 _LINE_END = re.compile(r"\n")
+_LEFT_DOT = re.compile("i\u0307(?![\u0300-\u036f])")
 
 
 def without_surrogates(text: str) -> str:
@@ -84,8 +85,14 @@ class Pipeline:
 
     def prepared(self, text: str) -> str:
         """`text` as the library can take it, whose offsets leave out accents that stand apart."""
-        text = without_surrogates(text)
-        return text if self.by_line else unicodedata.normalize("NFC", text)
+        return self.composed(without_surrogates(text))
+
+    def composed(self, text: str) -> str:
+        """`text` in NFC, and without the dot that lower case leaves of a Turkish capital İ."""
+        if self.by_line or text.isascii():
+            return text
+        text = unicodedata.normalize("NFC", text)
+        return _LEFT_DOT.sub("i", text) if self._rules.lower and not self._cased else text
 
     def split(self, text: str) -> list[str]:
         """A text cut wherever `end` is found, many times as fast."""

@@ -40,6 +40,7 @@ class Rules(NamedTuple):
     lower: dict[str, str]  # before every letter becomes its lower case
     seldom: str  # characters, one of which is in every text in which `seldom_fold` or `lower` finds something
     token: str  # one word, number or mark; what no token takes is dropped
+    emoji: bool  # whether an emoji is a word
     divided: bool  # whether a line end may stand inside a word (`divided.py`)
 
     def normalizer(self, cased: bool, seldom: bool = True) -> normalizers.Sequence:
@@ -96,6 +97,7 @@ RULES = {
         lower={},
         seldom="\ufeff",
         token=_word(r"[\p{L}\p{N}]", r"[\p{L}\p{M}\p{N}]") + r"|\.{2,}|-{2,}|\S",
+        emoji=False,
         divided=False,
     ),
     2: Rules(
@@ -104,6 +106,7 @@ RULES = {
         lower={"İ|i\u0307": "i", _FINAL_SIGMA: "ς"},
         seldom=re.sub("[][]", "", _INVISIBLE + "".join(_LIGATURES)) + PICTURE + JOINERS + "İ\u0307Σ",
         token=rf"{EMOJI}|{_word(_FIRST, _FOLLOWING)}|\.{{2,}}|-{{2,}}|[^\s{JOINERS}{TEXT}{PICTURE}{TAGS}]",
+        emoji=True,
         divided=True,
     ),
 }

@@ -18,14 +18,17 @@ from nextword.text.abbreviations import ABBREVIATIONS, AMBIGUOUS, TITLES
 from nextword.text.vocabulary import END, MAX_NEW_WORD_LENGTH, UNKNOWN
 
 # What a token does to a position.
-OTHER, ENDS, QUOTE, STOP, PERIOD, SPEECH, THROUGH, TITLE, ABBREVIATION = range(9)
+OTHER, ENDS, QUOTE, STOP, PERIOD, SPEECH, THROUGH, CLOSING, NUMBER, TITLE, INITIAL, ABBREVIATION = range(12)
+_LOOKED_THROUGH = frozenset((THROUGH, CLOSING))
+_LABELS = frozenset((NUMBER, INITIAL))  # before a closing bracket, what an item of a list begins with: `1)`, `(a)`
+_SHORTENED = frozenset((TITLE, INITIAL, ABBREVIATION))  # their full stop ends no sentence
 
 _STOPS = frozenset("!?\u061f\u06d4\u0964\u0965\u3002\uff01\uff1f")
 _BEFORE_SPEECH = frozenset((",", ":"))
 # Looked through wherever a sentence may start: brackets, dashes, symbols (emoji and bullets among them), and of the
 # other marks those that stand before a word, such as a quoted mail's ">". What stands inside names and paths is not.
 _THROUGH_CATEGORIES = frozenset(("Ps", "Pe", "Pi", "Pf", "Pd", "Pc", "So", "Mn", "Me", "Cf"))
-_THROUGH_MARKS = frozenset("'*#\u00bf\u00a1>|+\u2022\u2023\u2043\u00b7\u2219\u2192\u2020\u2021\u00a7\u00b6\u203b") | {
+_THROUGH_MARKS = frozenset("'*#~\u00bf\u00a1>|+\u2022\u2023\u2043\u00b7\u2219\u2192\u2020\u2021\u00a7\u00b6\u203b") | {
     "``"
 }
 _CLOSING_CATEGORIES = frozenset(("Pe", "Pf"))
@@ -39,14 +42,16 @@ def _kind(token: str) -> int:
     if token[:1].isalnum():
         word = token.lower()
         initial = len(word) == 1 and word != word.upper() and word not in _SHORT_PRONOUNS
-        return TITLE if initial or word in TITLES else ABBREVIATION if word in ABBREVIATIONS else OTHER
+        if initial or word.isdigit() or word in _SHORT_PRONOUNS:
+            return INITIAL if initial else NUMBER
+        return TITLE if word in TITLES else ABBREVIATION if word in ABBREVIATIONS else OTHER
     single = {END: ENDS, UNKNOWN: OTHER, "": OTHER, '"': QUOTE, ".": PERIOD}
     if token in single:
         return single[token]
     if token in _STOPS or not token.strip("."):
         return STOP
-    if token in _BEFORE_SPEECH:
-        return SPEECH
+    if token in _BEFORE_SPEECH or (len(token) == 1 and unicodedata.category(token) == "Pe"):
+        return SPEECH if token in _BEFORE_SPEECH else CLOSING
     looked_through = token[0] in _THROUGH_MARKS or unicodedata.category(token[0]) in _THROUGH_CATEGORIES
     return THROUGH if token in _THROUGH_MARKS or (looked_through and not any(map(str.isalnum, token))) else OTHER
 
@@ -68,6 +73,7 @@ class SentencePosition(NamedTuple):
     at_start: bool = True  # the next word opens a sentence or a quotation
     quoted: bool = False  # a double quote is open
     previous: str = ""  # the last token: a mark or an abbreviation as it is, `<unk>` for any other word
+    label: bool = False  # it opened a sentence, or with a bracket behind it is but the number of what follows
 
     @property
     def closed(self) -> bool:
@@ -89,14 +95,16 @@ class SentencePosition(NamedTuple):
         kind = kind_of(token, abbreviations)
         if kind == ENDS:
             return SentencePosition()
-        starts, quoted = kind == STOP or (self.at_start and kind == THROUGH), self.quoted
+        starts, quoted = kind == STOP or (self.at_start and kind in _LOOKED_THROUGH), self.quoted
+        starts = starts or (self.label and kind == CLOSING)
         if kind == QUOTE:
             quoted = not self.quoted
             opened, ended = self.at_start or self.previous in _BEFORE_SPEECH, self.at_start and self.previous == "."
             starts = opened if quoted else ended
         elif kind == PERIOD:
-            starts = kind_of(self.previous, abbreviations) not in {TITLE, ABBREVIATION}
-        return SentencePosition(starts, quoted, UNKNOWN if kind == OTHER else token[:MAX_NEW_WORD_LENGTH])
+            starts = kind_of(self.previous, abbreviations) not in _SHORTENED
+        previous = UNKNOWN if kind in {OTHER, NUMBER} else token[:MAX_NEW_WORD_LENGTH]
+        return SentencePosition(starts, quoted, previous, self.at_start and kind in _LABELS)
 
 
 def sentence_starts(tokens: Iterable[str], abbreviations: Container[str] = AMBIGUOUS) -> Iterator[bool]:
@@ -121,7 +129,7 @@ def sentence_starts(tokens: Iterable[str], abbreviations: Container[str] = AMBIG
 def _closes(token: str, quoted: bool) -> bool:
     """Whether a token after the end of a sentence belongs to it."""
     kind = kind_of(token, ())
-    bracket = kind == THROUGH and unicodedata.category(token[0]) in _CLOSING_CATEGORIES
+    bracket = kind in _LOOKED_THROUGH and unicodedata.category(token[0]) in _CLOSING_CATEGORIES
     return bracket or kind in {STOP, PERIOD, ENDS} or (kind == QUOTE and quoted)
 
 
@@ -136,6 +144,7 @@ class SentenceStarts:
         self._kinds = kinds
         self._at_start, self._quoted = True, False
         self._last = np.asarray([OTHER, ENDS], np.int8)  # kinds of the last two tokens
+        self._label = False  # as in `SentencePosition`
 
     def __call__(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each token stands where a sentence or a quotation opens.
@@ -155,14 +164,24 @@ class SentenceStarts:
         before_paragraph = np.maximum.accumulate(np.where(ends, quote_number, np.int32(0)))
         quoted = (quote_number - before_paragraph) % 2 == 1
         opens, closes = quotes & quoted, quotes & ~quoted
-        starts = ends | (kinds == STOP) | ((kinds == PERIOD) & (previous != TITLE) & (previous != ABBREVIATION))
+        starts = ends | (kinds == STOP) | ((kinds == PERIOD) & (previous < TITLE))
         starts |= opens & (previous == SPEECH)
-        starts |= closes & (previous == PERIOD) & (earlier != TITLE) & (earlier != ABBREVIATION)
-        unchanged = (kinds == THROUGH) | (opens & (previous != SPEECH))
+        starts |= closes & (previous == PERIOD) & (earlier < TITLE)
+        unchanged = (kinds == THROUGH) | (kinds == CLOSING) | (opens & (previous != SPEECH))
+        # A label leaves what it found to the bracket that closes it, and in between no sentence starts.
+        labels = (kinds == NUMBER) | (kinds == INITIAL)
+        closing = kinds == CLOSING
+        closed = labels[:-1] & closing[1:]
+        unchanged[:-1] |= closed
+        if self._label and closing[0]:
+            unchanged[0], starts[0] = False, True
         # What the last token that changes anything left behind; place 0 is what was there before the first.
         places = np.arange(1, len(numbers) + 1, dtype=np.int32)
         decided = np.maximum.accumulate(np.where(unchanged, np.int32(0), places))
         before = np.concatenate([np.zeros(1, np.int32), decided[:-1]])
         history = np.concatenate([[self._at_start], starts])
+        at_start = history[before]
+        self._label = bool(labels[-1] and at_start[-1])
+        at_start[1:] &= ~closed
         self._at_start, self._quoted = bool(history[decided[-1]]), bool(quoted[-1])
-        return history[before], (previous == PERIOD) & (earlier == ABBREVIATION)
+        return at_start, (previous == PERIOD) & (earlier == ABBREVIATION)

@@ -21,7 +21,7 @@ from nextword.text.divided import DividedWords
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
 from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACES, Chunk, Pipeline, without_surrogates
-from nextword.text.rules import VERSION
+from nextword.text.rules import RULES, VERSION
 from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
 from nextword.text.token_file import TokenFile
@@ -155,15 +155,20 @@ class WordTokenizer:
         learned = learn_words(texts, scheme, cased, vocab_size, min_count, on_progress, max_forms, version)
         return LearnedVocabulary(cls(learned[0]), *learned[1:])
 
-    def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> WordTokenizer:
+    def extended(self, texts: Iterable[Text], vocab_size: int, min_count: int) -> tuple[WordTokenizer, int]:
         """This vocabulary, and after it the words of `texts` that are new; what was known keeps its id and its form.
 
         Args:
             texts: More text.
             vocab_size: Most words that the vocabulary may grow to; none is taken away.
             min_count: New words seen less often stay unknown.
+
+        Returns:
+            The larger vocabulary; how many times at most a word was met and not counted.
         """
-        learned = WordTokenizer.train(texts, self.scheme, self.cased, vocab_size, min_count, self.version)
+        learned, _, missed = self.train_and_encode(
+            texts, self.scheme, self.cased, vocab_size, min_count, version=self.version
+        )
         known = set(self.words)
         new = [word for word in learned.words if word not in known][: max(0, vocab_size - len(self))]
         known.update(new)
@@ -172,7 +177,8 @@ class WordTokenizer:
         left = [form for word, form in rare.items() if word not in known][:MAX_RARE_WORDS]
         abbreviations = None if self.cased else sorted(self.abbreviations | learned.abbreviations)[:MAX_ABBREVIATIONS]
         words = [*self.words, *new]
-        return WordTokenizer(Vocabulary(words, self.scheme, self.cased, forms, left, self.version, abbreviations))
+        vocabulary = Vocabulary(words, self.scheme, self.cased, forms, left, self.version, abbreviations)
+        return WordTokenizer(vocabulary), missed
 
     @classmethod
     def from_json(cls, tokenizer: dict[str, Any], vocabulary: dict[str, Any], size: int | None = None) -> WordTokenizer:
@@ -200,8 +206,13 @@ class WordTokenizer:
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
 
-    is_word = staticmethod(is_word)
-    is_learnable = staticmethod(is_learnable)
+    def is_word(self, token: str) -> bool:
+        """Whether `token` is a word to suggest: neither a special token nor only punctuation."""
+        return is_word(token, RULES[self.version].emoji)
+
+    def is_learnable(self, word: str) -> bool:
+        """Whether a normalized word outside the vocabulary is one to remember and suggest."""
+        return is_learnable(word, RULES[self.version].emoji)
 
     def __len__(self) -> int:
         return len(self.words)

@@ -29,14 +29,19 @@ MAX_NEW_WORD_LENGTH = 64  # characters of a word outside the vocabulary that is 
 MAX_RARE_WORDS = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
 
 
-def is_word(token: str) -> bool:
-    """Whether `token` is a word to suggest: neither a special token nor only punctuation; an emoji is one."""
-    return token not in (UNKNOWN, END) and (any(map(str.isalnum, token)) or is_emoji(token))
+def is_word(token: str, emoji: bool = True) -> bool:
+    """Whether `token` is a word to suggest: neither a special token nor only punctuation.
+
+    Args:
+        token: A normalized word.
+        emoji: Whether an emoji is one; where the rules cut emoji into their characters, none is.
+    """
+    return token not in (UNKNOWN, END) and (any(map(str.isalnum, token)) or (emoji and is_emoji(token)))
 
 
-def is_learnable(word: str) -> bool:
-    """Whether a normalized word outside the vocabulary is one to remember and suggest."""
-    return len(word) <= MAX_NEW_WORD_LENGTH and is_printable(word) and is_word(word)
+def is_learnable(word: str, emoji: bool = True) -> bool:
+    """Whether a normalized word outside the vocabulary is one to remember and suggest; `emoji` as in `is_word`."""
+    return len(word) <= MAX_NEW_WORD_LENGTH and is_printable(word) and is_word(word, emoji)
 
 
 def most_frequent(words: Iterable[str], rank: Callable[[str], int | None]) -> int:

@@ -1,8 +1,11 @@
-"""A network in training as arrays, and back: parameters, the optimizer's moments, carried state, random generators."""
+"""A network in training as arrays, and back: parameters, carried state, random generators.
+
+Nothing is kept of the optimizer: plain gradient descent has no moments.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,28 +17,13 @@ from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.training.resume import ResumePoint
 
 
-class Captured(NamedTuple):
-    """What a resume file holds of a network in training; see `RunFacts` for the second and the third."""
-
-    tensors: dict[str, NDArray[Any]]
-    optimizer: dict[str, Any]
-    state: list[str]
-
-
 def capture(
-    model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, carried: list[LayerState] | None
-) -> Captured:
-    """All from which `restore` makes the same network, optimizer, carried state and random generators."""
+    model: RecurrentLanguageModel, carried: list[LayerState] | None
+) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The tensors and the `RunFacts.carried_formats` of which `restore_network` makes the same network and state."""
     shapes = model.config.parameter_shapes(model.embedding.num_embeddings)
     parameters = model.state_dict()
     tensors = {f"model.{name}": _array(parameters[name]) for name in shapes}
-    others: dict[str, Any] = {}
-    for index, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = _array(value)
-            else:
-                others.setdefault(str(index), {})[name] = value
     formats = []
     for index, layer in enumerate(carried or []):
         for name, value in zip(("hidden", "cell"), layer, strict=True):
@@ -45,19 +33,17 @@ def capture(
     device = model.output.bias.device
     if device.type == "cuda":
         tensors["random.cuda"] = _array(torch.cuda.get_rng_state(device))
-    return Captured(tensors, others, formats)
+    return tensors, formats
 
 
-def restore(
-    point: ResumePoint, model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
-) -> list[LayerState] | None:
-    """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state.
+def restore_network(point: ResumePoint, model: RecurrentLanguageModel, device: torch.device) -> list[LayerState] | None:
+    """Set `model` and the random generators to what `capture` saw; return the carried state.
 
     Raises:
-        CheckpointError: An optimizer's moments or a random generator's state are of another optimizer or version.
+        CheckpointError: A random generator's state is of another version.
     """
     try:
-        return _restore(point, model, optimizer, device)
+        return _restore(point, model, device)
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -65,37 +51,28 @@ def restore(
         raise CheckpointError(reason, "Begin it anew with --force in the place of --resume") from error
 
 
-def _restore(
-    point: ResumePoint, model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, device: torch.device
-) -> list[LayerState] | None:
-    tensors, facts = point.tensors, point.facts
+def _restore(point: ResumePoint, model: RecurrentLanguageModel, device: torch.device) -> list[LayerState] | None:
+    tensors, stored = point.tensors, point.facts.carried_formats
     parameters = model.state_dict()
     with torch.no_grad():
         for name in model.config.parameter_shapes(model.embedding.num_embeddings):
             parameters[name].copy_(_tensor(tensors[f"model.{name}"]))
-    moments: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in facts.optimizer.items()}
-    for name, values in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "optimizer":
-            index, _, key = rest.partition(".")
-            moments.setdefault(int(index), {})[key] = _tensor(values)
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     torch.set_rng_state(_tensor(tensors["random.cpu"]))
     if device.type == "cuda" and "random.cuda" in tensors:
         torch.cuda.set_rng_state(_tensor(tensors["random.cuda"]), device)
-    if not facts.state:
+    if not stored:
         return None
-    formats = iter(facts.state)
+    formats = iter(stored)
 
     def carried(name: str) -> Tensor:
         return _tensor(tensors[name]).to(device, getattr(torch, next(formats)))
 
-    layers = range(len(facts.state) // 2)
+    layers = range(len(stored) // 2)
     return [(carried(f"state.{index}.hidden"), carried(f"state.{index}.cell")) for index in layers]
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
-    """On the processor, in a format that numpy has: 32-bit in the place of bf16 loses nothing."""
+    """On the CPU, in a format that numpy has: 32-bit in the place of bf16 loses nothing."""
     plain = tensor.detach().cpu().contiguous()
     return np.array((plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy())
 

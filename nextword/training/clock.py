@@ -9,7 +9,7 @@ _SPEED_STEPS = 20  # steps that the speed is averaged over
 
 
 class Clock:
-    """Counts the seconds of a run, without those in which it lay still.
+    """Counts the seconds of a run, without those in which it was stopped.
 
     Args:
         began: When the run began, or went on, on the clock `time.perf_counter`.

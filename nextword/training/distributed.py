@@ -138,7 +138,7 @@ class ProcessGroup:
 
         return [(whole(hidden), whole(cell)) for hidden, cell in state]
 
-    def loss(self, model: RecurrentLanguageModel, streams: int) -> Loss:
+    def shared_loss(self, model: RecurrentLanguageModel, streams: int) -> Loss:
         """`model.loss`, for this process's columns of `streams`; its gradients become those of all of them.
 
         DistributedDataParallel takes the mean of the processes' gradients while backward still computes others. Each

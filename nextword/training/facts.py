@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import platform
 from dataclasses import asdict
@@ -21,10 +20,8 @@ from nextword.storage.checkpoint import Checkpoint
 from nextword.storage.locations import SUFFIX, shell_word
 from nextword.text.sources import STDIN, is_pipe, source_name
 from nextword.training.events import Prepared
-from nextword.training.prepare import EncodedCorpus, Setup
+from nextword.training.prepare import Setup
 from nextword.training.resume import Environment, RunFacts, resume_command
-
-_MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 
 def _environment(setup: Setup) -> Environment:
@@ -44,43 +41,43 @@ def text_facts(setup: Setup) -> dict[str, Any]:
     plan, text = setup.plan, setup.text
     return {
         "environment": _environment(setup),
-        "corpus": [_noted(path) for path in plan.paths],
+        "corpus": [_noted(path) for path in plan.corpus],
         "valid": [_noted(path) for path in plan.valid] if plan.valid else None,
-        "files": _files(text),
-        "corpus_sha256": text.corpus.digest,
+        "files": text.files,
+        "corpus_sha256": text.digest,
         "validation_sha256": _digest(text.validation.ids),
         "started_from": _origin(setup),
     }
 
 
 def check_same_run(setup: Setup, facts: RunFacts, processes: int) -> None:
-    """Whether the unfinished run can go on with this text and so many processes.
+    """Refuse to go on with an unfinished run unless it had this text and so many processes.
 
     Raises:
         CorpusError: The text is not the one that it read; the message names the files that changed.
         UsageError: It had more processes, or fewer.
     """
-    path, digests = setup.plan.path, (setup.text.corpus.digest, _digest(setup.text.validation.ids))
+    path, digests = setup.plan.checkpoint, (setup.text.digest, _digest(setup.text.validation.ids))
     if digests != (facts.corpus_sha256, facts.validation_sha256):
-        then, now = facts.files, _files(setup.text)
+        then, now = facts.files, setup.text.files
         files = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-        named = ", ".join(files or map(source_name, setup.plan.paths))
+        named = ", ".join(files or map(source_name, setup.plan.corpus))
         raise CorpusError(
             f"the text is not the one that the unfinished run read: {named}",
             f"Put the text back, or go on on the new one when this run is finished: --from {shell_word(str(path))}",
         )
     if facts.processes != processes:
         reason = f"the unfinished run has {facts.processes} processes and cannot go on with {processes}"
-        command = resume_command(path, setup.config.out, facts.processes, processes)
+        command = resume_command(path, setup.config.out, facts.processes)
         raise UsageError(reason, f"Go on with: {command}")
 
 
-def prepared(setup: Setup, step: int, progress: float) -> Prepared:
+def prepared_event(setup: Setup, step: int, progress: float) -> Prepared:
     """The event that says what is about to be trained, and from where."""
     text, point = setup.text, setup.plan.point
     return Prepared(
-        path=setup.plan.path,
-        documents=len(text.corpus.documents),
+        path=setup.plan.checkpoint,
+        documents=text.documents,
         training_tokens=len(text.training),
         validation_tokens=len(text.validation),
         vocabulary_size=len(text.tokenizer),
@@ -98,9 +95,9 @@ def make_checkpoint(setup: Setup, steps: int, tokens_seen: int, perplexity: floa
     """The model as it is now, with its story."""
     text = setup.text
     training = {
-        "corpus": setup.plan.path.name.removesuffix(SUFFIX),
-        "corpus_sha256": text.corpus.digest,
-        "documents": len(text.corpus.documents),
+        "corpus": setup.plan.checkpoint.name.removesuffix(SUFFIX),
+        "corpus_sha256": text.digest,
+        "documents": text.documents,
         "training_tokens": len(text.training),
         "validation_tokens": len(text.validation),
         "unknown_rate": text.unknown_rate,
@@ -140,17 +137,6 @@ def _origin(setup: Setup) -> str | None:
 def _digest(ids: NDArray[np.int32]) -> str:
     """SHA-256 of a text's ids."""
     return hashlib.sha256(np.ascontiguousarray(ids).data).hexdigest()
-
-
-def _files(text: EncodedCorpus) -> dict[str, list[int]]:
-    """Size and time of the corpus's files, if they are not too many: only to say which changed, when the text did."""
-    files = {}
-    for document in text.corpus.documents[:_MAX_FILES]:
-        if not is_pipe(document.path):
-            with contextlib.suppress(OSError):  # it may be gone, since it was read
-                stat = document.path.stat()
-                files[str(document.path.resolve())] = [stat.st_size, stat.st_mtime_ns]
-    return files
 
 
 def _noted(path: Path) -> str:

@@ -32,8 +32,7 @@ from torch import Tensor, nn
 
 from nextword.config import GATES, NetworkConfig
 from nextword.model.language_model import RecurrentLanguageModel
-from nextword.text.token_file import count_ids
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID
+from nextword.text.vocabulary import END_ID, UNKNOWN_ID
 from nextword.training.optimizer import gradient_values
 
 _FREE_SHARE = 0.33  # share of a word's coordinates that are counted where none are to be kept
@@ -41,17 +40,19 @@ _FREE_SHARE = 0.33  # share of a word's coordinates that are counted where none 
 _MAX_COUNTED_WORDS = 6_000  # the most frequent ones; a square matrix of them is held in memory
 _MAX_COUNTED_TOKENS = 2_000_000  # counting more of the text changes little and takes time
 _NEIGHBORHOOD = 50  # words to either side that count as met, within a paragraph
-_CHANCE_MEETINGS = 16.0  # a pair that met this often counts half, one that met once hardly at all
+_CHANCE_MEETINGS = 16.0  # a pair that met so often counts half, one that met once hardly at all
 _SINGULAR_POWER = 0.75  # exponent of the singular values (Levy, Goldberg and Dagan 2015, section 3.3)
-_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # lengths are drawn a little toward 1
-_TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 has half a topic, one in 100 has none
+_NORM_POWER, _NORM_SCALE = 0.7, 1.1  # a vector's length to this power, times this: drawn a little toward 1
+_TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 tells half a topic, one in 100 none
 
 _LIFETIMES = (20.0, 100.0)  # words that the shortest and the longest memory lasts
-_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}  # in the first layer, and in those above
-_CANDIDATE_GAIN = 4.0  # a sum of several words is still a sum, and not yet at tanh's limit
+# Gains of the candidates' inputs that keep no topic: in the first layer, and in those above.
+_FREE_GAINS = {"lstm": (10.0, 5.0), "gru": (10.0, 5.0), "rnn": (5.0, 2.0)}
+_CANDIDATE_GAIN = 4.0  # gain in the first layer: the sum of several words is not yet at tanh's limit
 _LAST_GAIN = 8.0  # gain in the last layer, so that a topic moves probabilities
-_CLOSED = -3.0  # bias of the last output gates: the topic shows when it has been learned where it helps
-_PASSING_GAIN = 1.5  # about one over the output gate of a layer in between
+_PASSING_GAIN = 1.5  # gain of a layer in between: about one over its output gate
+_TOPIC_NOISE = 0.1  # what is left of torch's random weights in the gates of topic units
+_CLOSED, _HALF_CLOSED, _HALF_OPEN, _OPEN = -3.0, -1.0, 1.0, 1.5  # biases of gates: 5%, 27%, 73%, 82% open
 _NEW_SPREAD = 0.1  # vectors of new words lie around the known ones' mean, within this share of their spread
 _SETTLED = 0.4  # share of the schedule from which on the last output gates learn when to show the topic
 
@@ -63,26 +64,27 @@ def topic_units(config: NetworkConfig) -> int:
     return int(config.topic_share * min(config.embedding_dim - 1, *(hidden for _, hidden in config.layer_sizes())))
 
 
-def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32]) -> None:
-    """Set the weights of a new `model` to what counting the training text `ids`, (N,), tells.
+def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+    """Set the weights of a new `model` to what the training text `ids`, (N,), and its words' `counts`, (V,), tell.
 
     Uses torch's random generator: the same seed and text give the same weights.
     """
-    counts = count_ids(ids, model.embedding.num_embeddings).astype(np.float64)
     topics = topic_units(model.config)
     with torch.no_grad():
-        model.output.bias.copy_(torch.from_numpy(np.log((counts + 0.5) / (counts + 0.5).sum())))
+        model.output.bias.copy_(_log_frequencies(counts))
         widths = model.embedding.weight.shape[1], model.output.weight.shape[1]
         counted = topics or int(_FREE_SHARE * min(widths))
         if counted:
             coordinates = _topic_coordinates(ids[:_MAX_COUNTED_TOKENS], counts, counted)
-            for matrix in {model.embedding.weight, model.output.weight}:
+            for matrix in model.word_matrices:
                 matrix[:, :counted] = 0
                 matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
         _integrate_topics(model, topics)
 
 
-def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float32]], ids: NDArray[np.int32]) -> None:
+def take_over(
+    model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float32]], counts: NDArray[np.int64]
+) -> None:
     """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
 
     A new word starts near the mean of all vectors, so it is neither likely nor unlikely anywhere, and with a bias that
@@ -91,7 +93,7 @@ def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float
     Args:
         model: Of the same sizes, but for the vocabulary.
         weights: The other model's, by parameter name.
-        ids: (N,) the new text.
+        counts: (V,) how often each word occurs in the new text.
     """
     known = len(weights["output.bias"])
     parameters = model.state_dict()  # of the very same memory
@@ -99,11 +101,16 @@ def take_over(model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float
         for name, values in weights.items():
             parameters[name][: len(values)] = torch.from_numpy(np.array(values))
         if known < model.embedding.num_embeddings:
-            for matrix in {model.embedding.weight, model.output.weight}:
+            for matrix in model.word_matrices:
                 old, new = matrix[:known], matrix[known:]
                 new.copy_(old.mean(0) + _NEW_SPREAD * old.std(0) * torch.randn(new.shape))
-            counts = np.bincount(ids, minlength=model.embedding.num_embeddings) + 0.5
-            model.output.bias[known:] = torch.from_numpy(np.log(counts / counts.sum())[known:])
+            model.output.bias[known:] = _log_frequencies(counts)[known:]
+
+
+def _log_frequencies(counts: NDArray[np.int64]) -> Tensor:
+    """(V,) log of each word's share of the text, were it met half a time more often."""
+    smoothed = counts + 0.5
+    return torch.from_numpy(np.log(smoothed / smoothed.sum()))
 
 
 def keep_topics(model: RecurrentLanguageModel, progress: float) -> None:
@@ -114,10 +121,12 @@ def keep_topics(model: RecurrentLanguageModel, progress: float) -> None:
         progress: How much of the schedule is done, 0 to 1.
     """
     topics = topic_units(model.config)
-    for parameter in {model.embedding.weight, model.output.weight}:
+    if not topics:
+        return
+    for parameter in model.word_matrices:
         if parameter.grad is not None:
             gradient_values(parameter)[:, :topics] = 0
-    for index, layer in enumerate(model.layers if topics else [], start=1):
+    for index, layer in enumerate(model.layers, start=1):
         gates = _topic_rows(layer, topics)
         if index == len(model.layers) and progress >= _SETTLED:
             gates.pop()  # the output gate
@@ -133,7 +142,7 @@ def _topic_rows(layer: nn.Module, topics: int) -> list[slice]:
     return [slice(gate * hidden, gate * hidden + topics) for gate in range(4)]
 
 
-def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.float64], dimensions: int) -> Tensor:
+def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.int64], dimensions: int) -> Tensor:
     """Latent semantic analysis of the most frequent words.
 
     Args:
@@ -195,14 +204,14 @@ def _integrate_topics(model: RecurrentLanguageModel, topics: int) -> None:
         gates = _topic_rows(layer, topics)
         input_gate, forget_gate, candidate, output_gate = gates
         for gate in gates:
-            weight[gate] *= 0.1
-            recurrent[gate] *= 0.1
+            weight[gate] *= _TOPIC_NOISE
+            recurrent[gate] *= _TOPIC_NOISE
         gain = _LAST_GAIN if index == last else _PASSING_GAIN
         if index == 0:
             gain = _CANDIDATE_GAIN * (_LAST_GAIN if last == 0 else 1)
-            bias[input_gate] = -1.0
+            bias[input_gate] = _HALF_CLOSED
             bias[forget_gate] = (lifetimes - 1).log()  # sigmoid(log(t - 1)) = 1 - 1/t: what is left after a word
         else:
-            bias[input_gate], bias[forget_gate] = 1.0, -1.0
+            bias[input_gate], bias[forget_gate] = _HALF_OPEN, _HALF_CLOSED
         weight[candidate][unit, unit] += gain
-        bias[output_gate] = _CLOSED if index == last else 1.5
+        bias[output_gate] = _CLOSED if index == last else _OPEN

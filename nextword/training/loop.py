@@ -17,11 +17,11 @@ from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.signals import DeferredSignals
 from nextword.storage.checkpoint import save_checkpoint
 from nextword.training.batches import Window, batchify, window_count, windows
-from nextword.training.capture import capture, restore
+from nextword.training.capture import capture, restore_network
 from nextword.training.clock import Clock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Emit, Finished, Step, Validation
-from nextword.training.facts import check_same_run, make_checkpoint, prepared, text_facts
+from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, text_facts
 from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import ClippedSGD
 from nextword.training.plan import LENGTHS
@@ -46,7 +46,7 @@ class Trainer:
 
     Args:
         setup: The network, the text, and how the one learns the other.
-        group: The processes it is shared out to.
+        group: The processes among which it is split.
         emit: Takes the events.
         began: When the run began, on the clock `time.perf_counter`.
 
@@ -55,12 +55,14 @@ class Trainer:
         tokens: Read so far, over all epochs.
         carried: Hidden and cell state of every layer after the last window; None where a text begins.
         best: The lowest validation perplexity, and so that of the checkpoint.
+        stop_signal: What ends the run after this step, as all processes have agreed; 0 if nothing does.
+        save_agreed: Whether all have agreed to write the resume file after this step.
     """
 
     def __init__(self, setup: Setup, group: ProcessGroup, emit: Emit, began: float) -> None:
         config, text, tuning = setup.config, setup.text, setup.plan.tuning
         self.setup, self.group, self.emit, self.config, self.model = setup, group, emit, config, setup.model
-        self.path, self.point = setup.plan.path, setup.plan.point
+        self.path, self.point = setup.plan.checkpoint, setup.plan.point
         self.optimizer = ClippedSGD(self.model.parameters(), config.lr, config.clip)
         self.columns = group.columns(config.batch_size)
         self.streams = batchify(text.training.ids, config.batch_size)[:, self.columns]
@@ -76,7 +78,7 @@ class Trainer:
         if self.point is not None:
             self.restore(self.point)
         self.saves = Saves(self.clock.seconds, tuning)
-        self.loss = group.loss(self.model, config.batch_size)
+        self.loss = group.shared_loss(self.model, config.batch_size)
 
     def run(self) -> None:
         """Train to the end of the schedule; the best model is then in the checkpoint.
@@ -86,19 +88,19 @@ class Trainer:
             Interrupted: A signal came; the resume file is written.
             StorageError: The checkpoint or the resume file cannot be written.
         """
-        self.emit(prepared(self.setup, self.schedule.step, self.schedule.progress))
+        self.emit(prepared_event(self.setup, self.schedule.step, self.schedule.progress))
         resume_file = resume_path(self.path)
         if self.point is None and self.group.first:
             resume_file.unlink(missing_ok=True)  # of the run that --force replaces
         with self.signals:
-            self._validate_if_due()
+            self._validate_if_due()  # a resumed run may have been stopped just before
             self.clock.restart(self.tokens)
             for window in self._windows():
                 loss, lr = self._learn(window)
                 self.schedule.measured(self.clock.lap(self.tokens))
                 self._emit_step(loss, lr)
                 if self.group.size == 1:
-                    self.stop_signal = self.signals.received  # nobody else has to hear of it first
+                    self.stop_signal = self.signals.received  # no other process has to agree
                 if self.stop_signal:
                     self._stop()
                 validated, saving = self._validate_if_due(), self.save_agreed and self.schedule.progress < 1
@@ -135,8 +137,8 @@ class Trainer:
         value = self._synchronize(loss.item())
         self._check_loss(value, f"the loss of step {self.schedule.step + 1}")
         keep_topics(self.model, self.schedule.progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = lr
         self.optimizer.step()
         self.schedule.advance()
         self.position += len(inputs)
@@ -146,7 +148,7 @@ class Trainer:
     def _synchronize(self, loss: float) -> float:
         """Agree with the other processes on all that must be the same for all; returns the mean loss."""
         if self.group.first:
-            self.schedule.plan(self.clock.seconds, self._reserve())
+            self.schedule.fit_to_time(self.clock.seconds, self._reserve())
         own = self.signals.received, self.saves.due(self.clock.seconds), self.schedule.total
         loss, self.stop_signal, self.save_agreed, self.schedule.total = self.group.agree(loss, *own)
         return loss
@@ -196,7 +198,7 @@ class Trainer:
         self._save()
         where = f"stopped after step {self.schedule.step:,}, {self.schedule.progress:.0%} of the way"
         reason = f"{where}; all of it is in {resume_path(self.path)}"
-        command = resume_command(self.path, self.config.out, self.group.size, self.group.size)
+        command = resume_command(self.path, self.config.out, self.group.size)
         raise Interrupted(reason, f"Go on with: {command}", 128 + self.stop_signal)
 
     def _save(self) -> None:
@@ -210,12 +212,11 @@ class Trainer:
 
     def state(self) -> ResumePoint:
         """All that `restore` needs; every process must call this."""
-        captured = capture(self.model, self.optimizer, self.group.whole_state(self.carried, self.config.batch_size))
+        tensors, formats = capture(self.model, self.group.whole_state(self.carried, self.config.batch_size))
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),
-            optimizer=captured.optimizer,
-            state=captured.state,
+            carried_formats=formats,
             position=self.position,
             tokens=self.tokens,
             seconds=self.clock.seconds,
@@ -223,7 +224,7 @@ class Trainer:
             best_digest=self.best_digest,
             **text_facts(self.setup),
         )
-        return ResumePoint(self.model.config, self.config, self.setup.text.tokenizer, captured.tensors, facts)
+        return ResumePoint(self.model.config, self.config, self.setup.text.tokenizer, tensors, facts)
 
     def restore(self, point: ResumePoint) -> None:
         """Be where the run was when `point` was saved.
@@ -231,11 +232,11 @@ class Trainer:
         Raises:
             CorpusError: The text is not the one that the run read.
             UsageError: It had more processes, or fewer.
-            CheckpointError: The file is of another optimizer or version.
+            CheckpointError: The file is of another version.
         """
         facts = point.facts
         check_same_run(self.setup, facts, self.group.size)
-        carried = restore(point, self.model, self.optimizer, self.setup.device)
+        carried = restore_network(point, self.model, self.setup.device)
         self.carried = carried and [(hidden[:, self.columns], cell[:, self.columns]) for hidden, cell in carried]
         same_length = all(getattr(point.config, name) == getattr(self.config, name) for name in LENGTHS)
         self.schedule.restore(facts.schedule, same_length)

@@ -1,4 +1,4 @@
-"""What a run is to do, before any text is read: a new one, one that goes on, one that starts from another's network.
+"""What a run is to do: begin, go on, or start from another model's network.
 
 Decides which files and options go together, and refuses what does not.
 """
@@ -17,7 +17,14 @@ from nextword.storage.checkpoint import Checkpoint, load_checkpoint
 from nextword.storage.locations import SUFFIX
 from nextword.text.corpus import default_corpus
 from nextword.text.sources import STDIN, is_pipe
-from nextword.training.resume import ResumePoint, find_unfinished, load_resume_point, resume_command, resume_path
+from nextword.training.resume import (
+    ResumePoint,
+    check_unfinished,
+    load_resume_point,
+    newest_unfinished,
+    resume_command,
+    resume_path,
+)
 from nextword.training.schedule import Tuning
 
 LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
@@ -25,7 +32,7 @@ _OF_THE_FILES = ("name", "out", "force")  # options that say where a run is, and
 _OF_THE_MACHINE = ("device", "precision")  # options that may be others when a run goes on
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What somebody asks of training; the fields are the arguments of `train`.
 
@@ -33,21 +40,21 @@ class Request:
         tuning: From what size on something pays; only tests take other values.
     """
 
-    paths: list[Path] | None = None
+    corpus: list[Path] | None = None
     valid: list[Path] | None = None
     model_config: ModelConfig = field(default_factory=ModelConfig)
-    config: TrainConfig = field(default_factory=TrainConfig)
+    train_config: TrainConfig = field(default_factory=TrainConfig)
     start_from: Path | None = None
     resume: bool = False
     tuning: Tuning = field(default_factory=Tuning)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is to do, before any text is read."""
+    """What a request comes to."""
 
-    path: Path  # where the checkpoint goes
-    paths: list[Path]
+    checkpoint: Path  # where it goes
+    corpus: list[Path]
     valid: list[Path] | None
     model_config: ModelConfig  # a NetworkConfig, where the network is settled
     config: TrainConfig
@@ -64,14 +71,20 @@ def checkpoint_path(request: Request) -> Path:
         CheckpointError: There is no unfinished run to go on with.
         StorageError: The folder cannot be written.
     """
-    config, folder = request.config, Path(request.config.out)
+    config, folder = request.train_config, Path(request.train_config.out)
     if request.resume and request.start_from is not None:
         raise UsageError("--resume goes on with a run and --from begins one", "Leave one of them out.")
     if request.resume and config.force:
         raise UsageError("--resume goes on with a run and --force replaces it", "Leave one of them out.")
-    name = config.name or (_name_of(request.paths) if request.paths else None)
-    if request.resume and (name is None or not folder.is_dir()):
-        return find_unfinished(folder, name)
+    name = config.name or (_name_of(request.corpus) if request.corpus else None)
+    if request.resume and name is None:
+        return newest_unfinished(folder)
+    name = name or _name_of([default_corpus()])
+    if not is_file_name(name.lstrip(".")):  # a text may be hidden, and its model with it
+        raise UsageError(f"a checkpoint cannot be called {name!r}", "Give it another name: --name NAME")
+    path = folder / (name + SUFFIX)
+    if request.resume and not folder.is_dir():
+        check_unfinished(path)  # which it cannot be
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -79,31 +92,35 @@ def checkpoint_path(request: Request) -> Path:
         raise StorageError(reason, "Choose another one: --out DIR") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(f"the folder {folder} cannot be written to", "Choose another one: --out DIR")
-    name = name or _name_of([default_corpus()])
-    if not is_file_name(name.lstrip(".")):  # a text may be hidden, and its model with it
-        raise UsageError(f"a checkpoint cannot be called {name!r}", "Give it another name: --name NAME")
-    return folder / (name + SUFFIX)
+    return path
 
 
 def new_run(request: Request, path: Path) -> Plan:
     """A run from its beginning, whose checkpoint goes to `path`; nobody else may write there now.
 
     Raises:
-        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off; or see `fine_tune`.
+        UsageError: A checkpoint or an unfinished run of that name exists and `force` is off; see also
+            `start_from_source`.
         CheckpointError: The checkpoint to start from is not there, or damaged.
         StorageError: A folder has its name.
     """
     for file in (path, resume_path(path)):
         if file.is_dir():
             raise StorageError(f"{file} is a folder", "Choose another name: --name NAME")
-    if resume_path(path).exists() and not request.config.force:
+    if resume_path(path).exists() and not request.train_config.force:
         reason = f"{resume_path(path)} is an unfinished run"
         raise UsageError(reason, "Go on with it: --resume, replace it: --force, or choose another name: --name NAME")
-    if path.exists() and not request.config.force:
+    if path.exists() and not request.train_config.force:
         raise UsageError(f"{path} exists already", "Replace it with --force, or choose another name: --name NAME")
-    paths = request.paths or [default_corpus()]
-    plan = Plan(path, paths, request.valid, request.model_config, request.config, request.tuning)
-    return plan if request.start_from is None else fine_tune(plan, load_checkpoint(request.start_from))
+    plan = Plan(
+        checkpoint=path,
+        corpus=request.corpus or [default_corpus()],
+        valid=request.valid,
+        model_config=request.model_config,
+        config=request.train_config,
+        tuning=request.tuning,
+    )
+    return plan if request.start_from is None else start_from_source(plan, load_checkpoint(request.start_from))
 
 
 def resume_run(request: Request, path: Path) -> Plan:
@@ -113,16 +130,16 @@ def resume_run(request: Request, path: Path) -> Plan:
         UsageError: The run is finished, or not the one that was asked for.
         CheckpointError: There is no such run, or its file is damaged.
     """
-    find_unfinished(path.parent, path.name.removesuffix(SUFFIX))
+    check_unfinished(path)
     point = load_resume_point(resume_path(path))
     return Plan(
-        path,
-        request.paths or _noted_paths(point.facts.corpus, request, path, "-"),
-        request.valid or _noted_paths(point.facts.valid or [], request, path, "--valid -") or None,
-        point.model_config,
-        merge_options(point, request),
-        request.tuning,
-        point,
+        checkpoint=path,
+        corpus=request.corpus or _noted_paths(point.facts.corpus, request, path, "-"),
+        valid=request.valid or _noted_paths(point.facts.valid or [], request, path, "--valid -") or None,
+        model_config=point.model_config,
+        config=merge_options(point, request),
+        tuning=request.tuning,
+        point=point,
     )
 
 
@@ -130,12 +147,12 @@ def _noted_paths(noted: list[str], request: Request, checkpoint: Path, argument:
     """The texts of an unfinished run, if they can be read once more; `argument` names standard input among them."""
     if str(STDIN) in noted:
         reason = f"a text of the unfinished run {resume_path(checkpoint)} came from a pipe, which kept nothing of it"
-        command = resume_command(checkpoint, request.config.out, 1, 1)
+        command = resume_command(checkpoint, request.train_config.out, 1)
         raise UsageError(reason, f"Send the same text once more: ... | {command} {argument}")
     return [Path(path) for path in noted]
 
 
-def fine_tune(plan: Plan, source: Checkpoint) -> Plan:
+def start_from_source(plan: Plan, source: Checkpoint) -> Plan:
     """`plan` with the network and the words of `source` at its beginning.
 
     Raises:
@@ -143,6 +160,7 @@ def fine_tune(plan: Plan, source: Checkpoint) -> Plan:
     """
     given = _settings(plan.model_config, plan.config)
     stored = asdict(source.config) | {"tokenizer": source.tokenizer.scheme, "cased": source.tokenizer.cased}
+    stored["size"] = source.training.get("settings", {}).get("size", TrainConfig.size)
     dropouts = {name: value for name, value in given.items() if name.startswith("dropout_")}
     if wrong := _contradictions(given, stored, stored.keys() - dropouts.keys()):
         raise UsageError(f"{source.path} is another network: {wrong}", "Leave these options out to start from it.")
@@ -156,14 +174,14 @@ def merge_options(point: ResumePoint, request: Request) -> RunConfig:
     Raises:
         UsageError: What is requested is not what the run is; the message names every such option.
     """
-    given = _settings(request.model_config, request.config)
+    given = _settings(request.model_config, request.train_config)
     stored = asdict(point.model_config) | asdict(point.config)
     if wrong := _contradictions(given, stored, stored.keys() - {*LENGTHS, *_OF_THE_FILES, *_OF_THE_MACHINE}):
         raise UsageError(
             f"the unfinished run {point.path} is another one: {wrong}",
             "Leave these options out to go on with it, or replace it: --force instead of --resume",
         )
-    wanted = asdict(request.config)
+    wanted = asdict(request.train_config)
     changes = {name: wanted[name] for name in _OF_THE_FILES}
     changes |= {name: given[name] for name in _OF_THE_MACHINE if name in given}
     if any(name in given for name in LENGTHS):

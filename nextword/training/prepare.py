@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,25 +15,30 @@ from nextword.model.device import find_device, keep_freed_memory, product_format
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.model.loss import WordSampler
 from nextword.storage.checkpoint import check_words
-from nextword.text.corpus import Corpus, Passage, read_corpus, watched
+from nextword.text.corpus import Document, Passage, read_corpus, watched
 from nextword.text.held_out import split_corpus
 from nextword.text.sources import is_pipe, source_name
 from nextword.text.token_file import TokenFile, count_ids
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID, LearnedVocabulary, WordTokenizer
+from nextword.text.tokenizer import LearnedVocabulary, WordTokenizer
+from nextword.text.vocabulary import END_ID, UNKNOWN_ID
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Emit, Reading
 from nextword.training.initialization import initialize, take_over
 from nextword.training.plan import Plan
 from nextword.training.recipe import Budget, choose_network, choose_training, sample_size
 
-MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+_MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
+_FEW_TOKENS = 5000  # fewer teach hardly anything to a network that knows nothing yet
+_MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 
 @dataclass(frozen=True)
 class EncodedCorpus:
     """The text as ids, and what became of it."""
 
-    corpus: Corpus
+    digest: str  # of the corpus
+    documents: int  # how many have text
+    files: dict[str, list[int]]  # by path: size and time of each when it was read
     tokenizer: WordTokenizer
     training: TokenFile
     validation: TokenFile
@@ -83,18 +89,23 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     check_words(text.tokenizer)
     torch.manual_seed(config.seed)
     keep_freed_memory()
-    model = _network(plan, network, text).to(device)
+    model = RecurrentLanguageModel(network, len(text.tokenizer))
+    if plan.source is not None:
+        take_over(model, plan.source.tensors, counts)
+    elif plan.point is None:  # a resumed run's weights come from its file
+        initialize(model, text.training.ids, counts)
+    model.to(device)
     sample = sample_size(config, len(text.tokenizer))
     sampler = WordSampler(torch.from_numpy(counts).to(device), sample) if sample else None
-    model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= plan.tuning.sparse_words
+    model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= model.sparse_from
     return Setup(plan, text, config, model, device, dtype, sampler, text.notes + notes)
 
 
 def _check_pipes(plan: Plan, group: ProcessGroup) -> None:
     """Refuse to read a pipe twice: the second who does finds nothing."""
     hint, valid = "Keep it in a file, and name that.", plan.valid or []
-    for path in filter(is_pipe, [*plan.paths, *valid]):
-        if path in plan.paths and path in valid:
+    for path in filter(is_pipe, [*plan.corpus, *valid]):
+        if path in plan.corpus and path in valid:
             raise UsageError(f"{source_name(path)} cannot be read twice, to learn from and to validate on", hint)
         if group.size > 1:
             raise UsageError(f"{source_name(path)} cannot be read by {group.size} processes", hint)
@@ -104,8 +115,8 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
     """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
     formats = plan.config.for_scheme(plan.config.tokenizer)
-    corpus = read_corpus(plan.paths, encoding, progress, formats=formats)
-    notes = corpus.notes
+    corpus = read_corpus(plan.corpus, encoding, progress, formats=formats)
+    notes, files = corpus.notes, _files(corpus.documents)
     if plan.valid is None:
         train_texts, valid_texts = split_corpus(corpus.documents, plan.config.valid_fraction)
     else:
@@ -115,38 +126,55 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
         valid_texts = [document.whole for document in held_out.documents]
     tokenizer, training, missed = _learn_or_encode(plan, train_texts, emit)
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
-    if len(training) < MIN_TOKENS:
+    if len(training) < _MIN_TOKENS:
         raise CorpusError(
-            f"{source_name(plan.paths[0])} leaves {len(training)} words to learn from; the least is {MIN_TOKENS}",
+            f"{source_name(plan.corpus[0])} leaves {len(training)} words to learn from; the least is {_MIN_TOKENS}",
             "Name more text; from some ten thousand words on, predictions begin to make sense.",
         )
     if len(tokenizer) <= END_ID + 1:
         raise CorpusError(
-            f"no word in {source_name(plan.paths[0])} occurs often enough to be learned",
+            f"no word in {source_name(plan.corpus[0])} occurs often enough to be learned",
             "Keep rare words: --min-count 1",
         )
+    if len(training) < _FEW_TOKENS and plan.source is None:
+        notes.append(f"{len(training):,} words are very few: some ten thousand begin to make sense.")
     if missed:
         notes.append(
             "There are more different words than are counted at once: rare ones were forgotten on the way. "
             f"A word may have been met up to {missed:,} times more often than was counted."
         )
-    return EncodedCorpus(corpus, tokenizer, training, validation, notes)
+    documents = sum(not document.is_blank for document in corpus.documents)
+    return EncodedCorpus(corpus.digest, documents, files, tokenizer, training, validation, notes)
+
+
+def _files(documents: Sequence[Document]) -> dict[str, list[int]]:
+    """Size and time of the documents' files, if they are not too many: only to say which changed, when the text did."""
+    noted = {}
+    for document in [document for document in documents[:_MAX_FILES] if not is_pipe(document.path)]:
+        with contextlib.suppress(OSError):  # it is gone by now
+            stat = document.path.stat()
+            noted[str(document.path.resolve())] = [stat.st_size, stat.st_mtime_ns]
+    return noted
 
 
 def _learn_or_encode(plan: Plan, texts: Sequence[Passage], emit: Emit) -> LearnedVocabulary:
     """The words of a new run are learned; one that starts from another network has that one's and what is new."""
-    config = plan.config
+    config, read = plan.config, watched(texts, _reading(emit, "reading"))
     if plan.point is not None:
-        tokenizer = plan.point.tokenizer
+        tokenizer, missed = plan.point.tokenizer, 0
     elif plan.source is not None:
-        read = watched(texts, _reading(emit, "reading"))
-        tokenizer = plan.source.tokenizer.extended(read, config.vocab_size, config.smallest_count)
+        tokenizer, missed = plan.source.tokenizer.extended(read, config.vocab_size, config.smallest_count)
     else:
-        read = watched(texts, _reading(emit, "reading"))
-        words = config.tokenizer, config.cased, config.vocab_size, config.smallest_count
-        return WordTokenizer.train_and_encode(read, *words, _reading(emit, "encoding"))
+        return WordTokenizer.train_and_encode(
+            read,
+            scheme=config.tokenizer,  # what the options call the tokenizer
+            cased=config.cased,
+            vocab_size=config.vocab_size,
+            min_count=config.smallest_count,
+            on_progress=_reading(emit, "encoding"),
+        )
     ids = TokenFile(tokenizer.encode_documents(watched(texts, _reading(emit, "encoding"))))
-    return LearnedVocabulary(tokenizer, ids, 0)
+    return LearnedVocabulary(tokenizer, ids, missed)
 
 
 def _reading(emit: Emit, phase: str) -> Callable[[int, int], None]:
@@ -163,11 +191,11 @@ def _fit_batch(config: TrainConfig, tokens: int) -> tuple[TrainConfig, list[str]
 
 
 def _check_shared(group: ProcessGroup, config: TrainConfig, text: EncodedCorpus) -> None:
-    """Refuse what cannot be shared out: too few streams, or texts that are not the same for every process."""
+    """Refuse what cannot be split: too few streams, or texts that are not the same for every process."""
     if config.batch_size < group.size:
         reason = f"batch_size is {config.batch_size}, too few streams for {group.size} processes"
         raise UsageError(reason, "Start fewer processes, or read more streams at once: --batch-size")
-    ours = float(int(text.corpus.digest[:12], 16))  # exact in 53 bits
+    ours = float(int(text.digest[:12], 16))  # exact in 53 bits
     if group.from_first(ours) != ours:
         raise CorpusError("this process has read another text than the first one", "Give all machines the same files.")
 
@@ -180,13 +208,3 @@ def _number_format(plan: Plan, device: torch.device, group: ProcessGroup) -> tor
         name = before.precision
     fast = product_format(name, device) == torch.bfloat16
     return torch.bfloat16 if group.from_first(fast) else torch.float32
-
-
-def _network(plan: Plan, config: NetworkConfig, text: EncodedCorpus) -> RecurrentLanguageModel:
-    """The network with its first weights; a resumed run's come from its file."""
-    model = RecurrentLanguageModel(config, len(text.tokenizer))
-    if plan.source is not None:
-        take_over(model, plan.source.tensors, text.training.ids)
-    elif plan.point is None:
-        initialize(model, text.training.ids)
-    return model

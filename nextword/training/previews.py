@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from nextword.inference.predictor import Predictor
 from nextword.text.detokenizer import detokenize
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID, WordTokenizer
-from nextword.text.vocabulary import is_word
 from nextword.training.events import Preview
 
 _PREVIEWS = 4
@@ -58,7 +57,7 @@ def _likeliest(tokenizer: WordTokenizer, beginnings: list[list[int]], suits: Cal
         known = takewhile(lambda token: token not in (END_ID, UNKNOWN_ID) and suits(tokenizer.words[token]), beginning)
         tokens = list(known)
         rank = len(tokens), -max(tokens, default=0)  # the vocabulary begins with its most frequent words
-        if rank > best_rank and any(is_word(tokenizer.words[token]) for token in tokens):
+        if rank > best_rank and any(tokenizer.is_word(tokenizer.words[token]) for token in tokens):
             written = detokenize(tokenizer, tokens)
             if len(written) <= _MAX_EXAMPLE_LENGTH:
                 best, best_rank = written, rank

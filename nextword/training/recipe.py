@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from nextword.config import GATES, ModelConfig, NetworkConfig, RunConfig, TrainConfig
 
-FINE_TUNING = 0.3  # share of the learning rate, for a network that has learned before
+_FINE_TUNING = 0.3  # share of the learning rate, for a network that has learned before
 _LR = 25.0  # learning rate of a new LSTM
 _RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # shares of it; at a higher rate a plain net diverges
 _MIN_SAMPLE = 1_500  # words that the output layer scores in a step at least
@@ -71,7 +71,7 @@ def choose_training(config: TrainConfig, model: ModelConfig, tokens: int, fine_t
         tokens: Length of the text to learn from.
         fine_tuning: Whether the network has learned before.
     """
-    rate = _RATES[model.cell or "lstm"] * (FINE_TUNING * _LR if fine_tuning else _LR)
+    rate = _RATES[model.cell or "lstm"] * (_FINE_TUNING * _LR if fine_tuning else _LR)
     chosen = {
         "paragraphs": config.paragraphs or "auto",
         "keep_speakers": bool(config.keep_speakers),

@@ -3,8 +3,8 @@
 `NAME.resume.safetensors` stands beside the checkpoint `NAME.safetensors`, in the same container (`container.py`):
 written whole or not at all, verified by its digest, never pickled. It is self-contained, and holds
 
-    tensors     model.*, the parameters; optimizer.*, its moments; state.*, the carried hidden and cell states;
-                random.*, the states of torch's random generators
+    tensors     model.*, the parameters; state.*, the carried hidden and cell states; random.*, the states of
+                torch's random generators; none of the optimizer: plain gradient descent has no moments
     config      the NetworkConfig, as JSON
     training    the RunConfig, as JSON
     tokenizer, vocabulary   as in a checkpoint
@@ -30,11 +30,13 @@ from nextword.storage.container import read_container, refusing_damage, write_co
 from nextword.storage.locations import SUFFIX, shell_word
 from nextword.storage.strict import json_object, json_text
 from nextword.text.tokenizer import WordTokenizer
-from nextword.training.schedule import ScheduleState, ValidationsState, count
+from nextword.training.schedule import ScheduleState, ValidationsState, bounded
 
 FORMAT = "nextword-resume/1"
 RESUME_SUFFIX = ".resume" + SUFFIX
 _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
+# Facts whose names in the file are those of the first version, which older files have, too:
+_STORED_AS = {"environment": "surroundings", "carried_formats": "state"}
 # How runs read their text before their files said how:
 _BEFORE_FORMATS = {"paragraphs": "blank", "keep_speakers": False, "raw": True}
 
@@ -56,10 +58,9 @@ class RunFacts(Settings):
     """Where a run is, what it reads and what it has reached.
 
     Attributes:
-        optimizer: What the optimizer keeps of each parameter beside tensors, by the parameter's number.
-        state: Number formats of the carried hidden and cell states, layer by layer.
+        carried_formats: Number formats of the carried hidden and cell states, layer by layer.
         position: Rows of the streams read in this epoch.
-        seconds: Since the run began, without the time it lay still.
+        seconds: Since the run began, without the time in which it was stopped.
         best_digest: The checkpoint's digest; empty if there is none yet.
         files: Size and time of the corpus's files, by path.
         started_from: Digest of the checkpoint it started from, if any.
@@ -68,8 +69,7 @@ class RunFacts(Settings):
     schedule: ScheduleState
     validations: ValidationsState
     environment: Environment
-    optimizer: dict[str, Any]
-    state: list[str]
+    carried_formats: list[str]
     best_digest: str
     corpus: list[str]
     valid: list[str] | None
@@ -77,22 +77,23 @@ class RunFacts(Settings):
     corpus_sha256: str
     validation_sha256: str
     started_from: str | None
-    position: int = count()
-    tokens: int = count()
-    seconds: float = count()
-    processes: int = count()
+    position: int = bounded()
+    tokens: int = bounded()
+    seconds: float = bounded()
+    processes: int = bounded()
 
     def to_json(self) -> str:
         """The facts as they stand in the file."""
         values = asdict(self)
-        values["surroundings"] = values.pop("environment")
+        values |= {stored: values.pop(name) for name, stored in _STORED_AS.items()}
         return json_text(values)
 
     @classmethod
     def from_json(cls, text: str) -> RunFacts:
         """What `to_json` wrote. Raises KeyError, TypeError, ValueError or UsageError for anything else."""
         values = json_object(text)
-        values["environment"] = Environment(**values["surroundings"])
+        values |= {name: values[stored] for name, stored in _STORED_AS.items()}
+        values["environment"] = Environment(**values["environment"])
         values["schedule"] = ScheduleState(**values["schedule"])
         values["validations"] = ValidationsState(**values["validations"])
         return cls(**{item.name: values[item.name] for item in fields(cls)})
@@ -155,7 +156,7 @@ def load_resume_point(path: Path) -> ResumePoint:
         facts = RunFacts.from_json(metadata["facts"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
         words = check_network(parameters, model_config)
-        _check_tensors(tensors, facts.state, model_config, config)
+        _check_tensors(tensors, facts.carried_formats, model_config, config)
         tokenizer = read_tokenizer(metadata, words)
         return ResumePoint(model_config, config, tokenizer, tensors, facts, path)
 
@@ -163,7 +164,7 @@ def load_resume_point(path: Path) -> ResumePoint:
 def _check_tensors(
     tensors: dict[str, NDArray[Any]], carried: list[str], model_config: NetworkConfig, config: RunConfig
 ) -> None:
-    """Raise `ValueError` unless what is neither a parameter nor an optimizer's moment has its name, type and shape."""
+    """Raise `ValueError` unless what is no parameter has its name, type and shape."""
     if len(carried) not in (0, 2 * model_config.num_layers) or not set(carried) <= _STATE_TYPES:
         raise ValueError("the carried state has other types than a run's")
     shapes: dict[str, tuple[int, ...]] = {}
@@ -173,37 +174,45 @@ def _check_tensors(
     for name in ("random.cpu", "random.cuda"):
         if tensors.get(name, tensors["random.cpu"]).dtype != np.uint8:
             raise ValueError(f"{name} is no state of a random generator")
-    others = {name for name in tensors if not name.startswith(("model.", "optimizer.", "random."))}
+    others = {name for name in tensors if not name.startswith(("model.", "random."))}
     if others != shapes.keys():
         raise ValueError(f"tensors missing or too many: {', '.join(sorted(others ^ shapes.keys()))}")
     check_parameters({name: tensors[name] for name in shapes}, shapes)
 
 
-def find_unfinished(folder: Path, name: str | None) -> Path:
-    """The checkpoint path of the unfinished run called `name`; for None, of the one saved last.
+def newest_unfinished(folder: Path) -> Path:
+    """The checkpoint path of the run in `folder` whose resume file was saved last.
 
     Raises:
-        UsageError: That run is finished.
         CheckpointError: There is none.
     """
-    if name is None:
-        found = [file for file in folder.glob("*" + RESUME_SUFFIX) if file.is_file()]
-        if not found:
-            raise CheckpointError(f"there is no unfinished run in {folder}", "Begin one: nextword train")
-        newest = max(found, key=lambda file: (file.stat().st_mtime, file.name))
-        return folder / (newest.name.removesuffix(RESUME_SUFFIX) + SUFFIX)
-    path = folder / (name + SUFFIX)
-    if resume_path(path).exists():
-        return path
-    if path.exists():
-        hint = f"Train it on new text: nextword train TEXT --from {shell_word(str(path))}; or begin anew with --force"
-        raise UsageError(f"{path} is finished: there is nothing to resume", hint)
-    raise CheckpointError(f"there is no unfinished run {resume_path(path)}", "Begin one: nextword train")
+    found = [file for file in folder.glob("*" + RESUME_SUFFIX) if file.is_file()]
+    if not found:
+        raise CheckpointError(f"there is no unfinished run in {folder}", "Begin one: nextword train")
+    newest = max(found, key=lambda file: (file.stat().st_mtime, file.name))
+    return folder / (newest.name.removesuffix(RESUME_SUFFIX) + SUFFIX)
 
 
-def resume_command(checkpoint: Path, out: str, processes: int, now: int) -> str:
-    """What the user types to go on with a run that had so many `processes`; there are `now` so many of them."""
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes)) if processes == now else processes
+def check_unfinished(checkpoint: Path) -> None:
+    """Refuse to go on with the run that writes `checkpoint` if it has no resume file.
+
+    Raises:
+        UsageError: It is finished.
+        CheckpointError: There was none.
+    """
+    if resume_path(checkpoint).exists():
+        return
+    if checkpoint.exists():
+        again = f"nextword train TEXT --from {shell_word(str(checkpoint))}"
+        hint = f"Train it on new text: {again}; or begin anew with --force"
+        raise UsageError(f"{checkpoint} is finished: there is nothing to resume", hint)
+    raise CheckpointError(f"there is no unfinished run {resume_path(checkpoint)}", "Begin one: nextword train")
+
+
+def resume_command(checkpoint: Path, out: str, processes: int) -> str:
+    """What the user types to go on with a run of so many processes: on each machine as many as now, if all are."""
+    same = os.environ.get("WORLD_SIZE") == str(processes)
+    here = os.environ.get("LOCAL_WORLD_SIZE", processes) if same else processes
     launcher = "" if processes == 1 else f"torchrun --nproc-per-node {here} -m -- "
     folder = "" if out == TrainConfig.out else f" --out {shell_word(out)}"
     return f"{launcher}nextword train --resume --name {shell_word(checkpoint.name.removesuffix(SUFFIX))}{folder}"

@@ -12,7 +12,7 @@ from typing import Any
 from nextword.config import Settings
 
 _RECENT_STEPS = 200  # their mean duration is the speed
-_ESTIMATES = 50  # each comes after this fraction of the steps that were left
+_ESTIMATES = 50  # the next one comes after a fiftieth of the steps that are left
 _TOLERANCE = 0.01  # share of the time: a plan that will end this near to it stays as it is
 _MAX_SHARE = 0.1  # share of the schedule without a validation, where epochs are longer
 _MAX_TIME_SHARE = 0.05  # share of the time that validations may take, where time is what limits the run
@@ -30,10 +30,9 @@ class Tuning:
     validation_ratio: float = 10  # fewest of them for each token held out: a twentieth of the time at most
     save_seconds: float = 300  # between two resume files, while the run goes on
     save_ratio: float = 200  # fewest seconds between them for each second that writing one takes
-    sparse_words: int = 20_000  # vocabulary from which on gradients of the rows in use cost less than those of all rows
 
 
-def count(most: float = _MAX_COUNT) -> Any:
+def bounded(most: float = _MAX_COUNT) -> Any:
     """A field of what an unfinished run keeps: a number from 0 to `most`."""
     return field(metadata={"low": 0, "high": most})
 
@@ -42,21 +41,21 @@ def count(most: float = _MAX_COUNT) -> Any:
 class ScheduleState(Settings):
     """Where a `Schedule` was, as JSON values."""
 
-    step: int = count()
-    progress: float = count(1)
-    total: int = count()
-    plan_at: int = count()
+    step: int = bounded()
+    progress: float = bounded(1)
+    total: int = bounded()
+    plan_at: int = bounded()
 
 
 @dataclass(frozen=True)
 class ValidationsState(Settings):
     """Where `Validations` were, as JSON values."""
 
-    step: int = count()
-    progress: float = count(1)
-    tokens: int = count()
-    cost: float = count()
-    spent: float = count()
+    step: int = bounded()
+    progress: float = bounded(1)
+    tokens: int = bounded()
+    cost: float = bounded()
+    spent: float = bounded()
 
 
 def rate_share(progress: float) -> float:
@@ -86,7 +85,7 @@ class Schedule:
         self.limit = steps or _UNKNOWN
         self.allowed = None if minutes is None else 60 * minutes
         self.step, self.progress = 0, 0.0
-        self.total = self.limit if minutes is None else _UNKNOWN
+        self.total = self.limit
         self._plan_at = 1
         self._durations: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._measured = 0
@@ -98,7 +97,7 @@ class Schedule:
         self._measured += 1
         self._durations.append(seconds)
 
-    def plan(self, elapsed: float, reserve: float) -> None:
+    def fit_to_time(self, elapsed: float, reserve: float) -> None:
         """Fit the number of steps to the time, if there is one and it is time to estimate again.
 
         Args:
@@ -129,32 +128,35 @@ class Schedule:
         if same_length:
             self.total, self._plan_at = state.total, state.plan_at
         else:
-            self.total = self.limit if self.allowed is None else max(state.total, self.step + 1)
+            self.total = self.limit if self.allowed is None else min(self.limit, max(state.total, self.step + 1))
 
 
 class Validations:
     """When the held-out text is predicted: after every epoch, in long epochs also in between, and at the end.
 
     Args:
-        tokens: How many tokens are held out.
+        held_out: How many tokens are held out.
         timed: Whether time limits the run; validations then take a twentieth of it at most, by the clock. Otherwise
             they depend on steps and tokens alone, so that the same run twice is the same run.
         tuning: How far apart they are inside an epoch.
 
     Attributes:
-        step: The last step after which there was one.
+        step, progress, tokens: Where the run was at the last one.
         cost: Seconds that one takes, as measured last.
+        spent: Seconds that all of them took.
     """
 
-    def __init__(self, tokens: int, timed: bool, tuning: Tuning = Tuning()) -> None:
-        self.held_out, self.timed, self._tuning = tokens, timed, tuning
+    def __init__(self, held_out: int, timed: bool, tuning: Tuning = Tuning()) -> None:
+        self.held_out, self.timed, self._tuning = held_out, timed, tuning
         self.step, self.progress, self.tokens = 0, 0.0, 0
         self.cost, self.spent = 0.0, 0.0
 
     def due(self, schedule: Schedule, tokens: int, epoch_ended: bool, elapsed: float) -> bool:
         """Whether to validate now, after `tokens` tokens and `elapsed` seconds."""
-        if schedule.step == self.step or schedule.progress >= 1:
-            return schedule.step > self.step
+        if schedule.step == self.step:
+            return False
+        if schedule.progress >= 1:
+            return True
         long_ago = schedule.progress - self.progress >= _MAX_SHARE
         if self.timed:
             return (epoch_ended or long_ago) and self.spent + self.cost <= _MAX_TIME_SHARE * elapsed

@@ -1,8 +1,6 @@
 """Training: from text to a checkpoint.
 
-The way is `checkpoint_path` (where to), `exclusive_lock`, `new_run` or `resume_run` (what to do), `prepare` (text,
-words, ids, network), `Trainer.run` (windows, steps, validations). A run that is stopped leaves a resume file, and goes
-on from it as if it had not been stopped. It prints nothing; who wants to watch passes a function that takes the events
+`carry_out` has every stage in its order. It prints nothing; who wants to watch passes a function that takes the events
 of `events.py`.
 """
 
@@ -15,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nextword.config import ModelConfig, TrainConfig
-from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, ProcessLostError
+from nextword.errors import CorpusError, Interrupted, NextwordError, OutOfMemoryError, ProcessLostError
 from nextword.storage.atomic import exclusive_lock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Event
@@ -75,17 +73,23 @@ def train(
         OutOfMemoryError: The network or its window does not fit in memory.
         Interrupted: A signal ended the run; it can be resumed.
     """
-    configs = model_config or ModelConfig(), train_config or TrainConfig()
-    source = None if start_from is None else Path(start_from)
-    return carry_out(Request(_as_paths(corpus), _as_paths(valid), *configs, source, resume), on_event)
+    request = Request(
+        corpus=_as_paths(corpus),
+        valid=_as_paths(valid),
+        model_config=model_config or ModelConfig(),
+        train_config=train_config or TrainConfig(),
+        start_from=None if start_from is None else Path(start_from),
+        resume=resume,
+    )
+    return carry_out(request, on_event)
 
 
 def carry_out(request: Request, on_event: Callable[[Event], None] | None = None) -> Path:
     """Do what `train` says, in this process or in one of those that `torchrun` has started."""
     began = time.perf_counter()
-    group = ProcessGroup.join(request.config.device)
+    group = ProcessGroup.join(request.train_config.device)
     emit = on_event if on_event and group.first else lambda event: None
-    with _clear_errors(group, request.config):
+    with _clear_errors(group, request.train_config):
         path = checkpoint_path(request)
         with exclusive_lock(path, resume_path(path)) if group.first else contextlib.nullcontext():
             group.barrier()  # the others go on when the first is the owner
@@ -98,6 +102,8 @@ def carry_out(request: Request, on_event: Callable[[Event], None] | None = None)
 def _as_paths(paths: Paths | None) -> list[Path] | None:
     if paths is None:
         return None
+    if not paths:
+        raise CorpusError("no text was named", "Name files or folders, or None for the text that comes with nextword")
     return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
 
 

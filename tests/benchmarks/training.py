@@ -263,7 +263,7 @@ def save(connection: Connection, size: int, words: int, rounds: int) -> None:
     checkpoint = Checkpoint(config, tokenizer, tensors, {})
     facts = RunFacts(
         **{"schedule": ScheduleState(0, 0, 0, 0), "validations": ValidationsState(0, 0, 0, 0, 0)},
-        **{"environment": Environment("", "", "", "cpu", "fp32", 1), "optimizer": {}, "state": [], "best_digest": ""},
+        **{"environment": Environment("", "", "", "cpu", "fp32", 1), "carried_formats": [], "best_digest": ""},
         **{"corpus": [], "valid": None, "files": {}, "corpus_sha256": "", "validation_sha256": ""},
         **{"started_from": None, "position": 0, "tokens": 0, "seconds": 0, "processes": 1},
     )

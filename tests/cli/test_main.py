@@ -651,6 +651,21 @@ def test_a_command_line_that_makes_no_sense_is_exit_2(call_cli: RunCLI, tiny_che
     failure(call_cli("train", "x.txt", "--hidden-size", 0), 2, "hidden_size")
 
 
+def test_the_hint_at_a_wrong_command_line_is_that_of_its_command(run_cli: RunCLI) -> None:
+    failure(run_cli("predict", "x", "--complte"), 2, "--complete", "Hint: See: nextword predict --help")
+    failure(run_cli("train", "--minuts", 1), 2, "--minutes", "Hint: See: nextword train --help")
+    failure(run_cli("sing"), 2, "sing", "Hint: See: nextword --help")
+    for command in ("predict", "generate", "explain", "why"):
+        quoted = f"Hint: Put the text in quotes: nextword {command} 'The weather is'"
+        failure(run_cli(command, "The", "weather", "is"), 2, "weather is", quoted)
+    failure(run_cli("The weather is"), 2, "Hint: To go on from a text: nextword predict 'The weather is'")
+
+
+def test_a_checkpoint_named_without_its_suffix_is_hinted_at(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
+    hint = f"Hint: Did you mean {tiny_checkpoint}?"
+    failure(run_cli("predict", "x", "-c", tiny_checkpoint.with_suffix("")), 4, "does not exist", hint)
+
+
 def test_bad_counts_are_refused_by_repl_as_by_predict(run_cli: RunCLI, tiny_checkpoint: Path) -> None:
     failure(run_cli("repl", "-k", 0, "-c", tiny_checkpoint, stdin="The cat\n"), 2, "0")
 

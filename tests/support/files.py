@@ -21,9 +21,8 @@ from nextword.errors import Interrupted
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
-from nextword.training.capture import restore
+from nextword.training.capture import restore_network
 from nextword.training.events import Event, Step
-from nextword.training.optimizer import ClippedSGD
 from nextword.training.resume import ResumePoint
 from nextword.training.train import train
 
@@ -81,7 +80,7 @@ def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]
 
 
 def go_on_from(point: ResumePoint) -> RecurrentLanguageModel:
-    """A network, with an optimizer and the random generators, set to what a resume file says."""
+    """A network, with the random generators, set to what a resume file says."""
     model = RecurrentLanguageModel(point.model_config, len(point.tokenizer))
-    restore(point, model, ClippedSGD(model.parameters(), lr=1, clip=1), torch.device("cpu"))
+    restore_network(point, model, torch.device("cpu"))
     return model

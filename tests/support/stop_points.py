@@ -36,7 +36,7 @@ from nextword.training.train import carry_out
 # mid epoch, while the held-out text is predicted; and twice, the second time after going on.
 KINDS = ("in an epoch", "an epoch's end", "before a validation", "in a validation", "twice", "first", "last")
 EPOCHS = 2
-SMALL = Tuning(validation_tokens=400, validation_ratio=1, sparse_words=40)
+SMALL = Tuning(validation_tokens=400, validation_ratio=1)
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,19 @@ class Case:
         vocabulary or a wide layer.
         """
         if resume:
-            request = Request(config=TrainConfig(name=name, out=self.config.out), resume=True, tuning=SMALL)
+            request = Request(train_config=TrainConfig(name=name, out=self.config.out), resume=True, tuning=SMALL)
         else:
             config = replace(self.config, name=name, force=True)
             valid = [self.valid] if self.valid else None
-            request = Request([self.corpus], valid, self.model, config, self.start_from, tuning=SMALL)
-        with patch.object(RecurrentLanguageModel, "fused_from", 14):
+            request = Request(
+                corpus=[self.corpus],
+                valid=valid,
+                model_config=self.model,
+                train_config=config,
+                start_from=self.start_from,
+                tuning=SMALL,
+            )
+        with patch.multiple(RecurrentLanguageModel, fused_from=14, sparse_from=40):
             return carry_out(request, on_event)
 
 

@@ -172,6 +172,13 @@ def test_the_state_is_shown_as_the_norms_of_each_layer(capsys: pytest.CaptureFix
     assert "0.250" in lines[2]
 
 
+def test_one_layer_is_no_plural(tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    for layers, shown in ((1, "1 LSTM layer of "), (2, "2 LSTM layers of ")):
+        results.show_checkpoint(replace(checkpoint, config=replace(checkpoint.config, num_layers=layers, cell="lstm")))
+        assert shown in capsys.readouterr().out
+
+
 def test_what_a_checkpoint_says_of_itself_is_shown_escaped(
     tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,10 +18,12 @@ from nextword.terminal.training import TrainingView, progress, say_next, stopped
 from nextword.training.events import Event, Finished, Prepared, Preview, Reading, Step, Validation
 
 PREDICTIONS = [Prediction("the", 0.5), Prediction("\x1b[31mred", 0.25), Prediction("[bold]x[/bold]", 0.125)]
+NOTES = ["Passed over: \x1b[2J."]
+PREPARED = Prepared(Path("m.safetensors"), 2, 3000, 150, 99, 0.015, 12345, "cpu", "fp32", NOTES)
 RUN = [
     Reading("checking", 5, 10),
     Reading("reading", 10, 10),
-    Prepared(Path("m.safetensors"), 2, 3000, 150, 99, 0.015, 12345, "cpu", "fp32", ["Passed over: \x1b[2J."]),
+    PREPARED,
     Step(1, 0.5, 48, 4.0, 1.0, 1000.0, 61.0),
     Validation(1, 0.5, 54.321, True, 3725.0, [Preview("The cat\x1b[2J", PREDICTIONS)]),
     Step(2, 1.0, 96, 3.0, 0.5, 1000.0, 0.0),
@@ -49,6 +51,12 @@ def test_a_run_off_a_terminal_is_told_on_stderr_line_by_line(capsys: pytest.Capt
     assert ["54.32" in line and "1:02:05" in line and "saved" in line for line in validations] == [True, False]
     assert any(line.strip() == "The cat\\x1b[2J ... the \\x1b[31mred [bold]x[/bold]" for line in lines)
     assert "m.safetensors" in lines[-1] or "m.safetensors" in lines[-2]
+
+
+@pytest.mark.parametrize(("documents", "line"), [(1, "1 document: "), (2, "2 documents: ")])
+def test_one_document_is_no_plural(capsys: pytest.CaptureFixture[str], documents: int, line: str) -> None:
+    TrainingView()(replace(PREPARED, documents=documents, notes=[]))
+    assert capsys.readouterr().err.startswith(line)
 
 
 def test_times_under_an_hour_are_minutes_and_seconds(capsys: pytest.CaptureFixture[str]) -> None:

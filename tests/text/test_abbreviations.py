@@ -46,6 +46,7 @@ def test_a_word_in_one_language_and_an_abbreviation_in_another_is_what_the_text_
     assert word in WordTokenizer.train(["We saw it, and that was all. We went."], min_count=1).abbreviations
     ends = f"It was a {word}. It was big. We saw the {word}. We went, and it was the {word}. "
     assert word not in WordTokenizer.train([ends], min_count=1).abbreviations
+    assert word not in WordTokenizer.train([f"It was {word} and that was all."], min_count=1).abbreviations
     inside = f"We saw {word}. 3 and {word}. 4, and it was late. "
     assert word in WordTokenizer.train([inside], min_count=1).abbreviations
 
@@ -97,4 +98,4 @@ def test_a_vocabulary_from_before_has_no_list_and_is_written_without_one() -> No
 def test_a_vocabulary_that_grows_keeps_its_abbreviations() -> None:
     text = "We walk to the Hbf. and back. The Hbf. is old. The Hbf. was new. We walk on and on and on. " * 3
     tokenizer = WordTokenizer.train([text], min_count=1)
-    assert "hbf" in tokenizer.extended(["We walk on. And we walk."], 100, 1).abbreviations
+    assert "hbf" in tokenizer.extended(["We walk on. And we walk."], 100, 1)[0].abbreviations

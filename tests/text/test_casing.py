@@ -32,6 +32,15 @@ from nextword.text.tokenizer import WordTokenizer
         ("IP", "iPhone", "IPHONE"),
         ("X-", "x-ray", "X-ray"),
         ("3D", "3d-print", "3d-print"),
+        ("İ", "insan", "İnsan"),
+        ("I\u0307", "insan", "İnsan"),
+        ("İY", "iyiyim", "İYİYİM"),
+        ("Kİ", "kılıçtı", "KILIÇTI"),
+        ("İs", "istanbul'da", "İstanbul'da"),
+        ("IS", "İstiklal", "İSTİKLAL"),
+        ("Is", "İstiklal", "İstiklal"),
+        ("is", "İstiklal", "İstiklal"),
+        ("I", "insan", "Insan"),
     ],
 )
 def test_a_suggestion_has_the_capitals_typed_and_all_only_where_two_letters_are_capitals(
@@ -92,3 +101,10 @@ def test_after_an_abbreviation_small_letters_are_learned_and_capitals_are_not() 
         ["Ham, eggs, etc. were there. Ham, eggs, etc. Were they? Etc. Were they?"], min_count=1
     )
     assert tokenizer.surface(tokenizer.words.index("were")) == "were"
+
+
+def test_a_word_met_at_sentence_starts_alone_keeps_its_turkish_capital() -> None:
+    text = "İstanbul'da bir insan var. İstanbul'da bir ev var. İnsan iyi."
+    tokenizer = WordTokenizer.train([text], min_count=1)
+    assert tokenizer.surface(tokenizer.words.index("istanbul'da"), at_start=True) == "İstanbul'da"
+    assert tokenizer.surface(tokenizer.words.index("insan")) == "insan"

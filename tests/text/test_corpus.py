@@ -61,6 +61,55 @@ def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
     assert "no text" in refusal(tmp_path).message
 
 
+def test_a_folder_of_files_that_were_all_passed_over_names_them_and_what_mends_one(tmp_path: Path) -> None:
+    written(tmp_path / "a.docx", b"PK\x03\x04 and so on")
+    written(tmp_path / "b.txt", b"")
+    written(tmp_path / "c.txt", "un caf\u00e9 au lait, s'il vous pla\u00eet".encode("latin-1"))
+    error = refusal(tmp_path)
+    assert error.message.replace(f"{tmp_path}{os.sep}", "") == (
+        f"no text in {tmp_path}: a.docx is a Word file, not plain text; b.txt is empty; "
+        "c.txt is not utf-8 text (byte 6)"
+    )
+    assert "--encoding" in error.hint
+
+
+def test_of_many_files_that_were_passed_over_a_few_are_named(tmp_path: Path) -> None:
+    for number in range(9):
+        written(tmp_path / f"{number}.pdf", b"%PDF-1.7 ...")
+    error = refusal(tmp_path)
+    assert error.message.endswith("2.pdf is a PDF file, not plain text and 6 more")
+    assert error.hint == "Save it as plain text (.txt) first."
+
+
+def test_an_empty_file_among_others_is_passed_over_with_a_note(tmp_path: Path) -> None:
+    empty, blank = written(tmp_path / "a.txt", b""), written(tmp_path / "b.txt", b" \n")
+    corpus = read_corpus([empty, blank, written(tmp_path / "c.txt", b"Good morning.")])
+    assert corpus.notes == [f"Passed over: {empty} is empty; {blank} has no text."]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "what"),
+    [
+        ("letter.docx", b"PK\x03\x04", "is a Word file"),
+        ("letter.doc", b"\xd0\xcf\x11\xe0", "is a Word or other Office file"),
+        ("letter.odt", b"PK\x03\x04", "is an OpenDocument file"),
+        ("letter.pdf", b"%PDF-", "is a PDF file"),
+        ("letter.txt", b"{\\rtf", "is an RTF file"),
+        ("letters.zip", b"PK\x03\x04", "is a zip archive"),
+    ],
+)
+@pytest.mark.parametrize("chunk_size", [1, 1 << 20])
+def test_a_file_of_a_word_processor_is_refused_as_what_it_is(
+    tmp_path: Path, name: str, start: bytes, what: str, chunk_size: int
+) -> None:
+    path = written(tmp_path / name, start + b"1 \xe9\xff some words\0")
+    with pytest.raises(CorpusError, match=f"{name} {what}, not plain text") as caught:
+        read_corpus([path], chunk_size=chunk_size)
+    assert caught.value.hint == ("Unpack it first." if "zip" in what else "Save it as plain text (.txt) first.")
+    written(tmp_path / "word.md", b"word")
+    assert read_corpus([tmp_path]).skipped == [f"{path} {what}, not plain text"]
+
+
 def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     error = refusal(written(tmp_path / "program", b"some\0thing"))
     assert "not a text file" in error.message
@@ -236,6 +285,10 @@ encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-3
 @example(content=b"+2AA-a+3AA-", encoding="utf-7", size=1)  # halves of characters
 def test_a_file_read_in_chunks_is_the_file_read_at_once(folder: Path, content: bytes, encoding: str, size: int) -> None:
     path = written(folder / "some.txt", content)
+    if content.startswith((b"PK\x03\x04", b"%PDF-", b"{\\rtf", b"\xd0\xcf\x11\xe0")):
+        with pytest.raises(CorpusError, match="not plain text"):
+            text_of(path, encoding, chunk_size=size)
+        return
     mark = next((mark for mark in MARKS if content.startswith(mark)), None)
     if mark and encoding.startswith("utf") and encoding not in MARKS[mark]:
         with pytest.raises(CorpusError, match="byte order mark"):

@@ -17,6 +17,7 @@ from nextword.text.detokenizer import detokenize
 from nextword.text.pipeline import Pipeline
 from nextword.text.rules import VERSION
 from nextword.text.tokenizer import WordTokenizer
+from nextword.text.vocabulary import is_learnable, is_word
 
 PIPELINES = {cased: Pipeline("words", cased) for cased in (False, True)}
 
@@ -65,8 +66,16 @@ def test_an_emoji_is_a_word_and_a_sign_that_may_be_a_plain_mark_is_none() -> Non
     assert not any(
         map(is_emoji, ["", "a", "1", "#", "©", "™", "→", "↔", "✔", "★", "▶", "😀😀", "😀a", "\u200d", "\ufe0f"])
     )
-    assert all(map(WordTokenizer.is_word, EMOJI))
-    assert all(map(WordTokenizer.is_learnable, EMOJI))
+    assert all(map(is_word, EMOJI))
+    assert all(map(is_learnable, EMOJI))
+
+
+def test_by_the_first_rules_no_emoji_is_a_word() -> None:
+    tokenizer = WordTokenizer.train(["so 😂 ❤ 🏳 so 😀 so"], min_count=2, version=1)
+    assert not any(map(tokenizer.is_word, "😂❤🏳😀"))
+    assert not any(map(tokenizer.is_learnable, "😂❤🏳😀"))
+    assert tokenizer.is_word("so")
+    assert tokenizer.rare == []
 
 
 WORDS = {
@@ -87,7 +96,7 @@ WORDS = {
 def test_a_word_with_joiners_inside_is_one_word(word: str, cased: bool) -> None:
     word = unicodedata.normalize("NFC", word)
     assert tokens(f"({word}, {word}-{word}!)", cased) == ["(", word, ",", f"{word}-{word}", "!", ")"]
-    assert WordTokenizer.is_learnable(word)
+    assert is_learnable(word)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +243,7 @@ def first_rules() -> dict[str, Any]:
 def test_a_vocabulary_that_grows_keeps_its_rules() -> None:
     for version in (1, 2):
         tokenizer = WordTokenizer.train(["we met"], min_count=1, version=version)
-        grown = tokenizer.extended(["we 👍🏽"], 100, 1)
+        grown, _ = tokenizer.extended(["we 👍🏽"], 100, 1)
         assert grown.version == version
         assert ("👍🏽" in grown.words) is (version == 2)
 

@@ -34,7 +34,7 @@ MARKS = [
     "/",
     "\U0001f44d",
 ]
-WORDS = [UNKNOWN, END, *MARKS, "mr", "i", "j", "the", "McDonald", "etc", "hbf", "1"]
+WORDS = [UNKNOWN, END, *MARKS, "mr", "i", "j", "the", "McDonald", "etc", "hbf", "1", "]", "~"]
 
 
 @given(chunks=st.lists(st.lists(st.integers(0, len(WORDS) - 1), min_size=1), min_size=1, max_size=4))
@@ -85,6 +85,15 @@ def test_a_sentence_begins_after_the_last_has_ended(sentences: list[str]) -> Non
         "etc .",
         "z . b .",
         "usw .",
+        "bijv .",
+        "d . w . z .",
+        "itd .",
+        "bl . a .",
+        "t . ex .",
+        "рис .",
+        "и т . д .",
+        "art . 5",
+        "pp .",
         "m .",
         "sra .",
         "sig .",
@@ -97,6 +106,12 @@ def test_a_sentence_begins_after_the_last_has_ended(sentences: list[str]) -> Non
         "the end . /",
         "the end . $",
         "the end . `",
+        "the end 1 )",
+        "the end , a )",
+        "the end . 1",
+        "the end . one )",
+        "the end . 1 , )",
+        "the end . ~ /",
     ],
 )
 def test_no_sentence_starts_after_an_abbreviation_or_inside_a_name(text: str) -> None:
@@ -129,6 +144,14 @@ def test_no_sentence_starts_after_an_abbreviation_or_inside_a_name(text: str) ->
         "the end . \u201a",
         "\u597d \u3002",
         'he said : "',
+        "1 )",
+        "the end . 12 )",
+        "a )",
+        "i )",
+        "( a )",
+        "( 1 ) [ 2 ]",
+        "[ 1 ]",
+        "the end . ~",
     ],
 )
 def test_a_sentence_starts_after_every_mark_that_ends_one_and_what_stands_before_words(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -473,6 +473,24 @@ def test_words_too_rare_for_the_vocabulary_are_kept_as_they_are_written() -> Non
 
 def test_growing_a_vocabulary_takes_in_what_was_too_rare() -> None:
     tokenizer = WordTokenizer.train(["a a a Bilbo Frodo"], min_count=2)
-    grown = tokenizer.extended(["Frodo and Frodo, a Sam"], 100, 2)
+    grown, _ = tokenizer.extended(["Frodo and Frodo, a Sam"], 100, 2)
     assert "frodo" in grown.words
     assert set(grown.rare) == {"Bilbo", "and", "Sam"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_that_stand_apart_are_learned_with_their_letters(form: Literal["NFC", "NFD"]) -> None:
+    text = "Wir gehen ins Café. Das Café ist là. Ein Café da. Ein Hôtel là."
+    tokenizer = WordTokenizer.train([unicodedata.normalize(form, text)], min_count=2)
+    assert [tokenizer.surface(tokenizer.words.index(word)) for word in ("café", "là")] == ["Café", "là"]
+    assert "Hôtel" in tokenizer.rare
+    assert tokenizer.encode(unicodedata.normalize(form, "là Hôtel")).unknown == ["Hôtel"]
+
+
+def test_the_dot_that_lower_case_leaves_of_a_turkish_capital_belongs_to_no_form() -> None:
+    text = "bir \u0130yi ve \u0130stanbul'da bir k\u0130 var".lower() + " bir \u0130zmir'de"
+    tokenizer = WordTokenizer.train([text], min_count=1)
+    written = [tokenizer.surface(token) for token in range(2, len(tokenizer))]
+    assert {"iyi", "istanbul'da", "ki"} <= set(written)
+    assert not any("\u0307" in word for word in written)
+    assert tokenizer.encode("\u0130c".lower()).unknown == ["ic"]

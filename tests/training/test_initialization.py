@@ -12,8 +12,9 @@ from support.networks import network_config
 
 from nextword.evaluation.evaluate import perplexity
 from nextword.model.language_model import RecurrentLanguageModel
+from nextword.text.token_file import count_ids
 from nextword.text.tokenizer import END_ID
-from nextword.training.initialization import initialize, keep_topics, topic_units
+from nextword.training.initialization import initialize, keep_topics, take_over, topic_units
 
 FUNCTION_WORDS = range(2, 12)
 FIRST, SECOND = range(12, 612), range(612, 1212)  # two groups of words that never share a paragraph
@@ -36,7 +37,7 @@ def ids() -> np.ndarray:
 def initialized(ids: np.ndarray, seed: int = 0, **settings: int | bool) -> RecurrentLanguageModel:
     torch.manual_seed(seed)
     model = RecurrentLanguageModel(network_config(**settings), WORDS)
-    initialize(model, ids)
+    initialize(model, ids, count_ids(ids, WORDS))
     return model.eval()
 
 
@@ -155,3 +156,22 @@ def test_one_word_over_and_over_and_texts_of_one_paragraph(ids: np.ndarray) -> N
     for text in (np.full(60, 2, np.int32), np.arange(60, dtype=np.int32) % WORDS):
         model = initialized(text, embedding_dim=24, hidden_size=24)
         assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_new_words_are_drawn_for_the_embedding_first_and_are_as_likely_as_they_were_counted(tied: bool) -> None:
+    config = network_config(embedding_dim=6, hidden_size=6, tied=tied)
+    source, model = RecurrentLanguageModel(config, 20), RecurrentLanguageModel(config, 23)
+    shapes = config.parameter_shapes(20)
+    weights = {name: value.numpy() for name, value in source.state_dict().items() if name in shapes}
+    counts = np.arange(23)
+    torch.manual_seed(5)
+    take_over(model, weights, counts)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for new, old in zip(model.word_matrices, source.word_matrices, strict=True):
+            assert torch.equal(new[:20], old)
+            torch.testing.assert_close(new[20:], old.mean(0) + 0.1 * old.std(0) * torch.randn(3, 6))
+    assert len(model.word_matrices) == 2 - tied
+    shares = (counts + 0.5) / (counts + 0.5).sum()
+    np.testing.assert_allclose(model.output.bias.detach()[20:].exp(), shares[20:], rtol=1e-5)

@@ -125,6 +125,8 @@ def test_sizes_and_words_are_the_other_models_and_contradictions_are_refused_and
     assert "--cased is False there, not True" in caught.value.message
     with pytest.raises(UsageError, match="--embedding-dim is 32 there, not 256"):
         train(new_text, ModelConfig(embedding_dim=256), settings, start_from=tiny_checkpoint)
+    with pytest.raises(UsageError, match="--size is auto there, not large"):
+        train(new_text, None, replace(settings, size="large"), start_from=tiny_checkpoint)
     config = replace(settings, max_steps=1)
     dropping = train(new_text, ModelConfig(dropout_output=0.4), config, start_from=tiny_checkpoint)
     source: Checkpoint = load_checkpoint(tiny_checkpoint)

@@ -29,8 +29,9 @@ from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import CHECKPOINT, load_checkpoint
 from nextword.storage.container import read_container, write_container
-from nextword.training.capture import capture, restore
+from nextword.training.capture import capture, restore_network
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
+from nextword.training.optimizer import ClippedSGD
 from nextword.training.plan import Request
 from nextword.training.resume import FORMAT, load_resume_point, resume_path
 from nextword.training.schedule import Tuning
@@ -142,6 +143,28 @@ def test_a_run_may_be_stopped_again_and_again(
     assert train(tiny_corpus, DROPPING, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
+def test_a_text_that_is_gone_by_the_time_of_a_save_neither_ends_the_run_nor_changes_what_is_noted_of_it(
+    tiny_corpus: Path, settings: TrainConfig, tmp_path: Path, uninterrupted: tuple[bytes, list[Event]]
+) -> None:
+    text, path = tmp_path / "text.txt", resume_path(Path(settings.out) / "model.safetensors")
+    text.write_bytes(tiny_corpus.read_bytes())
+    read = text.stat()
+    _, stop = stopping(3)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Prepared):
+            text.unlink()
+        stop(event)
+
+    tuning = Tuning(save_seconds=0, save_ratio=0)
+    request = Request(corpus=[text], model_config=DROPPING, train_config=settings, tuning=tuning)
+    with pytest.raises(Interrupted):
+        carry_out(request, hear)
+    assert load_resume_point(path).facts.files == {str(text.resolve()): [read.st_size, read.st_mtime_ns]}
+    text.write_bytes(tiny_corpus.read_bytes())
+    assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_from_the_file_it_wrote_in_between(
     tiny_corpus: Path,
@@ -162,7 +185,8 @@ def test_a_killed_run_goes_on_from_the_file_it_wrote_in_between(
         if isinstance(event, Step) and event.step == 2 * validated + 1:
             raise PowerCut
 
-    often = Request([tiny_corpus], model_config=DROPPING, config=settings, tuning=Tuning(save_seconds=0, save_ratio=0))
+    tuning = Tuning(save_seconds=0, save_ratio=0)
+    often = Request(corpus=[tiny_corpus], model_config=DROPPING, train_config=settings, tuning=tuning)
     with pytest.raises(PowerCut):
         carry_out(often, hear)
     shutil.copy(kept, resume_path(path))  # as if it had been the last: the checkpoint is newer
@@ -171,7 +195,7 @@ def test_a_killed_run_goes_on_from_the_file_it_wrote_in_between(
     assert train(tiny_corpus, DROPPING, settings, resume=True).read_bytes() == uninterrupted[0]
 
 
-def test_a_checkpoint_lost_while_the_run_lay_still_is_written_anew(tiny_corpus: Path, settings: TrainConfig) -> None:
+def test_a_checkpoint_lost_while_the_run_was_stopped_is_written_anew(tiny_corpus: Path, settings: TrainConfig) -> None:
     path = Path(settings.out) / "model.safetensors"
     run_and_stop(tiny_corpus, settings, 10)
     path.unlink(missing_ok=True)
@@ -181,36 +205,29 @@ def test_a_checkpoint_lost_while_the_run_lay_still_is_written_anew(tiny_corpus: 
     assert load_checkpoint(path).training["validation_perplexity"] == events[-1].perplexity  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(
-    "make", [lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), lambda p: torch.optim.AdamW(p, lr=0.01)]
-)
-def test_an_optimizers_moments_and_every_random_draw_are_restored(
-    make: Callable[[Any], torch.optim.Optimizer], tiny_corpus: Path, settings: TrainConfig
-) -> None:
-    def learn(model: RecurrentLanguageModel, optimizer: torch.optim.Optimizer, state: Any, steps: int) -> Any:
+def test_a_network_its_state_and_every_random_draw_are_restored(tiny_corpus: Path, settings: TrainConfig) -> None:
+    def learn(model: RecurrentLanguageModel, state: Any, steps: int) -> Any:
+        optimizer = ClippedSGD(model.parameters(), lr=5.0, clip=0.25)
         for _ in range(steps):
             ids = torch.randint(0, 20, (6, 3))
             loss, state = model.loss(ids[:-1], ids[1:], state)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            optimizer.zero_grad()
         return state
 
     torch.manual_seed(3)
     model = RecurrentLanguageModel(DROPPING, 20)
-    optimizer = make(model.parameters())
-    state = learn(model, optimizer, None, 4)
+    state = learn(model, None, 4)
     run_and_stop(tiny_corpus, settings, 1)
     point = load_resume_point(resume_path(Path(settings.out) / "model.safetensors"))
-    tensors, moments, formats = capture(model, optimizer, state)
-    learn(model, optimizer, state, 4)
+    tensors, formats = capture(model, state)
+    learn(model, state, 4)
 
     torch.manual_seed(4)
     other = RecurrentLanguageModel(DROPPING, 20)
-    second = make(other.parameters())
-    facts = replace(point.facts, optimizer=json.loads(json.dumps(moments)), state=formats)
-    carried = restore(replace(point, tensors=tensors, facts=facts), other, second, torch.device("cpu"))
-    learn(other, second, carried, 4)
+    facts = replace(point.facts, carried_formats=formats)
+    carried = restore_network(replace(point, tensors=tensors, facts=facts), other, torch.device("cpu"))
+    learn(other, carried, 4)
     for (name, left), right in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
         assert torch.equal(left, right), name
 
@@ -510,7 +527,8 @@ def test_a_resume_file_of_an_earlier_version_is_gone_on_from(
     run_and_stop(tiny_corpus, settings, 3)
     path = Path(settings.out) / "model.resume.safetensors"
     metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
-    facts = json.loads(metadata["facts"]) | {"best": None}  # which was noted, and never read
+    unread = {"best": None, "optimizer": {"0": {"momentum_buffer": None}}}  # which were noted once
+    facts = json.loads(metadata["facts"]) | unread
     assert facts["surroundings"]["device"] == "cpu"
     write_container(path, tensors, metadata | {"facts": json.dumps(facts)}, CHECKPOINT)
     assert train(None, None, settings, resume=True).read_bytes() == uninterrupted[0]

@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -19,7 +19,7 @@ def run(
     """Make steps until the schedule ends; the time then, and the share after every step."""
     shares = []
     while schedule.progress < 1:
-        schedule.plan(elapsed, reserve)
+        schedule.fit_to_time(elapsed, reserve)
         seconds = step_seconds(elapsed)
         elapsed += seconds
         schedule.measured(seconds)
@@ -101,23 +101,34 @@ def test_time_that_is_over_ends_the_run_with_the_next_step() -> None:
 def test_a_restored_schedule_goes_on_as_the_one_that_was_saved() -> None:
     for whole, again in ((Schedule(50, None), Schedule(50, None)), (Schedule(None, 1), Schedule(None, 1))):
         for index in range(20):
-            whole.plan(float(index), 0.0)
+            whole.fit_to_time(float(index), 0.0)
             whole.measured(1.0)
             whole.advance()
         again.restore(ScheduleState(**json.loads(json.dumps(asdict(whole.state())))), same_length=True)
         for index in range(20, 23):
             for schedule in (whole, again):
-                schedule.plan(float(index), 0.0)
+                schedule.fit_to_time(float(index), 0.0)
                 schedule.measured(1.0)
                 schedule.advance()
             assert (again.step, again.progress, again.total) == (whole.step, whole.progress, whole.total)
+
+
+def test_where_steps_and_time_limit_a_run_there_are_no_more_steps_than_that() -> None:
+    for steps in (1, 2, 5):
+        schedule = Schedule(steps, 10)
+        run(schedule, lambda now: 0.1)
+        assert schedule.step == steps
+        longer = Schedule(steps + 1, 10)
+        longer.restore(replace(schedule.state(), progress=0.5, total=9), same_length=False)
+        run(longer, lambda now: 0.1)
+        assert longer.step == steps + 1
 
 
 def test_a_run_given_more_time_glides_to_its_new_end() -> None:
     schedule = Schedule(None, 1)
     shares = []
     for index in range(40):
-        schedule.plan(float(index), 0.0)
+        schedule.fit_to_time(float(index), 0.0)
         schedule.measured(1.0)
         schedule.advance()
         shares.append(schedule.progress)

@@ -369,6 +369,16 @@ def test_words_forgotten_while_counting_are_noted(
     assert prepared.vocabulary_size == 10
 
 
+def test_words_forgotten_while_those_new_to_a_model_are_counted_are_noted(
+    tiny_corpus: Path, tiny_checkpoint: Path, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = partial(WordTokenizer.train_and_encode, max_forms=20)
+    monkeypatch.setattr(WordTokenizer, "train_and_encode", learn)
+    events: list[Event] = []
+    train(tiny_corpus, None, replace(settings, vocab_size=10), start_from=tiny_checkpoint, on_event=events.append)
+    assert any("forgotten" in note for note in of_type(Prepared, events)[0].notes)
+
+
 def test_a_full_temporary_folder_is_named(tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
     with files_limited_to(1_000), pytest.raises(StorageError, match="File too large") as caught:
         train(tiny_corpus, tiny_model, settings)
@@ -391,7 +401,10 @@ def test_a_short_text_is_read_in_fewer_streams_with_a_note(
     events: list[Event] = []
     config = replace(settings, batch_size=64, bptt=35, max_steps=None, epochs=2)
     path = train(corpus, tiny_model, config, on_event=events.append)
-    assert any("64" in note and "short" in note for note in of_type(Prepared, events)[0].notes)
+    prepared = of_type(Prepared, events)[0]
+    assert any("64" in note and "short" in note for note in prepared.notes)
+    few = f"{prepared.training_tokens:,} words are very few: some ten thousand begin to make sense."
+    assert few in prepared.notes
     assert of_type(Step, events)[-1].progress == 1
     assert Predictor.load(path).predict("The cat", k=1)
 
@@ -433,6 +446,12 @@ def test_a_text_too_small_to_learn_from_is_refused(
     least = ("a few hundred words at least", "the least is 50", "--min-count 1", "at least two paragraphs")
     assert any(words in caught.value.message + caught.value.hint for words in least)
     assert list(Path(settings.out).glob("*")) == []
+
+
+def test_a_list_without_a_text_does_not_stand_for_the_text_that_ships_with_it(settings: TrainConfig) -> None:
+    for texts in ({"corpus": []}, {"valid": []}):
+        with pytest.raises(CorpusError, match="no text was named"):
+            train(train_config=settings, **texts)
 
 
 def test_empty_files_among_many_do_no_harm(tmp_path: Path, tiny_model: ModelConfig, settings: TrainConfig) -> None:
