@@ -56,9 +56,8 @@ class Divided(NamedTuple):
     after: Sequence[Form]
 
     @classmethod
-    def of(cls, pretoken: str, cut: Callable[[str], Sequence[Form]]) -> Divided:
-        """The tokens of `pretoken`, which `cut` would give if it were not divided."""
-        joined, hyphenated, parts = map(cut, spellings(pretoken))
+    def of(cls, joined: Sequence[Form], hyphenated: Sequence[Form], parts: Sequence[Form]) -> Divided:
+        """From the tokens of the three `spellings` of a pretoken."""
         begin = next((i for i, pair in enumerate(zip(joined, parts, strict=False)) if pair[0] != pair[1]), len(joined))
         end = len(parts) - (len(joined) - begin - 1)
         around = joined[:begin], joined[begin + 1 :]
@@ -128,7 +127,8 @@ class DividedWords:
         return resolve(text, self._spelled) if self._pipeline.divided else (text, [])
 
     def _spelled(self, pretoken: str) -> str:
-        return spellings(pretoken)[Divided.of(pretoken, self._pipeline.cut).choice(self._rank)]
+        spelled = spellings(pretoken)
+        return spelled[Divided.of(*self._pipeline.cut_all(spelled)).choice(self._rank)]
 
     def _rank(self, word: str) -> int | None:
         """The place of a normalized word among all by frequency, the rare ones last; None where it is none of them."""

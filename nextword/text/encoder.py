@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from itertools import starmap
+from itertools import chain, starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.text.divided import DIVISION, HYPHENS, Divided, mark_divisions
+from nextword.text.divided import DIVISION, HYPHENS, Divided, mark_divisions, spellings
 from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.pipeline import MAX_PRETOKEN_LENGTH, SPACES, Pipeline, without_surrogates
 from nextword.text.vocabulary import END_ID
@@ -120,40 +120,28 @@ class Encoder:
         batch: list[str] = []
         characters = 0
         for pretoken in map(self._pipeline.composed, self._rows.new):
-            if DIVISION in pretoken:
-                self._tokenize(batch)
-                self._tokenize_divided(pretoken)
-                batch, characters = [], 0
-                continue
             batch.append(pretoken)
             characters += len(pretoken)
             if characters >= _BATCH_LENGTH:
                 self._tokenize(batch)
                 batch, characters = [], 0
-        self._tokenize(batch)
+        if batch:
+            self._tokenize(batch)
         self._rows.new.clear()
 
     def _tokenize(self, pretokens: list[str]) -> None:
         """Append the numbers of new pretokens, all tokenized together."""
-        text = "\n".join(pretokens)
-        tokens = self._pipeline.spans(text)
-        position = index = 0
+        spelled = ((pretoken,) if DIVISION not in pretoken else spellings(pretoken) for pretoken in pretokens)
+        cut = self._pipeline.cut_all([*chain.from_iterable(spelled)])
         for pretoken in pretokens:
-            position += len(pretoken)
-            while index < len(tokens) and tokens[index][1][0] < position:
-                token, (begin, end) = tokens[index]
-                self._numbers.append(self._number(token, text[begin:end]))
-                index += 1
+            if DIVISION not in pretoken:
+                self._numbers.extend(starmap(self._number, next(cut)))
+            else:
+                divided = Divided.of(next(cut), next(cut), next(cut))
+                self._numbers.extend(starmap(self._number, divided.before))
+                self._numbers.extend(self._read_divided(divided))
+                self._numbers.extend(starmap(self._number, divided.after))
             self._ends.append(len(self._numbers))
-            position += 1
-
-    def _tokenize_divided(self, pretoken: str) -> None:
-        """Append the numbers of a new pretoken with a divided word."""
-        divided = Divided.of(pretoken, self._pipeline.cut)
-        self._numbers.extend(starmap(self._number, divided.before))
-        self._numbers.extend(self._read_divided(divided))
-        self._numbers.extend(starmap(self._number, divided.after))
-        self._ends.append(len(self._numbers))
 
     def _as_it_stands(self, divided: Divided) -> Iterable[int]:
         return starmap(self._number, divided.readings[-1])

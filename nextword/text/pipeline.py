@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tokenizers import Encoding, PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -116,11 +116,20 @@ class Pipeline:
             self._normalizers[cased, seldom] = self._rules.normalizer(cased, seldom)
         return self._normalizers[cased, seldom]
 
-    def cut(self, text: str) -> list[Form]:
-        """The tokens of a text, nothing being prepared."""
-        return [(token, text[begin:end]) for token, (begin, end) in self.spans(text)]
+    def cut_all(self, texts: Sequence[str]) -> Iterator[list[Form]]:
+        """The tokens of each of some texts, which are cut together; nothing is prepared."""
+        joined = "\n".join(texts)
+        tokens = self._spans(joined)
+        place = index = 0
+        for text in texts:
+            place += len(text)
+            begin = index
+            while index < len(tokens) and tokens[index][1][0] < place:
+                index += 1
+            yield [(token, joined[span[0] : span[1]]) for token, span, _ in tokens[begin:index]]
+            place += 1
 
-    def spans(self, text: str) -> list[tuple[str, tuple[int, int]]]:
+    def _spans(self, text: str) -> list[tuple[str, tuple[int, int], Any]]:
         """The tokens of a text, and where each stands in it."""
         if text.isascii():  # nothing to fold: this is faster, and the same
             string = PreTokenizedString(text if self.by_line or self._cased else text.lower())
@@ -129,7 +138,8 @@ class Pipeline:
             if not self.by_line:
                 string.normalize(self._normalizer(self._cased, text).normalize)
         self.library.pre_tokenizer.pre_tokenize(string)
-        return [split[:2] for split in string.get_splits(offset_referential="original", offset_type="char")]
+        splits: list[tuple[str, tuple[int, int], Any]] = string.get_splits("original", "char")
+        return splits
 
     def encodings(self, texts: Sequence[str]) -> Iterator[tuple[Chunk, Encoding]]:
         """Prepared texts in chunks, in order, with the tokens of each and where they stand in it."""

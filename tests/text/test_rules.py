@@ -22,9 +22,13 @@ from nextword.text.vocabulary import is_learnable, is_word
 PIPELINES = {cased: Pipeline("words", cased) for cased in (False, True)}
 
 
+def cut(pipeline: Pipeline, text: str) -> list[tuple[str, str]]:
+    return next(pipeline.cut_all([text]))
+
+
 def tokens(text: str, cased: bool = False, version: int = VERSION) -> list[str]:
     pipeline = Pipeline("words", cased, version=version)
-    return [token for token, _ in pipeline.cut(pipeline.prepared(text))]
+    return [token for token, _ in cut(pipeline, pipeline.prepared(text))]
 
 
 EMOJI = [
@@ -178,10 +182,10 @@ any_text = st.text(st.sampled_from(SPECIAL) | st.characters(exclude_categories=[
 def test_a_token_alone_and_as_it_is_written_is_the_same_token(cased: bool, text: str) -> None:
     """So a surface form is read as its word again, and nobody depends on what stands beside it."""
     pipeline = PIPELINES[cased]
-    for token, written in pipeline.cut(pipeline.prepared(text)):
+    for token, written in cut(pipeline, pipeline.prepared(text)):
         form = pipeline.folded(written)
         for again in (written, form, token):
-            assert [found for found, _ in pipeline.cut(again)] == [token]
+            assert [found for found, _ in cut(pipeline, again)] == [token]
 
 
 @given(text=any_text)
@@ -189,18 +193,17 @@ def test_the_library_by_itself_cuts_text_as_is_done_here(text: str) -> None:
     for pipeline in PIPELINES.values():
         prepared = pipeline.prepared(text)
         encoding = pipeline.library.encode(prepared)
-        assert [span for _, span in pipeline.spans(prepared)] == encoding.offsets
+        assert [written for _, written in cut(pipeline, prepared)] == [prepared[b:e] for b, e in encoding.offsets]
         assert pipeline.normalize(text) == pipeline.library.normalizer.normalize_str(text)
 
 
-@given(text=any_text)
-def test_what_is_cut_is_not_empty_and_stands_in_order(text: str) -> None:
+@given(texts=st.lists(any_text, min_size=1, max_size=5))
+def test_texts_cut_together_have_the_tokens_of_each_alone(texts: list[str]) -> None:
     for pipeline in PIPELINES.values():
-        end = 0
-        for token, (begin, after) in pipeline.spans(pipeline.prepared(text)):
-            assert token
-            assert end <= begin < after
-            end = after
+        prepared = [pipeline.prepared(text) for text in texts]
+        together = list(pipeline.cut_all(prepared))
+        assert together == [cut(pipeline, text) for text in prepared]
+        assert all(token and written for tokens in together for token, written in tokens)
 
 
 def test_generated_emoji_are_written_like_words() -> None:
