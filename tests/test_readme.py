@@ -51,7 +51,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     kept_back = re.compile("NEXTWORD_|PYTHON(?!PATH)|XDG_|NO_COLOR|FORCE_COLOR|OMP_NUM_THREADS")
     inherited = {name: value for name, value in os.environ.items() if not kept_back.match(name)}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**inherited, "PATH": path, "HOME": str(home), "PYTHONUTF8": "1", "COLUMNS": "80"}
+    # Beside another process of tests, threads that train would wait for each other most of the time.
+    threads = {"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}
+    return {**inherited, **threads, "PATH": path, "HOME": str(home), "PYTHONUTF8": "1", "COLUMNS": "80"}
 
 
 @pytest.fixture(scope="module")
