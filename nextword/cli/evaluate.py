@@ -28,7 +28,6 @@ from nextword.errors import UsageError
 from nextword.inference.lstm import LSTMNetwork
 from nextword.storage.checkpoint import chosen_checkpoint
 from nextword.terminal import output, results
-from nextword.terminal.training import progress
 
 _MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
@@ -59,6 +58,7 @@ def evaluate(
         check_folder()
         from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.model.language_model import load_model
+        from nextword.terminal.training import progress
 
         with progress(shown=not quiet) as on_progress:
             learning = AdaptConfig() if adapt else None
@@ -101,6 +101,7 @@ def score(
         check_folder()
         from nextword.evaluation.evaluate import score as score_tokens
         from nextword.model.language_model import load_model
+        from nextword.terminal.training import progress
 
         with progress(shown=not quiet and not sys.stdout.isatty()) as on_progress:
             model = load_model(loaded, device)
@@ -143,6 +144,8 @@ def memory(
         from nextword.terminal.memory import show_gradients, show_worth
 
         model, ids = load_model(loaded, device), encode(loaded.tokenizer, texts)
+        from nextword.terminal.training import progress
+
         with progress(shown=not quiet) as on_progress:
             if gradients:
                 flow = gradient_flow.gradient_flow(model, ids, config.places or gradient_flow.PLACES, on_progress)

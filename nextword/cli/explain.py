@@ -15,7 +15,6 @@ from nextword.inference.batch import end_of
 from nextword.inference.predictor import Predictor
 from nextword.terminal import output, results
 from nextword.terminal.stdin import text_or_stdin
-from nextword.terminal.training import progress
 
 if TYPE_CHECKING:
     from nextword.analysis.explain import Explanation, Unit
@@ -95,6 +94,8 @@ def _find_trackers(predictor: Predictor, text: str, json: bool, quiet: bool) -> 
 
     if len(text) > MAX_CHARACTERS and not quiet:
         output.note(f"only the first {MAX_CHARACTERS:,} characters are read")
+    from nextword.terminal.training import progress
+
     with progress(shown=not quiet) as on_progress:
         found = find_trackers(predictor, text, on_progress)
     if json:

@@ -24,7 +24,6 @@ from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, Storag
 from nextword.interactive.editor_flags import EXAMPLE
 from nextword.storage.locations import shell_word
 from nextword.terminal import output
-from nextword.terminal.training import stopped
 
 app = typer.Typer(
     name="nextword",
@@ -85,6 +84,8 @@ def main() -> None:
     except Interrupted as stop:
         code = stop.exit_code
         if not stop.silent:
+            from nextword.terminal.training import stopped
+
             stopped(stop.message, stop.hint)
     except (KeyboardInterrupt, typer.Abort):
         code = 130

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nextword.cli.options import QuietOption, check_folder, config_options, is_first_process
 from nextword.config import ModelConfig, TrainConfig
-from nextword.terminal.training import TrainingView, say_next
-from nextword.training.events import Event, EventLog
+
+if TYPE_CHECKING:
+    from nextword.terminal.training import TrainingView
+    from nextword.training.events import Event, EventLog
 
 TextsArgument = Annotated[
     list[Path] | None,
@@ -54,6 +56,9 @@ def train(
     model_config = ModelConfig(**{name: value for name, value in settings.items() if name in model_fields})
     train_config = TrainConfig(**{name: value for name, value in settings.items() if name not in model_fields})
     quiet = quiet or not is_first_process()
+    from nextword.terminal.training import TrainingView, say_next
+    from nextword.training.events import EventLog
+
     view = None if quiet else TrainingView()
     with _listening(view, EventLog(log) if log and is_first_process() else None) as hear:
         check_folder()
