@@ -124,6 +124,7 @@ def test_every_command_writes_where_its_characters_do_not_fit(run: Run, stream: 
             assert shown.isascii(), (arguments, shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
 def test_what_loads_torch_writes_there_too(run: Run, text: Path, terminal: bool) -> None:
     for arguments in (["train", text, *SMALL, "--name", "\u0142"], ["score", text], ["eval", text], ["memory", text]):
@@ -132,6 +133,7 @@ def test_what_loads_torch_writes_there_too(run: Run, text: Path, terminal: bool)
         assert b"Traceback" not in shown
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_utf_8_and_a_terminal_what_it_can_show(run: Run) -> None:
     arguments = ("why", "--json", "\u00c6nna lives in \u0141\u00f3d\u017a \U0001f600")
     for stream in STREAMS:
@@ -145,6 +147,7 @@ def test_a_pipe_gets_utf_8_and_a_terminal_what_it_can_show(run: Run) -> None:
             assert os.fsencode(record["text"]) == arguments[-1].encode() or record["text"] == arguments[-1]
 
 
+@pytest.mark.slow
 def test_bars_are_made_of_what_a_terminal_has(run: Run) -> None:
     _, plain = run("predict", "lives in", terminal=True, **STREAMS[0])
     _, drawn = run("predict", "lives in", terminal=True)
@@ -156,6 +159,7 @@ def test_bars_are_made_of_what_a_terminal_has(run: Run) -> None:
 # -- names that are not UTF-8 ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_text_whose_name_is_no_utf_8_is_learned_stopped_resumed_and_used(
     tmp_path: Path, text: Path, tiny_model: NetworkConfig, run: Run
 ) -> None:
@@ -193,6 +197,7 @@ def test_a_shell_reads_a_word_as_it_was() -> None:
 # -- texts from pipes ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_learns_the_same_from_a_pipe_as_from_a_file(run_cli: RunCLI, tmp_path: Path, text: Path) -> None:
     piped = run_cli("train", "-", *SMALL, stdin=text.read_bytes())
     assert piped.returncode == 0, piped.stderr
@@ -207,6 +212,7 @@ def test_training_learns_the_same_from_a_pipe_as_from_a_file(run_cli: RunCLI, tm
     assert "standard input cannot be read twice" in twice.stderr
 
 
+@pytest.mark.slow
 def test_a_shell_s_substitution_is_read_by_every_command(
     tmp_path: Path, cli_environment: dict[str, str], checkpoint: Path, text: Path
 ) -> None:

@@ -651,6 +651,7 @@ def test_a_command_line_that_makes_no_sense_is_exit_2(call_cli: RunCLI, tiny_che
     failure(call_cli("train", "x.txt", "--hidden-size", 0), 2, "hidden_size")
 
 
+@pytest.mark.slow
 def test_the_hint_at_a_wrong_command_line_is_that_of_its_command(run_cli: RunCLI) -> None:
     failure(run_cli("predict", "x", "--complte"), 2, "--complete", "Hint: See: nextword predict --help")
     failure(run_cli("train", "--minuts", 1), 2, "--minutes", "Hint: See: nextword train --help")

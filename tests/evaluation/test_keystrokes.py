@@ -37,6 +37,7 @@ def letters_by_typing(tokenizer: WordTokenizer, scores: list[int], target: int) 
     return math.inf
 
 
+@pytest.mark.slow
 @given(
     words=st.lists(st.text("ab.", min_size=1, max_size=5), min_size=1, max_size=25, unique=True),
     data=st.data(),

@@ -186,6 +186,7 @@ def test_a_window_that_moves_on_keeps_what_was_before_it(predictor: Predictor, s
     assert steps[0] == len(predictor.tokenizer.cut(f". {lines[3]}"))  # the full stop might have grown, too
 
 
+@pytest.mark.slow
 def test_a_window_of_characters_costs_no_more_than_a_line(predictor: Predictor, steps: list[int]) -> None:
     text = f"{LINE}. The dog sat on the grass. " * 20
     answering = LineFilter(predictor)

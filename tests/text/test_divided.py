@@ -138,6 +138,7 @@ def in_chunks(text: str, places: list[int]) -> list[str]:
     return [text[begin:end] for begin, end in itertools.pairwise(places)]
 
 
+@pytest.mark.slow
 @given(text=dividing, before=dividing, places=cuts)
 @example(text="a-\nb-\nb", before="ab bb", places=[3, 4, 5])
 @pytest.mark.parametrize("min_count", [1, 2])
@@ -174,6 +175,7 @@ def assert_where_they_stand(text: str, written: list[Token]) -> None:
             assert begin in lines[token.line - 1] or begin == "é" or token.word.startswith("-")
 
 
+@pytest.mark.slow
 def test_a_text_that_is_one_divided_word_after_another_is_read_in_bounded_memory() -> None:
     tokenizer = learned("ab").tokenizer
     text = "a-\nb " * 50_000 + "a-\n" * 200_000

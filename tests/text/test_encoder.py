@@ -81,6 +81,7 @@ def test_a_text_read_for_the_first_time_gets_the_words_and_ids_of_the_library(
     assert learned.tokenizer.words == sorted(vocabulary, key=vocabulary.__getitem__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [{"max_known": 1}, {"max_known_length": 1}, {}])
 @pytest.mark.parametrize("scheme", ["words", "whitespace"])
 @given(text=any_text, places=cuts)

@@ -223,6 +223,7 @@ def test_very_long_lines_are_read_and_no_word_of_them_is_lost(tmp_path: Path, na
         )
 
 
+@pytest.mark.slow
 def test_a_format_is_read_in_a_stream(tmp_path: Path) -> None:
     def peak(repeated: int) -> int:
         path = tmp_path / "large.md"

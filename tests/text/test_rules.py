@@ -44,6 +44,7 @@ def test_an_emoji_is_one_token_between_words_and_between_its_like(emoji: str, ca
     assert tokens(f"{emoji}{emoji}so{emoji}2{emoji}!", cased) == [emoji, emoji, "so", emoji, "2", emoji, "!"]
 
 
+@pytest.mark.slow
 def test_emoji_are_clusters_as_unicode_has_them() -> None:
     clusters = pre_tokenizers.Split(Regex(r"\X"), "isolated")
     for emoji in EMOJI:

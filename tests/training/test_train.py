@@ -213,6 +213,7 @@ def test_max_steps_may_be_more_than_an_epoch(tiny_corpus: Path, tiny_model: Mode
     assert [validation.step for validation in of_type(Validation, longer)] == [per_epoch, per_epoch + 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [0.3, 0.7, 1.3])
 @pytest.mark.parametrize("reading", [0, 20])
 def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation(
