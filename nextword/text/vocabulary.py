@@ -26,7 +26,7 @@ UNKNOWN_ID, END_ID = 0, 1
 MAX_FORMS = 1 << 20  # different forms kept, a few hundred bytes each
 MAX_WORD_LENGTH = 1_000  # characters; what is longer is no word
 MAX_NEW_WORD_LENGTH = 64  # characters of a word outside the vocabulary that is remembered
-MAX_RARE_WORDS = 20_000  # words outside the vocabulary that are suggested; some 200 kilobytes
+MAX_RARE_WORDS = 100_000  # words outside the vocabulary that are suggested; some 1.5 megabytes
 
 
 def is_word(token: str, emoji: bool = True) -> bool:
