@@ -45,9 +45,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the checkpoints and settings of the person who runs it."""
+    """No test sees the checkpoints and settings of the person who runs it, nor the model that ships, unless it asks."""
     for name in ("NEXTWORD_CHECKPOINT", "NEXTWORD_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NEXTWORD_ENGLISH", "")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home" / "data"))

@@ -26,7 +26,8 @@ CheckpointOption = Annotated[
     typer.Option(
         "-c",
         "--checkpoint",
-        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints or your data folder.",
+        help="Checkpoint to use; unset: $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints or your data folder, "
+        "else the English model that ships with nextword.",
         show_default=False,
     ),
 ]

@@ -16,7 +16,7 @@ Answer every line of stdin with a line of words that may come next, for the comp
   -g                 as many words as possible, where neither -n nor -c is given
   -d DIR             folder with a checkpoint (default $NEXTWORD_DATA_PATH)
   -checkpoint PATH   checkpoint to use (default $NEXTWORD_CHECKPOINT, else that of -d, else the newest in ./checkpoints
-                     or your data folder)
+                     or your data folder, else the English model)
   -no-adapt          do not learn from what is typed
   -h                 show this
   -v                 show the version

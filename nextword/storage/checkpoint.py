@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nextword.config import NetworkConfig
 from nextword.errors import UsageError
 from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
-from nextword.storage.locations import find_checkpoint
+from nextword.storage.locations import english_checkpoint, find_checkpoint
 from nextword.storage.strict import json_object, json_text
 from nextword.text.tokenizer import WordTokenizer
 
@@ -36,6 +36,7 @@ CHECKPOINT = FileKind(
     unwritable="Choose another folder with --out, or make room.",
     too_long="Take fewer: --vocab-size N",
 )
+_SHIPPED = CHECKPOINT._replace(damaged="Install nextword again, or make a model of your own: nextword train")
 _RESERVED_HEADER = 100_000  # bytes of a header kept free for all that is not words
 _MAX_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
 
@@ -86,8 +87,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: The file is missing, not a checkpoint, damaged, or of a format this version cannot read.
     """
-    metadata, stored = read_container(path, FORMAT, CHECKPOINT)
-    with refusing_damage(path, CHECKPOINT):
+    kind = _SHIPPED if path == english_checkpoint() else CHECKPOINT
+    metadata, stored = read_container(path, FORMAT, kind)
+    with refusing_damage(path, kind):
         config = NetworkConfig.from_json(json_object(metadata["config"]))
         training = json_object(metadata["training"])
         if not isinstance(training.get("settings", {}), dict):

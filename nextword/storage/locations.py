@@ -12,6 +12,7 @@ from pathlib import Path
 from nextword.errors import CheckpointError, StorageError
 
 SUFFIX = ".safetensors"
+ENGLISH = f"english{SUFFIX}"
 
 
 def shell_word(text: str) -> str:
@@ -38,8 +39,23 @@ def user_data_folder() -> Path:
         raise StorageError("this user has no home folder to keep data in", "Name one: export HOME=FOLDER") from error
 
 
+def english_checkpoint() -> Path | None:
+    """The English model that ships with nextword, from the installed package or from a checkout; None: it has none.
+
+    $NEXTWORD_ENGLISH names another file to take for it; set to nothing, there is none.
+    """
+    named = os.environ.get("NEXTWORD_ENGLISH")
+    if named is not None:
+        return Path(named) if named else None
+    package = Path(__file__).parents[1]
+    places = (folder / "checkpoints" / ENGLISH for folder in (package, package.parent))
+    return next(filter(Path.is_file, places), None)
+
+
 def find_checkpoint(path: str | Path | None = None) -> Path:
     """The checkpoint to use: `path`, else $NEXTWORD_CHECKPOINT, else the newest in ./checkpoints or the user's data.
+
+    Where there is none of them, the English model that ships with nextword.
 
     Raises:
         CheckpointError: None was named and none is there.
@@ -50,13 +66,28 @@ def find_checkpoint(path: str | Path | None = None) -> Path:
     folders = [Path("checkpoints")]
     with contextlib.suppress(StorageError):  # without a home there is no such folder
         folders.append(user_data_folder())
+    english = english_checkpoint()
     for folder in folders:
-        if found := newest_checkpoint(folder):
+        if found := newest_checkpoint(folder, english):  # in a checkout, ./checkpoints is where the English model is
             return found
-    raise CheckpointError(f"there is no checkpoint in ./{' or '.join(map(str, folders))}", "Make one: nextword train")
+    if english:
+        return english
+    where = f"in ./{' or '.join(map(str, folders))}"
+    reason = f"there is no checkpoint {where}, nor {ENGLISH} in this installation of nextword"
+    raise CheckpointError(reason, "Make one: nextword train; or install nextword again")
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint in `folder` that was written last; None if there is none."""
-    found = [file for file in folder.glob("*" + SUFFIX) if not file.name.endswith(".resume" + SUFFIX)]
+def newest_checkpoint(folder: Path, besides: Path | None = None) -> Path | None:
+    """The checkpoint in `folder`, `besides` left out, that was written last; None if there is none."""
+    found = [
+        file
+        for file in folder.glob("*" + SUFFIX)
+        if not file.name.endswith(".resume" + SUFFIX) and not (besides and _is_same(file, besides))
+    ]
     return max(found, key=lambda file: (file.stat().st_mtime, file.name), default=None)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return one.samefile(other)
+    return False

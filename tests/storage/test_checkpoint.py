@@ -18,7 +18,7 @@ from support.networks import network_config
 from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.storage.checkpoint import FORMAT, Checkpoint, check_words, load_checkpoint, save_checkpoint
 from nextword.storage.container import MAX_HEADER
-from nextword.storage.locations import SUFFIX, find_checkpoint
+from nextword.storage.locations import SUFFIX
 from nextword.storage.strict import strict_json
 from nextword.text.tokenizer import WordTokenizer
 from nextword.text.vocabulary import MAX_RARE_WORDS
@@ -289,32 +289,3 @@ def test_a_checkpoint_has_the_rights_of_any_new_file(checkpoint: Checkpoint, tmp
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
-
-
-def test_the_checkpoint_named_goes_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home" / "data" / "nextword"
-    monkeypatch.setattr("nextword.storage.locations.user_data_folder", lambda: home)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError) as caught:
-        find_checkpoint()
-    assert "nextword train" in caught.value.hint
-
-    home.mkdir(parents=True)
-    (home / "shared.safetensors").touch()
-    assert find_checkpoint() == home / "shared.safetensors"
-
-    here = Path("checkpoints")
-    here.mkdir()
-    (here / "README.md").touch()
-    (here / "unfinished.resume.safetensors").touch()
-    assert find_checkpoint() == home / "shared.safetensors"
-
-    for age, name in enumerate(["newest", "newer", "older"]):
-        (here / (name + SUFFIX)).touch()
-        os.utime(here / (name + SUFFIX), (1e9 - age, 1e9 - age))
-    os.utime(here / "unfinished.resume.safetensors", (2e9, 2e9))
-    assert find_checkpoint() == here / "newest.safetensors"
-
-    monkeypatch.setenv("NEXTWORD_CHECKPOINT", "elsewhere.safetensors")
-    assert find_checkpoint() == Path("elsewhere.safetensors")
-    assert find_checkpoint("mine.safetensors") == Path("mine.safetensors")
