@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import errno
-import os
 import itertools
+import os
 import re
 import tempfile
 import tracemalloc
