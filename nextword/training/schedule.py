@@ -17,6 +17,7 @@ _STEADY_SHARE = 0.02  # share of the time in which it is, where steps take long
 _ESTIMATES = 50  # the next one comes after a fiftieth of the steps that are left
 _TOLERANCE = 0.01  # share of the time: a plan that will end this near to it stays as it is
 _MAX_SHARE = 0.1  # share of the schedule without a validation, where epochs are longer
+_FEW_HELD_OUT = 20_000  # tokens, which are predicted after every epoch: that takes seconds
 _MAX_TIME_SHARE = 0.03  # share of the time that validations may take, where time is what limits the run
 _WARM_UP = 0.02  # share of the schedule while the learning rate rises
 _MIN_WARM_UP = 100  # steps that it takes, however few they are of the schedule
@@ -31,7 +32,9 @@ class Tuning:
     """From what size on something pays: these values suit runs of minutes and of days."""
 
     validation_tokens: int = 1_000_000  # fewest tokens learned from between two validations inside an epoch
-    validation_ratio: float = 10  # fewest of them for each token held out: a twentieth of the time at most
+    # Fewest of them for each token held out: 3 % of the time, as one costs up to twice as much as one learned from
+    # where the vocabulary is large, because all of it is scored.
+    validation_ratio: float = 70
     save_seconds: float = 300  # between two resume files, while the run goes on
     save_ratio: float = 200  # fewest seconds between them for each second that writing one takes
 
@@ -156,7 +159,7 @@ class Schedule:
 class Validations:
     """When the held-out text is predicted: after every epoch, in long epochs also in between, and at the end.
 
-    It never is while the learning rate rises, and so seldom that it takes some 3 % of the time at most.
+    Not while the learning rate still rises; and where it is no short text, so seldom that it takes 3 % of the time.
 
     Args:
         held_out: How many tokens are held out.
@@ -191,10 +194,10 @@ class Validations:
         if self.timed:
             with_the_last = self.spent + 2 * self.cost
             return (epoch_ended or long_ago) and with_the_last <= _MAX_TIME_SHARE * elapsed
-        enough = tokens - self.tokens >= max(
-            self._tuning.validation_tokens, self._tuning.validation_ratio * self.held_out
-        )
-        return epoch_ended or (long_ago and enough)
+        since, ratio = tokens - self.tokens, self._tuning.validation_ratio * self.held_out
+        if epoch_ended:
+            return self.held_out <= _FEW_HELD_OUT or since >= ratio
+        return long_ago and since >= max(self._tuning.validation_tokens, ratio)
 
     def done(self, schedule: Schedule, tokens: int, seconds: float) -> None:
         """Take note of a validation that took `seconds`."""

@@ -218,8 +218,13 @@ def test_every_epoch_is_validated_and_the_end() -> None:
 
 def test_long_epochs_are_validated_in_between_where_that_costs_little() -> None:
     assert validated_after(Validations(10_000, timed=False), 1000, 1000, 15_000) == list(range(100, 1001, 100))
-    assert validated_after(Validations(500_000, timed=False), 1000, 1000, 15_000) == [334, 668, 1000]
+    assert validated_after(Validations(100_000, timed=False), 1000, 1000, 15_000) == [467, 934, 1000]
     assert validated_after(Validations(10, timed=False), 1000, 1000, 100) == [1000]  # a short run is over before long
+
+
+def test_much_text_is_not_validated_after_every_epoch() -> None:
+    assert validated_after(Validations(20_000, timed=False), 1000, 200, 1500) == [200, 400, 600, 800, 1000]
+    assert validated_after(Validations(20_001, timed=False), 5000, 200, 1500) == [934, 1868, 2802, 3736, 4670, 5000]
 
 
 def test_no_text_is_validated_while_the_learning_rate_still_rises() -> None:
