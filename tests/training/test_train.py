@@ -36,7 +36,6 @@ from nextword.errors import (
     UsageError,
 )
 from nextword.inference.predictor import Predictor
-from nextword.model.device import threads_restored
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage import atomic as storage
 from nextword.storage.checkpoint import CHECKPOINT, FORMAT, load_checkpoint
@@ -259,23 +258,27 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
 def test_where_time_limits_a_run_as_many_threads_compute_as_are_fastest_and_afterwards_all_again(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch, timed: bool
 ) -> None:
-    now, computed = 0.0, Counter[int]()
+    now, threads, computed = 0.0, 2, Counter[int]()
     honest = RecurrentLanguageModel.loss
+
+    def set_threads(count: int) -> None:
+        nonlocal threads
+        threads = count
 
     def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
         nonlocal now
-        now += 0.1 if not model.training else 1.5 if torch.get_num_threads() == 2 else 1.0
-        computed[torch.get_num_threads()] += model.training
+        now += 0.1 if not model.training else 1.5 if threads == 2 else 1.0
+        computed[threads] += model.training
         return honest(model, *arguments)
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
     monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch, "set_num_threads", set_threads)
     events: list[Event] = []
     config = replace(settings, max_steps=None if timed else 100, minutes=5 if timed else None)
-    with threads_restored():
-        torch.set_num_threads(2)
-        train(tiny_corpus, tiny_model, config, on_event=events.append)
-        assert torch.get_num_threads() == 2
+    train(tiny_corpus, tiny_model, config, on_event=events.append)
+    assert threads == 2
     assert of_type(Threads, events) == ([Threads(1, 2)] if timed else [])
     assert computed[1 if timed else 2] > 0.8 * computed.total()
 
