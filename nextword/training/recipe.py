@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from nextword.config import GATES, ModelConfig, NetworkConfig, RunConfig, TrainConfig
 
 _FINE_TUNING = 0.3  # share of the learning rate, for a network that has learned before
-_LR = 25.0  # learning rate of a new LSTM
+_LR = {"sgd": 25.0, "adam": 0.003}  # learning rate of a new LSTM
+_LONG_TEXT = 5_000_000  # tokens: from here on, a text read once or twice is learned better with Adam
 _RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # shares of it; at a higher rate a plain net diverges
 _MIN_SAMPLE = 1_500  # words that the output layer scores in a step at least
 _SAMPLED_SHARE = 0.1  # share of a large vocabulary that it scores
@@ -71,12 +72,15 @@ def choose_training(config: TrainConfig, model: ModelConfig, tokens: int, fine_t
         tokens: Length of the text to learn from.
         fine_tuning: Whether the network has learned before.
     """
-    rate = _RATES[model.cell or "lstm"] * (_FINE_TUNING * _LR if fine_tuning else _LR)
+    epochs = config.epochs or _default_epochs(tokens)
+    optimizer = config.optimizer or ("adam" if tokens >= _LONG_TEXT and epochs <= 2 and not fine_tuning else "sgd")
+    rate = _RATES[model.cell or "lstm"] * _LR[optimizer] * (_FINE_TUNING if fine_tuning else 1)
     chosen = {
         "paragraphs": config.paragraphs or "auto",
         "keep_speakers": bool(config.keep_speakers),
         "raw": bool(config.raw),
-        "epochs": config.epochs or _default_epochs(tokens),
+        "epochs": epochs,
+        "optimizer": optimizer,
         "lr": rate if config.lr is None else config.lr,
     }
     return RunConfig(**{**asdict(config), **chosen})
