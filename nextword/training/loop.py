@@ -93,6 +93,8 @@ class Trainer:
         if self.point is None and self.group.first:
             resume_file.unlink(missing_ok=True)  # of the run that --force replaces
         with self.signals:
+            if self.setup.plan.source is not None and self.group.first:
+                self._validate()  # the network it begins from stays, unless a later one is better
             self._validate_if_due()  # a resumed run may have been stopped just before
             self.clock.restart(self.tokens)
             for window in self._windows():
