@@ -95,11 +95,11 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     torch.manual_seed(config.seed)
     keep_freed_memory()
     model = RecurrentLanguageModel(network, len(text.tokenizer))
-    if plan.source is not None:
-        take_over(model, plan.source.tensors, counts)
-    elif plan.point is None:  # a resumed run's weights come from its file
+    if plan.source is None and plan.point is None:  # a resumed run's weights come from its file
         initialize(model, text.training.ids, counts)
     model.to(device)
+    if plan.source is not None:
+        take_over(model, plan.source.tensors, text.training.ids, counts, dtype)
     sample = sample_size(config, len(text.tokenizer))
     sampler = WordSampler(torch.from_numpy(counts).to(device), sample) if sample else None
     model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= model.sparse_from
