@@ -19,6 +19,7 @@ GATES = {  # of every kind of cell, in the order in which torch stacks their mat
     "gru": ("reset", "update", "candidate"),
     "rnn": ("candidate",),
 }
+WORD_PARAMETERS = ("embedding.weight", "output.weight", "output.bias")  # those with a row for every word
 _MAX_NAME_LENGTH = 200  # bytes; file systems take 255, suffixes included
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -203,8 +204,15 @@ class TrainConfig(FormatConfig):
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)
+    optimizer: str | None = _choice(
+        None,
+        "What changes the weights; adam: Adam, and for the words' vectors row-wise Adagrad.",
+        "sgd",
+        "adam",
+        unset="adam for a long text that is read once or twice, else sgd",
+    )
     lr: float | None = _setting(
-        None, "Learning rate at its highest.", 1e-9, 1e6, "25; lower for a GRU, for a plain net, with --from"
+        None, "Learning rate at its highest.", 1e-9, 1e6, "25, of adam 0.003; lower for a GRU, a plain net, with --from"
     )
     clip: float = _setting(0.25, "Largest norm of the gradient; a longer one is scaled down to it.", 1e-9, 1e9)
     sampled_words: int | None = _setting(
@@ -237,6 +245,7 @@ class RunConfig(TrainConfig):
     """How a network is trained: a `TrainConfig` in which nothing that the text and the time decide is left open."""
 
     epochs: int
+    optimizer: str
     lr: float
 
 

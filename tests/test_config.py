@@ -90,11 +90,12 @@ def test_a_network_has_every_field_set(name: str) -> None:
         NetworkConfig(**complete)
 
 
-@pytest.mark.parametrize("name", ["epochs", "lr"])
+@pytest.mark.parametrize("name", ["epochs", "optimizer", "lr"])
 def test_a_run_has_a_length_and_a_learning_rate(name: str) -> None:
-    assert getattr(RunConfig(epochs=3, lr=2), name) in (3, 2)
+    settings = {"epochs": 3, "optimizer": "adam", "lr": 2}
+    assert getattr(RunConfig(**settings), name) == settings[name]
     with pytest.raises(UsageError, match=f"^{name} is None"):
-        RunConfig(**{"epochs": 3, "lr": 2, name: None})
+        RunConfig(**{**settings, name: None})
 
 
 def test_a_network_is_held_to_the_limits_of_what_can_be_asked_for() -> None:

@@ -1,7 +1,4 @@
-"""A network in training as arrays, and back: parameters, carried state, random generators.
-
-Nothing is kept of the optimizer: plain gradient descent has no moments.
-"""
+"""A network in training as arrays, and back: parameters, the optimizer's moments, carried state, random generators."""
 
 from __future__ import annotations
 
@@ -14,16 +11,19 @@ from torch import Tensor
 
 from nextword.errors import CheckpointError
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
+from nextword.training.optimizer import Adaptive, ClippedSGD
 from nextword.training.resume import ResumePoint
 
 
 def capture(
-    model: RecurrentLanguageModel, carried: list[LayerState] | None
+    model: RecurrentLanguageModel, optimizer: ClippedSGD | Adaptive, carried: list[LayerState] | None
 ) -> tuple[dict[str, NDArray[Any]], list[str]]:
     """The tensors and the `RunFacts.carried_formats` of which `restore_network` makes the same network and state."""
     shapes = model.config.parameter_shapes(model.embedding.num_embeddings)
     parameters = model.state_dict()
     tensors = {f"model.{name}": _array(parameters[name]) for name in shapes}
+    if isinstance(optimizer, Adaptive):
+        tensors |= {f"optimizer.{name}": _array(value) for name, value in optimizer.moments.items()}
     formats = []
     for index, layer in enumerate(carried or []):
         for name, value in zip(("hidden", "cell"), layer, strict=True):
@@ -36,13 +36,18 @@ def capture(
     return tensors, formats
 
 
-def restore_network(point: ResumePoint, model: RecurrentLanguageModel, device: torch.device) -> list[LayerState] | None:
-    """Set `model` and the random generators to what `capture` saw; return the carried state.
+def restore_network(
+    point: ResumePoint, model: RecurrentLanguageModel, optimizer: ClippedSGD | Adaptive, device: torch.device
+) -> list[LayerState] | None:
+    """Set `model`, `optimizer` and the random generators to what `capture` saw; return the carried state.
 
     Raises:
         CheckpointError: A random generator's state is of another version.
     """
     try:
+        if isinstance(optimizer, Adaptive):
+            moments = {name: _tensor(point.tensors[f"optimizer.{name}"]) for name in optimizer.moments}
+            optimizer.restore(point.facts.schedule.step, moments)
         return _restore(point, model, device)
     except torch.OutOfMemoryError:
         raise

@@ -38,8 +38,11 @@ from nextword.training.optimizer import gradient_values
 
 _FREE_SHARE = 0.33  # share of a word's coordinates that are counted where none are to be kept
 
-_MAX_COUNTED_WORDS = 6_000  # the most frequent ones; a square matrix of them is held in memory
-_MAX_COUNTED_TOKENS = 2_000_000  # counting more of the text changes little and takes time
+# The most frequent words of a text, and its first tokens, are counted: a square matrix of the words is held in memory,
+# and both take time. In a long text, rarer words are met often enough to have a topic.
+_COUNTED_WORDS, _MAX_COUNTED_WORDS = 6_000, 12_000
+_COUNTED_TOKENS, _COUNTED_SHARE = 2_000_000, 0.2
+_TOKENS_OF_A_WORD = 2_500  # a text of so many tokens more has one more word counted
 _NEIGHBORHOOD = 50  # words to either side that count as met, within a paragraph
 _CHANCE_MEETINGS = 16.0  # a pair that met so often counts half, one that met once hardly at all
 _SINGULAR_POWER = 0.75  # exponent of the singular values (Levy, Goldberg and Dagan 2015, section 3.3)
@@ -78,7 +81,7 @@ def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32], counts: ND
         widths = model.embedding.weight.shape[1], model.output.weight.shape[1]
         counted = topics or int(_FREE_SHARE * min(widths))
         if counted:
-            coordinates = _topic_coordinates(ids[:_MAX_COUNTED_TOKENS], counts, counted)
+            coordinates = _topic_coordinates(ids, counts, counted)
             for matrix in model.word_matrices:
                 matrix[:, :counted] = 0
                 matrix[: len(coordinates), : coordinates.shape[1]] = coordinates
@@ -187,8 +190,8 @@ def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.int64], dimens
     Returns:
         (words, dimensions) of the first words of the vocabulary; a little over 1 long, next to 0 for frequent ones.
     """
-    size = min(_MAX_COUNTED_WORDS, len(counts))
-    together = _cooccurrences(ids, size)
+    size = min(_MAX_COUNTED_WORDS, max(_COUNTED_WORDS, len(ids) // _TOKENS_OF_A_WORD), len(counts))
+    together = _cooccurrences(ids[: max(_COUNTED_TOKENS, int(_COUNTED_SHARE * len(ids)))], size)
     row = together.sum(1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         information = np.log(together * row.sum() / (row * row.T))

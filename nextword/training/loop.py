@@ -23,7 +23,7 @@ from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Emit, Finished, Step, Validation
 from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, text_facts
 from nextword.training.initialization import keep_topics
-from nextword.training.optimizer import ClippedSGD
+from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import example, make_previews
@@ -63,7 +63,7 @@ class Trainer:
         config, text, tuning = setup.config, setup.text, setup.plan.tuning
         self.setup, self.group, self.emit, self.config, self.model = setup, group, emit, config, setup.model
         self.path, self.point = setup.plan.checkpoint, setup.plan.point
-        self.optimizer = ClippedSGD(self.model.parameters(), config.lr, config.clip)
+        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip)
         self.columns = group.columns(config.batch_size)
         self.streams = batchify(text.training.ids, config.batch_size)[:, self.columns]
         self.epoch_steps = window_count(len(text.training), config.batch_size, config.bptt)
@@ -214,7 +214,8 @@ class Trainer:
 
     def state(self) -> ResumePoint:
         """All that `restore` needs; every process must call this."""
-        tensors, formats = capture(self.model, self.group.whole_state(self.carried, self.config.batch_size))
+        carried = self.group.whole_state(self.carried, self.config.batch_size)
+        tensors, formats = capture(self.model, self.optimizer, carried)
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),
@@ -238,7 +239,7 @@ class Trainer:
         """
         facts = point.facts
         check_same_run(self.setup, facts, self.group.size)
-        carried = restore_network(point, self.model, self.setup.device)
+        carried = restore_network(point, self.model, self.optimizer, self.setup.device)
         self.carried = carried and [(hidden[:, self.columns], cell[:, self.columns]) for hidden, cell in carried]
         same_length = all(getattr(point.config, name) == getattr(self.config, name) for name in LENGTHS)
         self.schedule.restore(facts.schedule, same_length)

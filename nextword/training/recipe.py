@@ -21,7 +21,8 @@ from nextword.config import GATES, ModelConfig, NetworkConfig, RunConfig, TrainC
 _FINE_TUNING_RATE = 1.0  # share of the learning rate, for a network that has learned before
 _FINE_TUNING_PASSES = 4  # of a small text
 _FINE_TUNING_DROPOUT = 0.6  # of what a network gets that reads its text fifteen times
-_LR = 25.0  # learning rate of a new LSTM
+_LR = {"sgd": 25.0, "adam": 0.003}  # learning rate of a new LSTM
+_LONG_TEXT = 5_000_000  # tokens: from here on, a text read once or twice is learned better with Adam
 _RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # shares of it; at a higher rate a plain net diverges
 _MIN_SAMPLE = 1_500  # words that the output layer scores in a step at least
 _SAMPLED_SHARE = 0.1  # share of a large vocabulary that it scores
@@ -79,12 +80,15 @@ def choose_training(config: TrainConfig, model: ModelConfig, tokens: int, fine_t
         tokens: Length of the text to learn from.
         fine_tuning: Whether the network has learned before.
     """
-    rate = _RATES[model.cell or "lstm"] * (_FINE_TUNING_RATE * _LR if fine_tuning else _LR)
+    epochs = config.epochs or _default_epochs(tokens, _FINE_TUNING_PASSES if fine_tuning else _PASSES)
+    optimizer = config.optimizer or ("adam" if tokens >= _LONG_TEXT and epochs <= 2 and not fine_tuning else "sgd")
+    rate = _RATES[model.cell or "lstm"] * _LR[optimizer] * (_FINE_TUNING_RATE if fine_tuning else 1)
     chosen = {
         "paragraphs": config.paragraphs or "auto",
         "keep_speakers": bool(config.keep_speakers),
         "raw": bool(config.raw),
-        "epochs": config.epochs or _default_epochs(tokens, _FINE_TUNING_PASSES if fine_tuning else _PASSES),
+        "epochs": epochs,
+        "optimizer": optimizer,
         "lr": rate if config.lr is None else config.lr,
     }
     return RunConfig(**{**asdict(config), **chosen})

@@ -4,7 +4,7 @@
 written whole or not at all, verified by its digest, never pickled. It is self-contained, and holds
 
     tensors     model.*, the parameters; state.*, the carried hidden and cell states; random.*, the states of
-                torch's random generators; none of the optimizer: plain gradient descent has no moments
+                torch's random generators; optimizer.*, the moments of past gradients, of which plain descent has none
     config      the NetworkConfig, as JSON
     training    the RunConfig, as JSON
     tokenizer, vocabulary   as in a checkpoint
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.config import NetworkConfig, RunConfig, Settings, TrainConfig
+from nextword.config import WORD_PARAMETERS, NetworkConfig, RunConfig, Settings, TrainConfig
 from nextword.errors import CheckpointError, UsageError
 from nextword.storage.checkpoint import CHECKPOINT, check_network, check_parameters, load_checkpoint, read_tokenizer
 from nextword.storage.container import read_container, refusing_damage, write_container
@@ -39,6 +39,7 @@ _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
 _STORED_AS = {"environment": "surroundings", "carried_formats": "state"}
 # How runs read their text before their files said how:
 _BEFORE_FORMATS = {"paragraphs": "blank", "keep_speakers": False, "raw": True}
+_BEFORE_OPTIMIZERS = {"optimizer": "sgd"}  # how all runs learned before their files said how
 
 
 @dataclass(frozen=True)
@@ -152,17 +153,17 @@ def load_resume_point(path: Path) -> ResumePoint:
     metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
     with refusing_damage(path, CHECKPOINT):
         model_config = NetworkConfig.from_json(json_object(metadata["config"]))
-        config = RunConfig(**{**_BEFORE_FORMATS, **json_object(metadata["training"])})
+        config = RunConfig(**{**_BEFORE_FORMATS, **_BEFORE_OPTIMIZERS, **json_object(metadata["training"])})
         facts = RunFacts.from_json(metadata["facts"])
         parameters = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
         words = check_network(parameters, model_config)
-        _check_tensors(tensors, facts.carried_formats, model_config, config)
+        _check_tensors(tensors, facts.carried_formats, model_config, config, words)
         tokenizer = read_tokenizer(metadata, words)
         return ResumePoint(model_config, config, tokenizer, tensors, facts, path)
 
 
 def _check_tensors(
-    tensors: dict[str, NDArray[Any]], carried: list[str], model_config: NetworkConfig, config: RunConfig
+    tensors: dict[str, NDArray[Any]], carried: list[str], model_config: NetworkConfig, config: RunConfig, words: int
 ) -> None:
     """Raise `ValueError` unless what is no parameter has its name, type and shape."""
     if len(carried) not in (0, 2 * model_config.num_layers) or not set(carried) <= _STATE_TYPES:
@@ -171,6 +172,12 @@ def _check_tensors(
     if carried:
         for index, (_, hidden) in enumerate(model_config.layer_sizes()):
             shapes |= {f"state.{index}.{name}": (1, config.batch_size, hidden) for name in ("hidden", "cell")}
+    if config.optimizer == "adam":
+        for name, shape in model_config.parameter_shapes(words).items():
+            if name in WORD_PARAMETERS:
+                shapes[f"optimizer.{name}.squares"] = shape[:1]
+            else:
+                shapes |= {f"optimizer.{name}.{moment}": shape for moment in ("mean", "square")}
     for name in ("random.cpu", "random.cuda"):
         if tensors.get(name, tensors["random.cpu"]).dtype != np.uint8:
             raise ValueError(f"{name} is no state of a random generator")

@@ -31,7 +31,7 @@ from nextword.storage.checkpoint import CHECKPOINT, load_checkpoint
 from nextword.storage.container import read_container, write_container
 from nextword.training.capture import capture, restore_network
 from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
-from nextword.training.optimizer import ClippedSGD
+from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import Request
 from nextword.training.resume import FORMAT, load_resume_point, resume_path
 from nextword.training.schedule import Tuning
@@ -205,9 +205,13 @@ def test_a_checkpoint_lost_while_the_run_was_stopped_is_written_anew(tiny_corpus
     assert load_checkpoint(path).training["validation_perplexity"] == events[-1].perplexity  # type: ignore[union-attr]
 
 
-def test_a_network_its_state_and_every_random_draw_are_restored(tiny_corpus: Path, settings: TrainConfig) -> None:
-    def learn(model: RecurrentLanguageModel, state: Any, steps: int) -> Any:
-        optimizer = ClippedSGD(model.parameters(), lr=5.0, clip=0.25)
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_a_network_its_state_and_every_random_draw_are_restored(
+    tiny_corpus: Path, settings: TrainConfig, kind: str
+) -> None:
+    settings = replace(settings, optimizer=kind, lr=0.1, force=True)
+
+    def learn(model: RecurrentLanguageModel, optimizer: Any, state: Any, steps: int) -> Any:
         for _ in range(steps):
             ids = torch.randint(0, 20, (6, 3))
             loss, state = model.loss(ids[:-1], ids[1:], state)
@@ -217,17 +221,19 @@ def test_a_network_its_state_and_every_random_draw_are_restored(tiny_corpus: Pat
 
     torch.manual_seed(3)
     model = RecurrentLanguageModel(DROPPING, 20)
-    state = learn(model, None, 4)
-    run_and_stop(tiny_corpus, settings, 1)
+    optimizer = make_optimizer(kind, model, 0.1, 0.25)
+    state = learn(model, optimizer, None, 4)
+    run_and_stop(tiny_corpus, settings, 4)
     point = load_resume_point(resume_path(Path(settings.out) / "model.safetensors"))
-    tensors, formats = capture(model, state)
-    learn(model, state, 4)
+    tensors, formats = capture(model, optimizer, state)
+    learn(model, optimizer, state, 4)
 
     torch.manual_seed(4)
     other = RecurrentLanguageModel(DROPPING, 20)
+    optimizer = make_optimizer(kind, other, 0.1, 0.25)
     facts = replace(point.facts, carried_formats=formats)
-    carried = restore_network(replace(point, tensors=tensors, facts=facts), other, torch.device("cpu"))
-    learn(other, carried, 4)
+    carried = restore_network(replace(point, tensors=tensors, facts=facts), other, optimizer, torch.device("cpu"))
+    learn(other, optimizer, carried, 4)
     for (name, left), right in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
         assert torch.equal(left, right), name
 
