@@ -16,18 +16,20 @@ from nextword.inference.predictor import Predictor
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.signals import DeferredSignals
 from nextword.storage.checkpoint import save_checkpoint
+from nextword.training.anchor import drawn_back
 from nextword.training.batches import Window, batchify, window_count, windows
 from nextword.training.capture import capture, restore_network
 from nextword.training.clock import Clock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Emit, Finished, Step, Validation
-from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, text_facts
+from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, source_weights, text_facts
 from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import example, make_previews
 from nextword.training.resume import (
+    SOURCE,
     ResumePoint,
     RunFacts,
     best_perplexity_so_far,
@@ -54,6 +56,7 @@ class Trainer:
         position: Rows of the streams read in this epoch.
         tokens: Read so far, over all epochs.
         carried: Hidden and cell state of every layer after the last window; None where a text begins.
+        source: Weights of the network that the run started from, by name; of none, no weights.
         best: The lowest validation perplexity, and so that of the checkpoint.
         stop_signal: What ends the run after this step, as all processes have agreed; 0 if nothing does.
         save_agreed: Whether all have agreed to write the resume file after this step.
@@ -73,6 +76,7 @@ class Trainer:
         self.clock = Clock(began, config.minutes, self.point.facts.seconds if self.point else 0.0)
         self.position, self.tokens = 0, 0
         self.carried: list[LayerState] | None = None
+        self.source = source_weights(setup)
         self.best, self.best_digest = math.inf, ""
         self.signals, self.stop_signal, self.save_agreed = DeferredSignals(), 0, False
         if self.point is not None:
@@ -185,14 +189,15 @@ class Trainer:
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
         ids, schedule = self.setup.text.validation.ids, self.schedule
-        value = perplexity(self.model, ids)
-        self._check_loss(math.log(value), "the validation loss")
-        best = value < self.best
-        checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
-        if best:
-            self.best_digest = save_checkpoint(self.path, checkpoint)
-            self.best = value
-        previews = make_previews(Predictor(checkpoint), ids)
+        with drawn_back(self.model, self.source):
+            value = perplexity(self.model, ids)
+            self._check_loss(math.log(value), "the validation loss")
+            best = value < self.best
+            checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
+            if best:
+                self.best_digest = save_checkpoint(self.path, checkpoint)
+                self.best = value
+            previews = make_previews(Predictor(checkpoint), ids)
         self.emit(Validation(schedule.step, schedule.progress, value, best, self.clock.seconds, previews))
 
     def _stop(self) -> None:
@@ -216,6 +221,7 @@ class Trainer:
         """All that `restore` needs; every process must call this."""
         carried = self.group.whole_state(self.carried, self.config.batch_size)
         tensors, formats = capture(self.model, self.optimizer, carried)
+        tensors |= {SOURCE + name: values for name, values in self.source.items()}
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),
