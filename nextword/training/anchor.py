@@ -16,18 +16,16 @@ from numpy.typing import NDArray
 
 from nextword.model.language_model import RecurrentLanguageModel
 
-_KEPT = 0.15  # share of the old weights
-
 
 @contextmanager
-def drawn_back(model: RecurrentLanguageModel, source: Mapping[str, NDArray[Any]]) -> Iterator[None]:
-    """Inside, the weights of `model` are the mean of its own and those of `source`, by name; words it adds stay."""
+def drawn_back(model: RecurrentLanguageModel, source: Mapping[str, NDArray[Any]], share: float) -> Iterator[None]:
+    """Inside, the weights of `model` hold a `share` of those of `source`, by name; the rows of words it adds do not."""
     parameters = model.state_dict()  # of the very same memory
     own = {name: parameters[name].clone() for name in source}
     with torch.no_grad():
         for name, values in source.items():
             old = torch.from_numpy(values).to(parameters[name].device)
-            parameters[name][: len(old)].lerp_(old, _KEPT)
+            parameters[name][: len(old)].lerp_(old, share)
         try:
             yield
         finally:

@@ -28,6 +28,7 @@ from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import example, make_previews
+from nextword.training.recipe import kept_share
 from nextword.training.resume import (
     SOURCE,
     ResumePoint,
@@ -189,7 +190,7 @@ class Trainer:
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
         ids, schedule = self.setup.text.validation.ids, self.schedule
-        with drawn_back(self.model, self.source):
+        with drawn_back(self.model, self.source, kept_share(len(self.setup.text.training))):
             value = perplexity(self.model, ids)
             self._check_loss(math.log(value), "the validation loss")
             best = value < self.best

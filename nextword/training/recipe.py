@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 
 from nextword.config import GATES, ModelConfig, NetworkConfig, RunConfig, TrainConfig
 
-_FINE_TUNING_RATE = 1.0  # share of the learning rate, for a network that has learned before
-_FINE_TUNING_PASSES = 4  # of a small text
-_FINE_TUNING_DROPOUT = 0.6  # of what a network gets that reads its text fifteen times
+_FINE_TUNING_RATE = 0.7  # share of the learning rate, for a network that has learned before
+_FINE_TUNING_PASSES = 3  # of a small text
+_FINE_TUNING_DROPOUT = 0.6  # share of what a network gets that reads its text fifteen times, for a small text
+_KEPT = 0.15  # share of the old weights in what is saved, for a small text
 _LR = {"sgd": 25.0, "adam": 0.003}  # learning rate of a new LSTM
 _LONG_TEXT = 5_000_000  # tokens: from here on, a text read once or twice is learned better with Adam
 _RATES = {"lstm": 1.0, "gru": 0.6, "rnn": 0.24}  # shares of it; at a higher rate a plain net diverges
@@ -106,7 +107,9 @@ def choose_network(model: ModelConfig, config: RunConfig, budget: Budget, fine_t
     cell = model.cell or "lstm"
     size = _NAMED.get(config.size) or _largest(cell, config, budget)
     passes = _passes(size, cell, config, budget)
-    strength = _FINE_TUNING_DROPOUT if fine_tuning else min(1.0, max(0.0, (passes - 1.5) / 13))
+    strength = min(1.0, max(0.0, (passes - 1.5) / 13))
+    if fine_tuning:
+        strength = _FINE_TUNING_DROPOUT * _smallness(budget.tokens)
     chosen = {
         "cell": cell,
         "embedding_dim": model.hidden_size if model.tied and model.hidden_size else size.width,
@@ -131,9 +134,19 @@ def sample_size(config: TrainConfig, vocabulary_size: int) -> int:
     return size if size < _MAX_SAMPLED_SHARE * vocabulary_size else 0
 
 
+def kept_share(tokens: int) -> float:
+    """Share of the old weights in what is saved of a network that has gone on on so much text (`anchor`)."""
+    return _KEPT * _smallness(tokens)
+
+
 def _default_epochs(tokens: int, passes: int) -> int:
     """How often a text is read when nobody says: so many times if it is small, and less often the longer it is."""
-    return max(1, round(passes * min(1.0, math.sqrt(_SMALL_TEXT / tokens))))
+    return max(1, round(passes * _smallness(tokens)))
+
+
+def _smallness(tokens: int) -> float:
+    """1 for a small text, less the longer it is."""
+    return min(1.0, math.sqrt(_SMALL_TEXT / tokens))
 
 
 def _largest(cell: str, config: RunConfig, budget: Budget) -> _Size:
