@@ -28,7 +28,7 @@ from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import example, make_previews
-from nextword.training.recipe import kept_share
+from nextword.training.recipe import FINE_TUNING_WORD_GAIN, kept_share
 from nextword.training.resume import (
     SOURCE,
     ResumePoint,
@@ -67,7 +67,9 @@ class Trainer:
         config, text, tuning = setup.config, setup.text, setup.plan.tuning
         self.setup, self.group, self.emit, self.config, self.model = setup, group, emit, config, setup.model
         self.path, self.point = setup.plan.checkpoint, setup.plan.point
-        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip)
+        self.source = source_weights(setup)
+        word_gain = FINE_TUNING_WORD_GAIN if self.source else 1.0
+        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip, word_gain)
         self.columns = group.columns(config.batch_size)
         self.streams = batchify(text.training.ids, config.batch_size)[:, self.columns]
         self.epoch_steps = window_count(len(text.training), config.batch_size, config.bptt)
@@ -77,7 +79,6 @@ class Trainer:
         self.clock = Clock(began, config.minutes, self.point.facts.seconds if self.point else 0.0)
         self.position, self.tokens = 0, 0
         self.carried: list[LayerState] | None = None
-        self.source = source_weights(setup)
         self.best, self.best_digest = math.inf, ""
         self.signals, self.stop_signal, self.save_agreed = DeferredSignals(), 0, False
         if self.point is not None:

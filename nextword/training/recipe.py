@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from nextword.config import GATES, ModelConfig, NetworkConfig, RunConfig, TrainConfig
 
 _FINE_TUNING_RATE = 0.7  # share of the learning rate, for a network that has learned before
+FINE_TUNING_WORD_GAIN = 3.0  # rate of its words' vectors, in that of all else: most are met a few times
 _FINE_TUNING_PASSES = 3  # of a small text
 _FINE_TUNING_DROPOUT = 0.6  # share of what a network gets that reads its text fifteen times, for a small text
 _KEPT = 0.15  # share of the old weights in what is saved, for a small text
