@@ -116,6 +116,8 @@ def make_checkpoint(setup: Setup, steps: int, tokens_seen: int, perplexity: floa
 def _changes(setup: Setup, then: Environment) -> list[str]:
     """A sentence that says what is not as it was when the resume file was written, if anything is not."""
     before, now = asdict(then), asdict(_environment(setup))
+    if setup.config.minutes is not None:
+        before["threads"] = now["threads"]  # chosen by the clock in any case
     changed = [f"{name} was {before[name]} and is {now[name]}" for name in now if before[name] != now[name]]
     return [f"Resumed, but not bit for bit as it would have gone on: {'; '.join(changed)}."] if changed else []
 

@@ -45,6 +45,10 @@ _COUNTED_TOKENS, _COUNTED_SHARE = 2_000_000, 0.2
 _TOKENS_OF_A_WORD = 2_500  # a text of so many tokens more has one more word counted
 _NEIGHBORHOOD = 50  # words to either side that count as met, within a paragraph
 _CHANCE_MEETINGS = 16.0  # a pair that met so often counts half, one that met once hardly at all
+# A long text has more topics than there are coordinates, and the leading ones tell its sources apart, not one country
+# from another. So many singular vectors are projected at random, which keeps what is near whom (Johnson and
+# Lindenstrauss 1984), weighted by the singular values to this power.
+_LONG_TEXT_RANK, _PROJECTED_POWER = 500, 0.5
 _SINGULAR_POWER = 0.75  # exponent of the singular values (Levy, Goldberg and Dagan 2015, section 3.3)
 _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # a vector's length to this power, times this: drawn a little toward 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 tells half a topic, one in 100 none
@@ -197,10 +201,14 @@ def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.int64], dimens
         information = np.log(together * row.sum() / (row * row.T))
     information[~(information > 0)] = 0  # minus infinity and not-a-number, where two words never met, among them
     information *= together / (together + _CHANCE_MEETINGS)
-    rank = min(dimensions, size)
+    dimensions = min(dimensions, size)
+    rank = max(dimensions, _LONG_TEXT_RANK) if size > _COUNTED_WORDS else dimensions
     left, singular, _ = torch.svd_lowrank(torch.from_numpy(information), q=min(rank + 20, size), niter=3)
-    vectors: Tensor = left[:, :rank] * singular[:rank] ** _SINGULAR_POWER
+    vectors: Tensor = left[:, :dimensions] * singular[:dimensions] ** _SINGULAR_POWER
     lengths: Tensor = vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    if rank > dimensions:
+        vectors = left[:, :rank] * singular[:rank] ** _PROJECTED_POWER @ torch.randn(rank, dimensions)
+        vectors *= lengths / vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
     surprise = -np.log(np.maximum(counts[:size], 1) / counts.sum())
     telling = torch.from_numpy((surprise - _TELLING) / _TELLING_DEVIATION).float().sigmoid()[:, None]
     return vectors / lengths * (_NORM_SCALE * lengths**_NORM_POWER) * telling

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nextword.errors import DivergedError, Interrupted
 from nextword.evaluation.evaluate import perplexity
 from nextword.inference.predictor import Predictor
+from nextword.model.device import threads_restored
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.signals import DeferredSignals
 from nextword.storage.checkpoint import save_checkpoint
@@ -21,7 +22,7 @@ from nextword.training.batches import Window, batchify, window_count, windows
 from nextword.training.capture import capture, restore_network
 from nextword.training.clock import Clock
 from nextword.training.distributed import ProcessGroup
-from nextword.training.events import Emit, Finished, Step, Validation
+from nextword.training.events import Emit, Finished, Step, Threads, Validation
 from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, source_weights, text_facts
 from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import make_optimizer
@@ -38,7 +39,8 @@ from nextword.training.resume import (
     resume_path,
     save_resume_point,
 )
-from nextword.training.schedule import Saves, Schedule, Validations, rate_share
+from nextword.training.schedule import Saves, Schedule, Validations
+from nextword.training.threads import ThreadChoice
 
 _MAX_LOSS = 50.0  # nats a word: more than guessing among all words of all languages costs
 _SAMPLE_TOKENS = 2048  # held-out tokens predicted after the first step, to see how long all of them take
@@ -77,6 +79,9 @@ class Trainer:
         self.schedule = Schedule(config.max_steps or by_epochs, config.minutes)
         self.validations = Validations(len(text.validation), config.minutes is not None, tuning)
         self.clock = Clock(began, config.minutes, self.point.facts.seconds if self.point else 0.0)
+        # Another number of threads rounds otherwise: where no time limits the run, the same run twice is the same run.
+        chosen = config.minutes is not None and setup.device.type == "cpu" and group.size == 1
+        self.threads = ThreadChoice(torch.get_num_threads() if chosen else 1)
         self.position, self.tokens = 0, 0
         self.carried: list[LayerState] | None = None
         self.best, self.best_digest = math.inf, ""
@@ -98,14 +103,14 @@ class Trainer:
         resume_file = resume_path(self.path)
         if self.point is None and self.group.first:
             resume_file.unlink(missing_ok=True)  # of the run that --force replaces
-        with self.signals:
+        with self.signals, threads_restored():
             if self.setup.plan.source is not None and self.group.first:
                 self._validate()  # the network it begins from stays, unless a later one is better
             self._validate_if_due()  # a resumed run may have been stopped just before
             self.clock.restart(self.tokens)
             for window in self._windows():
                 loss, lr = self._learn(window)
-                self.schedule.measured(self.clock.lap(self.tokens))
+                self._measured(self.clock.lap(self.tokens), window.inputs.size)
                 self._emit_step(loss, lr)
                 if self.group.size == 1:
                     self.stop_signal = self.signals.received  # no other process has to agree
@@ -120,6 +125,16 @@ class Trainer:
             resume_file.unlink(missing_ok=True)
         beginning = example(self.setup.text.tokenizer, self.setup.text.validation.ids)
         self.emit(Finished(self.path, self.best, self.schedule.step, self.tokens, self.clock.seconds, beginning))
+
+    def _measured(self, seconds: float, tokens: int) -> None:
+        """Take note of how long a step took, and choose how many threads make the next one."""
+        self.schedule.measured(seconds)
+        before, left = self.threads.count, self.clock.seconds_left(self.schedule.progress)
+        if self.threads.measured(seconds, tokens, left):
+            self.schedule.speed_changed()
+            self.emit(Threads(self.threads.count, self.threads.most))
+        if self.threads.count != before:
+            torch.set_num_threads(self.threads.count)
 
     def _emit_step(self, loss: float, lr: float) -> None:
         step, progress = self.schedule.step, self.schedule.progress
@@ -137,7 +152,7 @@ class Trainer:
 
     def _learn(self, window: Window) -> tuple[float, float]:
         """One step of gradient descent; returns the loss before it and the learning rate."""
-        setup, lr = self.setup, self.config.lr * rate_share(self.schedule.progress)
+        setup, lr = self.setup, self.config.lr * self.schedule.rate_share
         inputs = torch.from_numpy(window.inputs).to(setup.device)
         targets = torch.from_numpy(window.targets).to(setup.device)
         loss, self.carried = self.loss(inputs, targets, self.carried, setup.dtype, setup.sampler)
@@ -165,8 +180,6 @@ class Trainer:
         """Seconds that the validations still to come will take, when time limits the run."""
         if self.config.minutes is None:
             return 0.0
-        if self.schedule.step == 1 and not self.validations.cost:
-            self.validations.cost = _validation_seconds(self.model, self.setup.text.validation.ids)
         epochs_left = (self.schedule.total - self.schedule.step) / self.epoch_steps
         seconds_left = self.clock.seconds_left(self.schedule.progress)
         return self.validations.reserve(self.schedule, seconds_left, epochs_left)
@@ -179,7 +192,10 @@ class Trainer:
             raise DivergedError(f"{name} is {value:g} nats a word{kept}", hint)
 
     def _validate_if_due(self) -> bool:
-        """Predict the held-out text if it is time to; whether it was."""
+        """Predict the held-out text if it is time to, and before that a sample of it; whether anything was done."""
+        if self.group.first and self.validations.cost_unknown(self.schedule):
+            self.validations.cost = _validation_seconds(self.model, self.setup.text.validation.ids)
+            return True
         epoch_ended = self.position >= len(self.streams) - 1
         due = self.group.first and self.validations.due(self.schedule, self.tokens, epoch_ended, self.clock.seconds)
         if due:

@@ -38,8 +38,8 @@ def train(
     """Learn a language model from text and save it.
 
     The weights start from what counting the text tells (`initialization`) and are learned by truncated
-    back-propagation through time. After every epoch, and more often where epochs are long, the held-out text is
-    predicted, and the model is saved when it did so better than ever before.
+    back-propagation through time. After every epoch, more often where epochs are long and less often where much is held
+    out, the held-out text is predicted, and the model is saved when it did so better than ever before.
 
     While it learns, a first SIGINT or SIGTERM ends the run after the step it is in, with a resume file. One is also
     written every few minutes. With `resume` the run goes on from there: on the same machine and version with the very
