@@ -21,7 +21,7 @@ from nextword.storage.locations import SUFFIX, shell_word
 from nextword.text.sources import STDIN, is_pipe, source_name
 from nextword.training.events import Prepared
 from nextword.training.prepare import Setup
-from nextword.training.resume import Environment, RunFacts, resume_command
+from nextword.training.resume import SOURCE, Environment, RunFacts, resume_command
 
 
 def _environment(setup: Setup) -> Environment:
@@ -127,6 +127,14 @@ def _parameters(model: RecurrentLanguageModel) -> dict[str, NDArray[np.float32]]
     state = model.state_dict()
     names = model.config.parameter_shapes(model.embedding.num_embeddings)
     return {name: state[name].float().cpu().numpy() for name in names}
+
+
+def source_weights(setup: Setup) -> dict[str, NDArray[np.float32]]:
+    """The weights, by name, of the network that the run started from, if any."""
+    if setup.plan.point is not None:
+        tensors = setup.plan.point.tensors
+        return {name.removeprefix(SOURCE): tensors[name] for name in tensors if name.startswith(SOURCE)}
+    return dict(setup.plan.source.tensors) if setup.plan.source else {}
 
 
 def _origin(setup: Setup) -> str | None:

@@ -17,18 +17,21 @@ from nextword.model.device import threads_restored
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.signals import DeferredSignals
 from nextword.storage.checkpoint import save_checkpoint
+from nextword.training.anchor import drawn_back
 from nextword.training.batches import Window, batchify, window_count, windows
 from nextword.training.capture import capture, restore_network
 from nextword.training.clock import Clock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Emit, Finished, Step, Threads, Validation
-from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, text_facts
+from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, source_weights, text_facts
 from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import example, make_previews
+from nextword.training.recipe import FINE_TUNING_WORD_GAIN, kept_share
 from nextword.training.resume import (
+    SOURCE,
     ResumePoint,
     RunFacts,
     best_perplexity_so_far,
@@ -56,6 +59,7 @@ class Trainer:
         position: Rows of the streams read in this epoch.
         tokens: Read so far, over all epochs.
         carried: Hidden and cell state of every layer after the last window; None where a text begins.
+        source: Weights of the network that the run started from, by name; of none, no weights.
         best: The lowest validation perplexity, and so that of the checkpoint.
         stop_signal: What ends the run after this step, as all processes have agreed; 0 if nothing does.
         save_agreed: Whether all have agreed to write the resume file after this step.
@@ -65,7 +69,9 @@ class Trainer:
         config, text, tuning = setup.config, setup.text, setup.plan.tuning
         self.setup, self.group, self.emit, self.config, self.model = setup, group, emit, config, setup.model
         self.path, self.point = setup.plan.checkpoint, setup.plan.point
-        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip)
+        self.source = source_weights(setup)
+        word_gain = FINE_TUNING_WORD_GAIN if self.source else 1.0
+        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip, word_gain)
         self.columns = group.columns(config.batch_size)
         self.streams = batchify(text.training.ids, config.batch_size)[:, self.columns]
         self.epoch_steps = window_count(len(text.training), config.batch_size, config.bptt)
@@ -98,6 +104,8 @@ class Trainer:
         if self.point is None and self.group.first:
             resume_file.unlink(missing_ok=True)  # of the run that --force replaces
         with self.signals, threads_restored():
+            if self.setup.plan.source is not None and self.group.first:
+                self._validate()  # the network it begins from stays, unless a later one is better
             self._validate_if_due()  # a resumed run may have been stopped just before
             self.clock.restart(self.tokens)
             for window in self._windows():
@@ -199,14 +207,15 @@ class Trainer:
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
         ids, schedule = self.setup.text.validation.ids, self.schedule
-        value = perplexity(self.model, ids)
-        self._check_loss(math.log(value), "the validation loss")
-        best = value < self.best
-        checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
-        if best:
-            self.best_digest = save_checkpoint(self.path, checkpoint)
-            self.best = value
-        previews = make_previews(Predictor(checkpoint), ids)
+        with drawn_back(self.model, self.source, kept_share(len(self.setup.text.training))):
+            value = perplexity(self.model, ids)
+            self._check_loss(math.log(value), "the validation loss")
+            best = value < self.best
+            checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
+            if best:
+                self.best_digest = save_checkpoint(self.path, checkpoint)
+                self.best = value
+            previews = make_previews(Predictor(checkpoint), ids)
         self.emit(Validation(schedule.step, schedule.progress, value, best, self.clock.seconds, previews))
 
     def _stop(self) -> None:
@@ -230,6 +239,7 @@ class Trainer:
         """All that `restore` needs; every process must call this."""
         carried = self.group.whole_state(self.carried, self.config.batch_size)
         tensors, formats = capture(self.model, self.optimizer, carried)
+        tensors |= {SOURCE + name: values for name, values in self.source.items()}
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),

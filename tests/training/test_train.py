@@ -381,7 +381,7 @@ def test_files_passed_over_are_noted(
     (folder / "a.txt").write_bytes(tiny_corpus.read_bytes())
     (folder / "picture.png").write_bytes(b"\0\1")
     events: list[Event] = []
-    train(folder, tiny_model, settings, on_event=events.append)
+    train(folder, tiny_model, settings, start_from=None, on_event=events.append)
     notes = of_type(Prepared, events)[0].notes
     assert len(notes) == 1
     assert "picture.png" in notes[0]
