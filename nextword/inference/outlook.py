@@ -147,9 +147,9 @@ class Outlook:
             if probability > 0 and wanted(new.word)
         }
         if rare:
-            each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare))
+            each = float(distribution[UNKNOWN_ID]) * rare_share(index.rare_count)
             for place in rare[: k + 1 + len(found)]:
-                word, form = index.rare[place]
+                word, form = index.rare(place)
                 negative, number, form = found.get(word, (0.0, size + len(self.new_words) + place, form))
                 found[word] = negative - each, number, form
         return [(negative, number, tokenizer.placed(form, at_start)) for negative, number, form in found.values()]

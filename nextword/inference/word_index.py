@@ -90,6 +90,30 @@ class PrefixIndex:
         return np.concatenate([self._ids[begin:end] for begin, end in bounds])
 
 
+class PrefixScan:
+    """Words in any order, looked through in one text whenever a prefix is asked for: that needs no sorting before.
+
+    Args:
+        words: None of them with a line's end inside.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._text = "".join(f"\n{word}" for word in words).encode("utf-8", "surrogatepass")
+        self._begins = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
+
+    def starting_with(self, letters: str) -> list[int]:
+        """Places of the words that begin with `letters` (normalized), in ascending order."""
+        found = []
+        for one in set(beginnings(letters)):
+            wanted = f"\n{one}".encode("utf-8", "surrogatepass")
+            place = self._text.find(wanted)
+            while place >= 0:
+                found.append(place)
+                place = self._text.find(wanted, place + len(wanted))
+        places: list[int] = np.searchsorted(self._begins, sorted(found)).tolist()
+        return places
+
+
 class SpellingIndex:
     """Words with apostrophes or accents, as they are looked for by somebody who leaves these out.
 
@@ -136,7 +160,11 @@ class WordIndex:
     @cached_property
     def _words(self) -> NDArray[np.intp]:
         """Ids of the words among them, punctuation left out."""
-        return np.flatnonzero([self._tokenizer.is_word(token) for token in self._tokenizer.words])
+        is_word = self._tokenizer.is_word  # which is asked where what is faster to ask does not say it
+        words = self._tokenizer.words
+        return np.flatnonzero(
+            [(word.isalnum() and index > END_ID) or is_word(word) for index, word in enumerate(words)]
+        )
 
     @cached_property
     def _alphabet(self) -> PrefixIndex:
@@ -147,27 +175,26 @@ class WordIndex:
         """Ids of all that is no word: `<unk>`, `<eos>`, punctuation."""
         return np.setdiff1d(np.arange(len(self._tokenizer), dtype=np.intp), self._words)
 
-    @cached_property
-    def rare(self) -> list[NewWord]:
-        """The words too rare for the vocabulary, the most frequent first."""
-        forms = self._tokenizer.rare
-        if not forms:
-            return []
-        words = self._tokenizer.normalize("\n".join(forms)).split("\n")  # a call for each would hold up the first key
-        return [NewWord(word, form) for word, form in zip(words, forms, strict=True)]
+    @property
+    def rare_count(self) -> int:
+        """How many words are too rare for the vocabulary."""
+        return len(self._tokenizer.rare)
+
+    def rare(self, place: int) -> NewWord:
+        """One of them by its place in their order, the most frequent first."""
+        return NewWord(self._rare_words[place], self._tokenizer.rare[place])
 
     @cached_property
     def _rare_words(self) -> list[str]:
-        return [rare.word for rare in self.rare]
+        return self._tokenizer.normalize_all(self._tokenizer.rare)
 
     @cached_property
-    def _rare_alphabet(self) -> PrefixIndex:
-        return PrefixIndex(self._rare_words, range(len(self.rare)))
+    def _rare_scan(self) -> PrefixScan:
+        return PrefixScan(self._rare_words)
 
     def rare_starting_with(self, letters: str) -> list[int]:
-        """Places in `rare` of the words that begin with `letters` (normalized), the most frequent first."""
-        places: list[int] = np.sort(self._rare_alphabet.starting_with(letters)).tolist()
-        return places
+        """Places of the rare words that begin with `letters` (normalized), the most frequent first."""
+        return self._rare_scan.starting_with(letters)
 
     @cached_property
     def _spellings(self) -> SpellingIndex:
@@ -175,14 +202,14 @@ class WordIndex:
 
     @cached_property
     def _rare_spellings(self) -> SpellingIndex:
-        return SpellingIndex(self._rare_words, range(len(self.rare)))
+        return SpellingIndex(self._rare_words, range(self.rare_count))
 
     def spelled_like(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words for which `is_spelled_like` holds."""
         return np.asarray(self._spellings.spelled_like(letters), np.intp)
 
     def rare_spelled_like(self, letters: str) -> list[int]:
-        """Places in `rare` of those words, the most frequent first."""
+        """Places of the rare words for which it holds, the most frequent first."""
         return self._rare_spellings.spelled_like(letters)
 
     @cached_property
