@@ -22,8 +22,8 @@ from nextword.model.language_model import RecurrentLanguageModel
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nextword.text.tokenizer import WordTokenizer
 from nextword.training.capture import restore_network
-from nextword.training.optimizer import make_optimizer
 from nextword.training.events import Event, Step
+from nextword.training.optimizer import make_optimizer
 from nextword.training.resume import ResumePoint
 from nextword.training.train import train
 
