@@ -74,13 +74,16 @@ def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict
     return digest
 
 
-def read_container(path: Path, file_format: str, kind: FileKind) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def read_container(
+    path: Path, file_format: str, kind: FileKind, earlier: str = ""
+) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """The strings and the arrays of a file that `write_container` wrote, after its digest was verified.
 
     Args:
         path: The file.
         file_format: What its `format` string must be.
         kind: What messages call it, and how large it may be.
+        earlier: Another one that its `format` may be.
 
     Raises:
         CheckpointError: The file is missing, not of this kind, damaged, or of a format this version cannot read.
@@ -93,7 +96,7 @@ def read_container(path: Path, file_format: str, kind: FileKind) -> tuple[dict[s
             metadata = dict(header.pop("__metadata__"))
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError("metadata is not text")
-        if (found := metadata.get("format", "")) != file_format:
+        if (found := metadata.get("format", "")) != file_format and (not found or found != earlier):
             raise CheckpointError(
                 f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {file_format!r}",
                 "Upgrade nextword: pip install --upgrade nextword",
