@@ -113,11 +113,7 @@ class SessionStore:
             CheckpointError: The file is damaged, or an earlier version made it with another checkpoint; the message
                 names it.
         """
-        path = self.path(name)
-        if not _is_there(path):
-            names = self.names()
-            there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
-            raise UsageError(f"there is no session {name!r} in {self.folder}", there)
+        path = self._existing(name)
         session = Session(engine, adapt)
         kind = _KIND._replace(largest=8 + MAX_HEADER + largest_tensors(session))
         metadata, tensors = read_container(path, FORMAT, kind, EARLIER)
@@ -138,6 +134,31 @@ class SessionStore:
                 "its words are remembered, and the network begins anew"
             )
         return session
+
+    def _existing(self, name: str) -> Path:
+        """The file of a session that is there."""
+        path = self.path(name)
+        if not _is_there(path):
+            names = self.names()
+            there = f"There are: {', '.join(names)}" if names else "Begin it: nextword predict --session NAME TEXT"
+            raise UsageError(f"there is no session {name!r} in {self.folder}", there)
+        return path
+
+    def delete(self, name: str) -> Path:
+        """Delete the session `name`, and return the file that was.
+
+        Raises:
+            UsageError: There is no such session; the hint lists those there are.
+            StorageError: It cannot be deleted.
+        """
+        path = self._existing(name)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be deleted: {error.strerror}", "Check the permissions of its folder."
+            ) from error
+        return path
 
     def open(self, name: str, engine: Engine, adapt: AdaptConfig | None = None) -> Session:
         """The session `name`, or a fresh one where there is none. Raises what `load` does, for one that is there."""

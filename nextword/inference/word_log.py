@@ -67,7 +67,8 @@ class WordLog:
         counts = np.zeros(size, np.float32)
         known = self._counts[:size]
         counts[: len(known)] = known
-        np.subtract.at(counts, self._words[end : self._length], 1)
+        later = self._words[end : self._length]
+        np.subtract.at(counts, later[later < size], 1)
         return counts
 
     def followers(self, end: int, orders: int) -> list[Ids]:
