@@ -12,10 +12,14 @@ Seven experts say how likely each word is to come next:
 
 Their probabilities are added, each with a weight of its own. The weights are learned with every word read: the share
 that an expert had in the probability of the word that came is added to its weight, and what was learned before fades
-slowly (an online form of the EM algorithm for mixtures: Jelinek and Mercer 1980; Cappe and Moulines 2009). So whoever
-predicts nothing gets nothing, and where learning does not help the model is left alone. There is one set of weights
-for each length of the longest context that was met before, as compressors of text have it (Cleary and Witten 1984,
-"Data compression using adaptive coding and partial string matching").
+slowly (an online form of the EM algorithm for mixtures: Jelinek and Mercer 1980; Cappe and Moulines 2009). There is one
+set of weights for each length of the longest context that was met before, as compressors of text have it (Cleary and
+Witten 1984, "Data compression using adaptive coding and partial string matching").
+
+How far all of that is trusted is learned, too: what is expected in the end is the model's share and the mixture's, each
+as large as its predictions so far make it, with a little given back at every word, so that it can change (the fixed
+share of Herbster and Warmuth 1998, "Tracking the best expert", section 5). So where learning does not help, the model
+is left alone, and finding that out costs little however long the text is.
 
 A word outside the vocabulary that was read c times has c / (n + u) of the probability of `<unk>`, where n such words
 were read, u of them different (Witten and Bell 1991, method C); the rest stays with `<unk>`.
@@ -54,6 +58,8 @@ _PRIOR = np.asarray(  # (L, E) what the weights are like after a writer's 15,000
 _PRIOR_WORDS = 20  # words, read after contexts of one length, that count as much as what is known beforehand
 _KEPT = 0.999  # of the weights, with each word; so those of the last thousand words count
 _MIN_WEIGHT = 0.01  # words' worth, so that an expert who was wrong for long can come back
+_TRUST = 0.8  # of what is learned, before anything is read
+_SHARED = 3e-4  # of the trust, given back with each word to both sides alike
 _STRIDE = 64  # words from one whose distribution is added to the mean to the next
 _MIN_SAMPLES = 4  # distributions from which on their mean says something
 _SPARE = 4  # the log grows by a quarter of what is to be remembered before its beginning is dropped
@@ -77,9 +83,11 @@ class Expectations:
     recalled: list[tuple[Ids, Array]]
     length: int
 
-    def mixture(self, weights: Weights) -> Array:
-        """(V + U,) probabilities that sum to one, with (L, E) weights."""
-        shares, known = self._shares(weights).astype(np.float32), len(self.distribution)
+    def mixture(self, weights: Weights, trust: float) -> Array:
+        """(V + U,) probabilities that sum to one, with (L, E) weights that are trusted so far."""
+        shares, known = trust * self._shares(weights), len(self.distribution)
+        shares[0] += 1 - trust
+        shares = shares.astype(np.float32)
         corrected = shares[1] / self._corrected_sum()
         mixed = np.zeros(len(self.counts), np.float32)
         mixed[:known] = self.distribution * (shares[0] + corrected * self.factors)
@@ -89,8 +97,8 @@ class Expectations:
         np.add.at(mixed, words, np.concatenate([w * of for w, (_, of) in zip(shares[2:], self.recalled, strict=True)]))
         return mixed
 
-    def learned(self, weights: Weights, word: int) -> Weights:
-        """The (L, E) weights after `word` came; a word that nobody expected teaches nothing."""
+    def learned(self, weights: Weights, trust: float, word: int) -> tuple[Weights, float]:
+        """The (L, E) weights and the trust in them after `word` came; what nobody expected teaches nothing."""
         by_model = self._by_model(word)
         by_corrected = by_model * (self.factors[word] if word < len(self.factors) else 1) / self._corrected_sum()
         recalled = [float(shares[words == word].sum()) for words, shares in self.recalled]
@@ -98,12 +106,13 @@ class Expectations:
         shares = self._shares(weights)
         likely = float(shares @ chances)
         if not likely > 0:
-            return weights
+            return weights, trust
         after, row = weights.copy(), weights[self.length]
         silent = np.where(shares == 0, row / row.sum(), 0)
         row = _KEPT * row + silent + (1 - silent.sum()) * shares * chances / likely
         after[self.length] = np.maximum(row, _MIN_WEIGHT)
-        return after
+        trust = trust * likely / (trust * likely + (1 - trust) * by_model)
+        return after, _SHARED / 2 + (1 - _SHARED) * trust
 
     def _by_model(self, word: int) -> float:
         known = len(self.distribution)
@@ -142,6 +151,7 @@ class Adaptation(NamedTuple):
         limit: How many words are remembered.
         end: How many there are now.
         weights: (L, E), more than zero.
+        trust: Share of what the weights say in what is expected in the end; between 0 and 1.
         usual: (V,) the mean of some of the model's distributions.
         samples: How many of them.
         read: How many words the network has read.
@@ -153,6 +163,7 @@ class Adaptation(NamedTuple):
     limit: int
     end: int = 0
     weights: Weights = _PRIOR_WORDS * _PRIOR
+    trust: float = _TRUST
     usual: Array | None = None
     samples: int = 0
     read: int = 0
@@ -178,7 +189,9 @@ class Adaptation(NamedTuple):
         if not self.end:
             return np.concatenate([distribution, np.zeros(size - len(distribution), np.float32)])
         keys, words = self.near.last(self.end)
-        return self._expectations(distribution, cosine_similarity(keys, hidden), words, size).mixture(self.weights)
+        return self._expectations(distribution, cosine_similarity(keys, hidden), words, size).mixture(
+            self.weights, self.trust
+        )
 
     def after(
         self, contexts: Array, distributions: Array, words: Ids, size: int, expected: Array | None = None
@@ -202,10 +215,10 @@ class Adaptation(NamedTuple):
             window = slice(max(0, stop - near.window), stop)
             expectations = now._expectations(distribution, cosines[row, window], last[window], size)
             if expected is not None:
-                expected[row] = expectations.mixture(now.weights)
-            weights = expectations.learned(now.weights, word)
+                expected[row] = expectations.mixture(now.weights, now.trust)
+            weights, trust = expectations.learned(now.weights, now.trust, word)
             end = now.log.append(now.end, words[row : row + 1])
-            now = now._replace(weights=weights)._sampled(distribution)._replace(end=end)
+            now = now._replace(weights=weights, trust=trust)._sampled(distribution)._replace(end=end)
         return now
 
     def _sampled(self, distribution: Array) -> Adaptation:

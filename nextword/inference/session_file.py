@@ -8,11 +8,11 @@
     memory.usual       (V,) float32, the mean of the model's distributions; (0,) where none was taken
     format             "nextword-session/2"
     checkpoint         digest and path of the checkpoint it was made with, as JSON
-    session            position in the sentence, words seen, the text's tail, how many distributions were taken and how
-                       many words the network has read, as JSON
+    session            position in the sentence, words seen, the text's tail, how many distributions were taken, how
+                       many words the network has read, and how far the weights are trusted, as JSON
 
 It holds what the session remembers and nothing that it has forgotten. With another checkpoint, which may have other
-words, the words and the weights hold, and the rest begins anew. In the first version `memory.words` were numbers of the
+words, the words, the weights and the trust hold, and the rest begins anew. In the first version `memory.words` were numbers of the
 vocabulary's words, after which came `new_words`, and as many as keys; there were no lexicon, weights and mean.
 """
 
@@ -41,7 +41,7 @@ _MAX_LEXICON = 1 << 26  # bytes of the different words among those remembered
 _MAX_COUNT = 2**53  # the largest count that all readers of JSON hold exactly
 _MAX_HIDDEN = 1.001  # an output gate times a tanh, so 1, and what rounding may add
 _MAX_WEIGHT = 1e6
-_FACTS = {"position", "words_seen", "tail", "samples", "read"}
+_FACTS = {"position", "words_seen", "tail", "samples", "read", "trust"}
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -77,6 +77,7 @@ def stored(session: Session) -> tuple[Tensors, dict[str, Any]]:
         "tail": snapshot.tail,
         "samples": memory.samples,
         "read": memory.read,
+        "trust": memory.trust,
     }
     return tensors, facts
 
@@ -106,12 +107,14 @@ def restored(session: Session, facts: Any, tensors: Tensors, same: bool) -> Snap
     _demand(isinstance(tail, str) and len(tail) <= MAX_TAIL_LENGTH, "text's tail")
     counts = [facts[name] for name in ("words_seen", "samples", "read")]
     _demand(all(type(count) is int and 0 <= count <= _MAX_COUNT for count in counts), "counts")
+    trust = facts["trust"]
+    _demand(type(trust) is float and 0 < trust < 1, "trust")
     new_words = Lexicon()
     words = _numbers(tensors, tokenizer, new_words)
     snapshot = session.snapshot._replace(new_words=new_words, words_seen=facts["words_seen"], tail=tail)
     keys, weights = tensors["memory.keys"], tensors["memory.weights"]
     if not same:
-        return snapshot._replace(memory=_memory(session, keys[:0], words)._replace(weights=weights))
+        return snapshot._replace(memory=_memory(session, keys[:0], words)._replace(weights=weights, trust=trust))
     usual = tensors["memory.usual"]
     _demand((len(usual) > 0) == (facts["samples"] > 0), "count of distributions")
     memory = (
@@ -146,7 +149,7 @@ def _of_first_version(session: Session, facts: dict[str, Any], tensors: Tensors)
     }
     _demand(words.shape == tensors["memory.keys"].shape[:1], "count of keys")
     others = {name: value for name, value in facts.items() if name != "new_words"}
-    return tensors | added, {**others, "samples": 0, "read": 0}
+    return tensors | added, {**others, "samples": 0, "read": 0, "trust": session.snapshot.memory.trust}
 
 
 def _numbers(tensors: Tensors, tokenizer: WordTokenizer, new_words: Lexicon) -> Ids:

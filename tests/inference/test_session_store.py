@@ -602,6 +602,9 @@ HOSTILE: dict[str, Change] = {
     "distributions without their mean": lambda t, f, m: t.update({"memory.usual": np.empty(0, np.float32)}),
     "more keys than words": lambda t, f, m: t.update({"memory.keys": np.concatenate([t["memory.keys"]] * 2)}),
     "a count of distributions below nothing": lambda t, f, m: f.update(samples=-1),
+    "no trust at all": lambda t, f, m: f.update(trust=0.0),
+    "trust beyond measure": lambda t, f, m: f.update(trust=1.5),
+    "a truth in the place of trust": lambda t, f, m: f.update(trust=True),
     "a count of words read that is none": lambda t, f, m: f.update(read="many"),
 }
 
@@ -687,7 +690,7 @@ def as_first_version(path: Path, session: Session) -> None:
         for name in ("memory.lexicon", "memory.weights", "memory.usual"):
             del tensors[name]
         tensors["memory.words"] = session.snapshot.memory.words().copy()
-        del facts["samples"], facts["read"]
+        del facts["samples"], facts["read"], facts["trust"]
         facts["new_words"] = [new.form for new in session.snapshot.new_words]
         metadata["format"] = EARLIER
 
