@@ -12,8 +12,9 @@
                        many words the network has read, and how far the weights are trusted, as JSON
 
 It holds what the session remembers and nothing that it has forgotten. With another checkpoint, which may have other
-words, the words, the weights and the trust hold, and the rest begins anew. In the first version `memory.words` were numbers of the
-vocabulary's words, after which came `new_words`, and as many as keys; there were no lexicon, weights and mean.
+words, the words, the weights and the trust hold, and the rest begins anew. In the first version `memory.words` were
+numbers of the vocabulary's words, after which came `new_words`, and as many as keys; there were no lexicon, weights and
+mean.
 """
 
 from __future__ import annotations
