@@ -112,7 +112,7 @@ class Expectations:
         row = _KEPT * row + silent + (1 - silent.sum()) * shares * chances / likely
         after[self.length] = np.maximum(row, _MIN_WEIGHT)
         trust = trust * likely / (trust * likely + (1 - trust) * by_model)
-        return after, _SHARED / 2 + (1 - _SHARED) * trust
+        return after, float(_SHARED / 2 + (1 - _SHARED) * trust)
 
     def _by_model(self, word: int) -> float:
         known = len(self.distribution)

@@ -120,7 +120,8 @@ def restored(session: Session, facts: Any, tensors: Tensors, same: bool) -> Snap
     _demand((len(usual) > 0) == (facts["samples"] > 0), "count of distributions")
     memory = (
         _memory(session, keys, words)
-        ._replace(weights=weights, usual=usual if len(usual) else None, samples=facts["samples"], read=facts["read"])
+        ._replace(weights=weights, trust=trust, usual=usual if len(usual) else None)
+        ._replace(samples=facts["samples"], read=facts["read"])
         .with_inverse()
     )
     layers = range(len(session.state.hidden))
