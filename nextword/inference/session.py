@@ -18,7 +18,7 @@ from nextword.inference.adaptation import Adaptation
 from nextword.inference.cache import Ids
 from nextword.inference.engine import Engine
 from nextword.inference.lexicon import Lexicon
-from nextword.inference.lstm import MAX_HELD_SCORES, LSTMState, softmax
+from nextword.inference.lstm import MAX_HELD_SCORES, Array, LSTMState, softmax
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.word_index import NewWord
 from nextword.text.pipeline import without_surrogates
@@ -109,6 +109,7 @@ class Session:
         self._snapshot = self._beginning()
         self._earlier: deque[Snapshot] = deque(maxlen=_MAX_UNDO_STEPS)
         self._outlook: tuple[Snapshot, Outlook] | None = None
+        self._expected: tuple[LSTMState, Array] | None = None
 
     def _beginning(self) -> Snapshot:
         state, adapt = self.engine.initial_state, self.adapt
@@ -167,9 +168,18 @@ class Session:
         length = max(1, min(_MAX_BLOCK_WORDS, MAX_HELD_SCORES // len(tokenizer)))
         for begin in range(0, len(words), length):
             block = contexts[begin : begin + length]
-            expected = softmax(self.engine.network.logits(block))
+            if len(words) == 1:  # what was expected there has mostly been shown
+                expected = self._distribution(snapshot.state)[None]
+            else:
+                expected = softmax(self.engine.network.logits(block))
             memory = memory.after(block, expected, words[begin : begin + length], size)
         return after._replace(memory=memory)
+
+    def _distribution(self, state: LSTMState) -> Array:
+        """(V,) what the model alone expects after `state`; that of the last one asked for is kept."""
+        if self._expected is None or self._expected[0] is not state:
+            self._expected = state, self.engine.distribution(state)
+        return self._expected[1]
 
     def study(self, text: Iterable[str]) -> int:
         """Read what its writer wrote before: all of it is remembered, and the last 10,000 words are read as by `feed`.
@@ -205,7 +215,7 @@ class Session:
         """What is expected next: by the model, and by what the session has learned."""
         if self._outlook is None or self._outlook[0] is not self._snapshot:
             now = self._snapshot
-            expected = self.engine.distribution(now.state)
+            expected = self._distribution(now.state)
             if self.adapt:
                 size = len(expected) + len(now.new_words)
                 expected = now.memory.expected(now.state.hidden[-1], expected, size)
