@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,10 @@ def evaluate(
     adapt: Annotated[
         bool, typer.Option("--adapt", help="Learn from the text while reading it, as a session does.")
     ] = False,
+    after: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="With --adapt: have read this first, unmeasured.", show_default=False),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Say how well a model predicts a text: perplexity, accuracy, keystrokes saved.
@@ -52,9 +57,13 @@ def evaluate(
     text; the memory goes on from each to the next. Where its paragraphs end, and what of it is text, is as it was in
     training, unless you say otherwise.
     """
+    if after and not adapt:
+        raise UsageError("--after is for a session that learns from what it reads", "Say --adapt, too")
     loaded = chosen_checkpoint(checkpoint)
     formats = formats_to_measure(loaded, settings)
-    with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
+    with ExitStack() as opened:
+        texts = opened.enter_context(texts_to_measure(paths, loaded, encoding, formats, quiet))
+        past = opened.enter_context(named_texts(after, encoding, formats, quiet)) if after else []
         check_folder()
         from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.model.language_model import load_model
@@ -62,7 +71,8 @@ def evaluate(
 
         with progress(shown=not quiet) as on_progress:
             learning = AdaptConfig() if adapt else None
-            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, learning)
+            model = load_model(loaded, device)
+            evaluation = evaluate_model(model, loaded.tokenizer, texts, on_progress, learning, past=past)
     if json:
         output.print_json(asdict(evaluation))
     else:

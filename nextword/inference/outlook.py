@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
+from nextword.inference.lexicon import Lexicon
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import NewWord, beginnings, is_spelled_like, rare_share
+from nextword.inference.word_index import rare_share
 from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
@@ -50,14 +51,14 @@ class Outlook:
         engine: The model that expects it.
         distribution: (V + U,) probabilities of the vocabulary and of `new_words`.
         position: Where in a sentence the next word stands.
-        new_words: Words outside the vocabulary that may come, too; those of probability 0 may not.
+        new_words: Words outside the vocabulary that may come, too; those of probability 0, or without one, may not.
         state: (H,) after what was read; `phrases` go on from it, `top` does without.
     """
 
     engine: Engine
     distribution: Array
     position: SentencePosition
-    new_words: Sequence[NewWord] = ()
+    new_words: Lexicon = field(default_factory=Lexicon)
     state: LSTMState | None = None
 
     def top(
@@ -92,13 +93,13 @@ class Outlook:
         ranked = self._rank_known(distribution, index.candidates(prefix, punctuation), k, prefix)
         if self.new_words or prefix:
             rare = index.rare_starting_with(letters) if prefix else []
-            ranked += self._rank_others(distribution, k, rare, lambda word: word.startswith(beginnings(letters)))
+            ranked += self._rank_others(distribution, k, rare, self.new_words.starting_with(letters))
         # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
         found = sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)
         if prefix and not exact and len(found) < k:
             ranked = self._rank_known(distribution, index.spelled_like(letters), k, prefix)
             rare = index.rare_spelled_like(letters)
-            ranked += self._rank_others(distribution, k, rare, lambda word: is_spelled_like(word, letters))
+            ranked += self._rank_others(distribution, k, rare, self.new_words.spelled_like(letters))
             begin_as_typed = {prediction.word for prediction in found}
             found += [one for one in self._merged(ranked, prefix) if one.word not in begin_as_typed]
         return found[:k]
@@ -126,25 +127,27 @@ class Outlook:
             for token_id, probability in zip(ids.tolist(), distribution[ids].tolist(), strict=True)
         ]
 
-    def _rank_others(
-        self, distribution: Array, k: int, rare: Sequence[int], wanted: Callable[[str], bool]
-    ) -> list[_Ranked]:
-        """The words outside the vocabulary: the new ones that are `wanted`, and the likeliest of the rare ones.
+    def _rank_others(self, distribution: Array, k: int, rare: Sequence[int], new: Sequence[int]) -> list[_Ranked]:
+        """The likeliest of some words outside the vocabulary.
 
-        A word that is both is as likely as both together.
+        A word that is both new and rare is as likely as both together.
 
         Args:
             distribution: (V + U,) probabilities.
             k: How many words are asked for.
             rare: Places of rare words, the most frequent first.
-            wanted: Whether a normalized word is one to suggest.
+            new: Numbers of new words.
         """
         tokenizer, index, at_start = self.engine.tokenizer, self.engine.index, self.position.at_start
         size = len(tokenizer)
+        places = size + np.sort(np.asarray(new, np.intp))
+        places = places[places < len(distribution)]  # others were met since
+        probabilities = distribution[places]
+        near = near_largest(probabilities, k + 1 + len(rare[: k + 1]))
         found = {
-            new.word: (-float(probability), number, new.form)
-            for number, (new, probability) in enumerate(zip(self.new_words, distribution[size:], strict=True), size)
-            if probability > 0 and wanted(new.word)
+            self.new_words[place - size].word: (-probability, place, self.new_words[place - size].form)
+            for place, probability in zip(places[near].tolist(), probabilities[near].tolist(), strict=True)
+            if probability > 0
         }
         if rare:
             each = float(distribution[UNKNOWN_ID]) * rare_share(index.rare_count)
