@@ -7,12 +7,14 @@ no chunk: they only choose among the words to come.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from nextword.inference.outlook import Prediction
+from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.session import Session, Snapshot
 
 MAX_BATCH_LENGTH = 16  # chunks read at once where many are new, which is several times as fast as one by one
+_CHUNK = re.compile(r"\s*\S+")
 
 
 class IncrementalReader:
@@ -74,9 +76,22 @@ class IncrementalReader:
         del self.chunks[:count], self._snapshots[:count]
         return count
 
+    def outlook(self) -> Outlook:
+        """What is expected after all that was read."""
+        return self._session.outlook()
+
     def suggest(self, k: int, letters: str = "", exact: bool = False) -> list[Prediction]:
         """The `k` most likely words to come, or to become of the letters typed; see `Outlook.top`."""
-        return self._session.outlook().top(k, prefix=letters, exact=exact)
+        return self.outlook().top(k, prefix=letters, exact=exact)
+
+
+def chunks_of(complete: str) -> list[str]:
+    """The words of a text that ends with a complete one, each with the white space before it."""
+    words = complete.rstrip()
+    chunks = _CHUNK.findall(words)
+    if "\n" in complete[len(words) :]:  # the end of a paragraph counts before the next one begins
+        chunks.append(complete[len(words) :])
+    return chunks
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
