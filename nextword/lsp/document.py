@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from nextword.lsp.positions import Position, index_of, units_of, whole
-from nextword.lsp.prose import Scanner
+from nextword.lsp.prose import BEGINNING, Scanner
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # and no other, unlike str.splitlines
 _FOLDED = 1 << 14  # characters; of a line twice as long, only an end of this length or up to twice it is looked at
@@ -31,7 +31,7 @@ class Document:
         self.lines = _LINE_END.split(whole(text))
         self._scan, self._encoding = scan, encoding
         self._prose: list[str | None] = [None] * len(self.lines)
-        self._states = [""] * len(self.lines)  # of the scanner, before each line
+        self._states = [BEGINNING] * len(self.lines)  # of the scanner, before each line
         self._known = 0  # lines above this one have been scanned, and their states are right
 
     @property

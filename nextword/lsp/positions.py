@@ -33,9 +33,12 @@ def index_of(line: str, units: int, encoding: str) -> int:
     codec, size = _CODECS[encoding]
     # A character has a unit at least, so no more of them than units are looked at.
     encoded = line[:units].encode(codec, "surrogatepass")
-    if len(encoded) <= units * size:
+    stop = units * size
+    if len(encoded) <= stop:
         return min(units, len(line))
-    beginning = encoded[: units * size]
+    if size == 2 and 0xDC <= encoded[stop + 1] < 0xE0 and 0xD8 <= encoded[stop - 1] < 0xDC:
+        stop -= size  # between the halves of a pair
+    beginning = encoded[:stop]
     while True:
         try:
             return len(beginning.decode(codec, "surrogatepass"))

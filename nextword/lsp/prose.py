@@ -24,6 +24,7 @@ class Scanned(NamedTuple):
 
 
 Scanner = Callable[[str, str], Scanned]  # a line, and what is open at its beginning
+BEGINNING = "^"  # what stands for that in the first line
 
 
 class Markup(NamedTuple):
@@ -31,7 +32,8 @@ class Markup(NamedTuple):
 
     Attributes:
         inline: What is replaced inside lines, and by what; in this order.
-        open: The beginning of something at the end of a line that `inline` would take out were it complete.
+        open: The beginning of something at the end of a line after which no prose comes; what is left of it then.
+        signs: What is replaced after that.
         skipped: Lines of which nothing is prose, matched at their beginning.
         block: The line with which a block without prose begins; its group `name` says which.
         closing: The line with which that ends, with `{name}` for the name.
@@ -40,6 +42,7 @@ class Markup(NamedTuple):
 
     inline: Sequence[tuple[re.Pattern[str], str]] = ()
     open: re.Pattern[str] | None = None
+    signs: Sequence[tuple[re.Pattern[str], str]] = ()
     skipped: re.Pattern[str] | None = None
     block: re.Pattern[str] | None = None
     closing: str = ""
@@ -47,6 +50,8 @@ class Markup(NamedTuple):
 
 
 _NOTHING = re.compile(r"(?!)")
+_HEAD = ("---", "+++")  # what front matter begins and ends with
+_HEAD_LINE = re.compile(r"[\w\"'][^:=]{0,60}[:=]|[ \t#\[\]{}]|-[ \t]|$")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
 _MATH = re.compile(r"\$\$[^$]*\$\$|\$[^$]+\$|\\\([^)]*\\\)|\\\[.*?\\\]")
 
@@ -58,19 +63,23 @@ _MARKUP = {
     ),
     "latex": Markup(
         inline=[
-            (re.compile(r"(?<!\\)%.*"), ""),
             (_MATH, " "),
             (
                 re.compile(
                     r"\\(?:\w*(?:cite|ref)\w*|label|begin|end|input|include\w*|usepackage|documentclass|url|href)\*?"
-                    r"(?:\[[^\]]*\])*(?:\{[^{}]*\})?"
+                    r"(?:\[[^\]]*\])*\{[^{}]*\}"
                 ),
                 "",
             ),
+        ],
+        signs=[
+            (re.compile(r"(?<!\\)%.*"), ""),
             (re.compile(r"\\[a-zA-Z]+\*?(?:\[[^\]]*\])?|[{}]|\\(?=[%&#_$])"), ""),
             (re.compile(r"~"), " "),
         ],
-        open=re.compile(r"\$[^$]*$|\\[a-zA-Z]*$|\\(?:\w*(?:cite|ref)\w*|label|begin|end|url|input)\*?\{[^{}]*$|%"),
+        open=re.compile(
+            r"\$[^$]*$|\\[a-zA-Z]*$|\\(?:\w*(?:cite|ref)\w*|label|begin|end|url|input)\*?\{[^{}]*$|(?<!\\)%"
+        ),
         block=re.compile(
             r"\s*\\begin\{(?P<name>(?:verbatim|lstlisting|minted|equation|align|gather|multline|eqnarray|tikzpicture)\*?)\}"
             r"|\s*(?P<math>\\\[)\s*$"
@@ -116,10 +125,10 @@ _MARKUP = {
     ),
     "typst": Markup(
         inline=[
-            (re.compile(r"//.*|`[^`]+`|\$[^$]*\$|#link\(\"[^\"]*\"\)|@[\w:-]+|<[\w:-]+>|^=+ "), ""),
-            (re.compile(r"#\w[\w.-]*(?:\([^()]*\))?|[\[\]*_]"), ""),
+            (re.compile(r"`[^`]+`|\$[^$]*\$|#\w[\w.-]*\([^()]*\)|(?<!\S)@[\w:-]+(?![\w:-]|$)|<[\w:-]+>|^=+ "), ""),
         ],
-        open=re.compile(r"`[^`]*$|\$[^$]*$|#[\w.-]*(?:\([^()]*)?$|//|@[\w:-]*$"),
+        open=re.compile(r"`[^`]*$|\$[^$]*$|#[\w.-]*(?:\([^()]*)?$|//|(?<!\S)@[\w:-]*$"),
+        signs=[(re.compile(r"//.*|#\w[\w.-]*|(?<!\S)@[\w:-]+|[\[\]*_]"), "")],
         skipped=re.compile(r"\s*#(?:import|include|let|set|show)\b"),
         block=re.compile(r"\s*(?P<name>```)(?!.*```)"),
         closing=r"\s*```",
@@ -174,8 +183,13 @@ def _plain(line: str, state: str) -> Scanned:
 
 
 def _markdown(line: str, state: str) -> Scanned:
-    """A line of Markdown without code and addresses; `state` is the fence of the block of code that it is in."""
-    if state:
+    """A line of Markdown without code and addresses; `state` is the fence of the front matter or code that it is in."""
+    mark = line.rstrip()
+    if state == BEGINNING and mark in _HEAD:
+        return Scanned("", mark, False)
+    if state in _HEAD and (mark in (state, "...") or _HEAD_LINE.match(line)):
+        return Scanned("", "" if mark in (state, "...") else state, False)
+    if state[:1] in ("`", "~"):
         end = FENCE_END.match(line)
         return Scanned("", "" if end and end[1].startswith(state) else state, False)
     if fence := FENCE.match(line):
@@ -185,23 +199,27 @@ def _markdown(line: str, state: str) -> Scanned:
 
 def _marked(markup: Markup, line: str, state: str) -> Scanned:
     """A line without markup; `state` is the name of the block that it is in, with a mark before it."""
-    if state:
+    if state.startswith("+"):
         closed = re.match(markup.closing.format(name=re.escape(state[1:])), line)
         if not (closed and markup.closed_before):
             return Scanned("", "" if closed else state, False)
     begun = (markup.block or _NOTHING).match(line)
-    if begun and not (begun.lastgroup == "code"):
+    if begun and begun.lastgroup != "code":
         return Scanned("", "+" + (begun["name"] or ""), False)
     if (markup.skipped or _NOTHING).match(line):
         return Scanned("", "", False)
     for pattern, replacement in markup.inline:
         line = pattern.sub(replacement, line)
-    return Scanned(line, "+" if begun else "", not (markup.open or _NOTHING).search(line))
+    goes_on = not (markup.open or _NOTHING).search(line)
+    for pattern, replacement in markup.signs:
+        line = pattern.sub(replacement, line)
+    return Scanned(line, "+" if begun else "", goes_on)
 
 
 def _program(comment: str, begin: str, end: str, line: str, state: str) -> Scanned:
     """The comments and strings in a line; `state` is what ends the comment or string that it begins in."""
     found, place = [], 0
+    state = "" if state == BEGINNING else state
     token = re.compile("|".join(map(re.escape, (begin, comment, '"', "'"))))
     while place < len(line) or state:
         if not state:
