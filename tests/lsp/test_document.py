@@ -14,6 +14,19 @@ from nextword.lsp.prose import scanner_of
 
 FACE = "\U0001f600"
 ENCODINGS = ["utf-8", "utf-16", "utf-32"]
+LINES = [
+    "Some words.",
+    "",
+    "```",
+    "`code`",
+    "~~~",
+    "---",
+    "\\begin{verbatim}",
+    "\\end{verbatim}",
+    "#+begin_src",
+    "#+end_src",
+]
+LINES += ["----", ".. note::", "like this::", "   indented", '"""', "# -- >8 --", "# a comment", "x = 'a string' # why"]
 SIGNS = st.sampled_from(["a", "é", "\u4f60", FACE, "\u0301", "\r", "\n", "\r\n", "`"])
 TEXTS = st.lists(SIGNS, max_size=20).map("".join)
 
@@ -82,27 +95,7 @@ def place_in(text: str, index: int, encoding: str) -> Position:
 @given(data=st.data())
 @settings(max_examples=60)
 def test_prose_after_any_edits_is_that_of_the_text_read_anew(language: str, data: st.DataObject) -> None:
-    lines = st.sampled_from(
-        [
-            "Some words.",
-            "",
-            "```",
-            "`code`",
-            "~~~",
-            "\\begin{verbatim}",
-            "\\end{verbatim}",
-            "#+begin_src",
-            "#+end_src",
-            "----",
-            ".. note::",
-            "like this::",
-            "   indented",
-            '"""',
-            "# -- >8 --",
-            "# a comment",
-            "x = 'a string' # why",
-        ]
-    )
+    lines = st.sampled_from(LINES)
     texts = st.lists(lines, max_size=8).map("\n".join)
     scan = scanner_of(language, ["python"])
     document = Document(data.draw(texts), scan)
