@@ -27,6 +27,7 @@ local function shown()
   return vim.tbl_map(function(item) return item.word end, vim.fn.complete_info({ "items" }).items)
 end
 
+vim.o.completeopt = "menu,menuone" -- a single word is shown, too
 coroutine.wrap(function()
   wait(ready)
   for _, keys in ipairs({ "A liv<C-x><C-o>", " <C-x><C-o>", " 😀 The c<C-x><C-o>" }) do
