@@ -64,10 +64,10 @@ def lsp(
         raise UsageError(
             "the language server needs pygls, which is not installed", "Install it: pip install 'nextword[lsp]'"
         )
-    from nextword.inference.predictor import Predictor
+    from nextword.lsp.workspace import load
 
     with ThreadPoolExecutor(1) as loading:
-        model = loading.submit(Predictor.load, checkpoint)  # while the protocol is imported, which takes as long
+        model = loading.submit(load, checkpoint)  # while the protocol is imported, which takes as long
         from nextword.lsp.server import serve
 
         serve(model, (host, int(port)) if tcp else None)

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.session import Session, Snapshot
 
-MAX_BATCH_LENGTH = 16  # chunks read at once where many are new, which is several times as fast as one by one
+MAX_BATCH_LENGTH = 16  # chunks read at once where a hundred are new, which is several times as fast as one by one
+_BATCHES = 8  # in which of a long text the next one is read, so that batches become shorter towards its end
 _CHUNK = re.compile(r"\s*\S+")
 
 
@@ -63,8 +64,10 @@ class IncrementalReader:
 
     def _read(self, chunks: Sequence[str]) -> None:
         """Read on from the end."""
-        for begin in range(0, len(chunks), MAX_BATCH_LENGTH):
-            batch = chunks[begin : begin + MAX_BATCH_LENGTH]
+        begin = 0
+        while begin < len(chunks):
+            batch = chunks[begin : begin + max(MAX_BATCH_LENGTH, (len(chunks) - begin) // _BATCHES)]
+            begin += len(batch)
             self._session.feed(" ".join(batch))
             self.chunks += batch
             self._snapshots += [*[None] * (len(batch) - 1), self._session.snapshot]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import socket
 import sys
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,7 +14,7 @@ from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcInvalidRequest
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
@@ -20,7 +22,7 @@ from nextword.about import __version__
 from nextword.errors import NextwordError
 from nextword.inference.predictor import Predictor
 from nextword.lsp.positions import Position
-from nextword.lsp.workspace import Suggestion, Workspace
+from nextword.lsp.workspace import Suggestion, Workspace, load
 
 _MAX_MESSAGE = 1 << 26  # bytes; of a longer message nothing is read into memory
 _MAX_HEADER = 1 << 16  # bytes of a line of the header
@@ -30,6 +32,18 @@ class _Protocol(LanguageServerProtocol):
     """Documents are kept by `Workspace`, whose edits cost the same in long documents and in short ones."""
 
     _server: Server
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """A message from its JSON; a request that makes no sense is answered with what is wrong."""
+        number = data.get("id", 0)
+        if "jsonrpc" in data and not isinstance(number, int | str):
+            raise JsonRpcInvalidRequest("the id of a request is a number or a string")
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "method" in data and "id" in data:
+                self._send_response(number, error=error.to_response_error())
+            raise
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
@@ -59,7 +73,7 @@ class Server(LanguageServer):
 
     def __init__(self, model: Future[Predictor]) -> None:
         super().__init__("nextword", __version__, protocol_cls=_Protocol)
-        self.documents = Workspace(lambda path: Predictor.load(path) if path else model.result(), self.tell)
+        self.documents = Workspace(lambda path: load(path) if path else model.result(), self.tell)
         _register(self)
 
     def tell(self, text: str, is_error: bool) -> None:
@@ -71,7 +85,7 @@ class Server(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what was wrong with a message; a request has been answered with it."""
-        if not isinstance(error, BrokenPipeError):
+        if not isinstance(error, OSError):  # else nobody reads the log either
             self.window_log_message(types.LogMessageParams(types.MessageType.Warning, f"nextword: {error}"))
 
 
@@ -86,6 +100,7 @@ def _register(server: Server) -> None:
 
     @server.feature(types.INITIALIZED)
     def _(params: types.InitializedParams) -> None:
+        gc.freeze()  # the protocol's types and the vocabulary stay; looking through them would take longer than a key
         workspace = server.client_capabilities.workspace
         if workspace and workspace.configuration:
             asked = types.ConfigurationParams([types.ConfigurationItem(section="nextword")])
@@ -200,7 +215,10 @@ class _BoundedReader:
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """A line, or the beginning of a very long one."""
-        return self._stream.readline(_MAX_HEADER)
+        try:
+            return self._stream.readline(_MAX_HEADER)
+        except ConnectionError:  # as if it had ended
+            return b""
 
     def read(self, size: int = -1, /) -> bytes:
         """A message; what is too long is passed over, and comes out as one that asks for nothing."""
@@ -218,13 +236,17 @@ def serve(model: Future[Predictor], tcp: tuple[str, int] | None) -> None:
 
     Args:
         model: What answers where the client names nothing else; it may still be loading.
-        tcp: Host and port to listen at; None: stdin and stdout.
+        tcp: Host and port to wait at for one client; None: stdin and stdout.
     """
-    logging.getLogger("pygls").addHandler(logging.NullHandler())
-    logging.getLogger("pygls").propagate = False
+    logging.getLogger().addHandler(
+        logging.NullHandler()
+    )  # what libraries say is not for the terminal; what the user has to know is told
     server = Server(model)
     if tcp:
-        server.start_tcp(*tcp)
+        with socket.create_server(tcp) as listening:
+            connection, _ = listening.accept()
+        with connection, connection.makefile("rb") as reader, connection.makefile("wb") as writer:
+            server.start_io(cast(BinaryIO, _BoundedReader(reader)), writer)
     else:
         stdout = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)

@@ -33,6 +33,17 @@ _MAX_LEARNED_TOKENS = 16_384  # of a file that is learned, its last ones
 Load = Callable[[str | None], Predictor]
 
 
+def load(checkpoint: str | Path | None) -> Predictor:
+    """A model that answers the first letter as fast as the others.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged.
+    """
+    predictor = Predictor.load(checkpoint)
+    predictor.index.candidates("a", False)
+    return predictor
+
+
 class Suggestion(NamedTuple):
     """What may stand in the place of the letters typed."""
 
@@ -176,6 +187,8 @@ class Workspace:
             raise UsageError("nothing is suggested there")
         cursor = found[2]
         engine = cursor.outlook.engine
+        if word is None:
+            word = next((one.word for one in self.words(uri, position)), None)
         if word is not None and engine.tokenizer.known_id(word) is None:
             return f"{word}: a word of this text, or one too rare for the model to say why"
         text = engine.tokenizer.ending(cursor.text, _MAX_WHY_TOKENS)
