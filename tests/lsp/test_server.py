@@ -96,6 +96,11 @@ def test_a_missing_checkpoint_is_one_message_and_no_words(tmp_path: Path) -> Non
         assert client.leave() == 0
 
 
+def test_the_server_loads_no_torch() -> None:
+    code = "import sys, nextword.lsp.server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_without_the_extra_the_command_says_what_to_install(tiny_checkpoint: Path) -> None:
     hide = "import sys; sys.modules['pygls'] = None; from nextword.__main__ import main; main()"
     command = [sys.executable, "-c", hide, "lsp", "-c", str(tiny_checkpoint)]
