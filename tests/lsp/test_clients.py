@@ -87,3 +87,10 @@ def test_neovim_with_its_own_client(drive: Drive, tmp_path: Path) -> None:
 def test_emacs_with_eglot(drive: Drive, tmp_path: Path) -> None:
     (tmp_path / "init.el").write_text(configuration("elisp"), encoding="utf-8")
     assert_shown_taken_and_gone_on(drive(["emacs", "--batch", "-l", "init.el", "-l", str(CLIENTS / "emacs.el")]))
+
+
+def test_the_code_of_vs_code_for_the_protocol(drive: Drive) -> None:
+    find = ["node", "-e", "require.resolve('vscode-languageserver-protocol/node')"]
+    if not shutil.which("node") or subprocess.run(find, capture_output=True, check=False).returncode:
+        pytest.skip("vscode-languageserver-protocol is not where $NODE_PATH says")
+    assert_shown_taken_and_gone_on(drive(["node", str(CLIENTS / "vscode.cjs")]))
