@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -50,15 +51,14 @@ def drive(tmp_path: Path, tiny_checkpoint: Path) -> Drive:
     def drive(command: list[str]) -> list[dict[str, Any]]:
         if not shutil.which(command[0]):
             pytest.skip(f"{command[0]} is not installed")
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            timeout=SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        master, slave = pty.openpty()  # Vim leaves where nobody could type
+        try:
+            done = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, timeout=SECONDS, stdin=slave, check=False
+            )
+        finally:
+            os.close(master)
+            os.close(slave)
         assert (tmp_path / "seen.json").exists(), done.stdout.decode() + done.stderr.decode()
         seen: list[dict[str, Any]] = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
         return seen
@@ -87,6 +87,15 @@ def test_neovim_with_its_own_client(drive: Drive, tmp_path: Path) -> None:
 def test_emacs_with_eglot(drive: Drive, tmp_path: Path) -> None:
     (tmp_path / "init.el").write_text(configuration("elisp"), encoding="utf-8")
     assert_shown_taken_and_gone_on(drive(["emacs", "--batch", "-l", "init.el", "-l", str(CLIENTS / "emacs.el")]))
+
+
+def test_vim_with_ale(drive: Drive, tmp_path: Path) -> None:
+    (tmp_path / "vimrc").write_text(configuration("vim"), encoding="utf-8")
+    packages = Path("/usr/share/vim")
+    if not shutil.which("vim") or not list(packages.glob("*/pack/*/opt/ale")):
+        pytest.skip("vim and vim-ale are not installed")
+    command = ["vim", "-N", "-n", "-u", "vimrc", "--not-a-term", "-S", str(CLIENTS / "vim.vim"), "story.txt"]
+    assert_shown_taken_and_gone_on(drive(command))
 
 
 def test_the_code_of_vs_code_for_the_protocol(drive: Drive) -> None:
