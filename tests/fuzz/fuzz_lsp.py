@@ -2,7 +2,7 @@
 
     python tests/fuzz/fuzz_lsp.py CHECKPOINT [--messages N] [--seed N]
 
-Half of them are right but for a value or two; the others have no sense, or are no messages at all. After every hundred
+Half of them are right but for a value or two; the others have no sense, or are no messages at all. After every ten
 the server must still answer a request, and at the end leave as it should without a word on stderr.
 """
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support import language_client
 from support.language_client import LanguageClient, position
 
-EVERY = 100  # messages between two questions whether it still answers
+EVERY = 10  # messages between two questions whether it still answers; the answers to so many fit into a pipe
 VALUES = [
     None,
     True,
