@@ -40,7 +40,7 @@ def load(checkpoint: str | Path | None) -> Predictor:
         CheckpointError: There is none, or it is damaged.
     """
     predictor = Predictor.load(checkpoint)
-    predictor.index.candidates("a", False)
+    predictor.session().suggest(1, prefix="a")
     return predictor
 
 
