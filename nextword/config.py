@@ -327,6 +327,24 @@ class MemoryConfig(Settings):
     )
 
 
+@dataclass(frozen=True)
+class EditorConfig(Settings):
+    """What an editor may set of the language server, under these names."""
+
+    command = "lsp"
+
+    checkpoint: str | None = _setting(None, "Checkpoint to use.", unset="the one that predict would take")
+    count: int = _setting(10, "How many words to suggest.", 1, 1_000)
+    session: str | None = _setting(None, "Name under which what is learned is kept.", unset="it is not kept")
+    adapt: bool = _setting(True, "Learn from the text above the cursor.")
+    phrases: bool = _setting(True, "Show a likely phrase in gray, where the editor can.")
+    forgive: bool = _setting(True, "Suggest words in which apostrophes and accents are left out, too.")
+    languages: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Programming languages in whose comments and strings words are suggested."},
+    )
+
+
 def is_file_name(name: str) -> bool:
     """Whether a file can be called `name`, with a suffix, on every system and without being hidden."""
     try:

@@ -32,7 +32,7 @@ LANGUAGES = {
 PAGES = [
     "README.md",
     "nextword/README.md",
-    *(f"nextword/{name}/README.md" for name in ("cli", "interactive", "model", "evaluation", "analysis")),
+    *(f"nextword/{name}/README.md" for name in ("cli", "lsp", "interactive", "model", "evaluation", "analysis")),
     *(f"{name}/README.md" for name in ("checkpoints", "tests", "corpora")),
 ]
 TEXTS = {page: (PROJECT / page).read_text(encoding="utf-8") for page in PAGES}

@@ -1,8 +1,10 @@
-"""`nextword repl` and `nextword filter`."""
+"""`nextword repl`, `nextword filter` and `nextword lsp`."""
 
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -42,6 +44,33 @@ def repl(
         converse(conversation, keep_history=not private)
     else:
         run_on_pipe(conversation)
+
+
+def lsp(
+    checkpoint: CheckpointOption = None,
+    tcp: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Listen there instead of at stdin, to look at it.", show_default=False),
+    ] = None,
+) -> None:
+    """Suggest words in an editor: a language server on stdin and stdout.
+
+    What is set in the editor counts more than options. All settings are in nextword/lsp/README.md.
+    """
+    host, _, port = (tcp or "").rpartition(":")
+    if tcp is not None and not (host and port.isdecimal() and 0 < int(port) < 2**16):
+        raise UsageError(f"--tcp is {tcp!r}; it must be a host and a port", "Try --tcp 127.0.0.1:8080")
+    if find_spec("pygls") is None:
+        raise UsageError(
+            "the language server needs pygls, which is not installed", "Install it: pip install 'nextword[lsp]'"
+        )
+    from nextword.lsp.workspace import load
+
+    with ThreadPoolExecutor(1) as loading:
+        model = loading.submit(load, checkpoint)  # while the protocol is imported, which takes as long
+        from nextword.lsp.server import serve
+
+        serve(model, (host, int(port)) if tcp else None)
 
 
 def answer_lines(

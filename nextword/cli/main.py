@@ -16,7 +16,7 @@ import typer
 from nextword.about import __version__
 from nextword.cli.evaluate import evaluate, info, memory, score
 from nextword.cli.explain import explain, why
-from nextword.cli.interactive import answer_lines, repl
+from nextword.cli.interactive import answer_lines, lsp, repl
 from nextword.cli.options import is_first_process
 from nextword.cli.predict import generate, predict
 from nextword.cli.session import app as session_app
@@ -44,6 +44,7 @@ app.command("filter", epilog=EXAMPLE, add_help_option=False, context_settings={"
     answer_lines
 )
 app.add_typer(session_app, name="session", epilog="Example: nextword session show diary")
+app.command(epilog="Example: nextword lsp, started by an editor; see nextword/lsp/README.md")(lsp)
 app.command("eval", epilog="Example: nextword eval letters/ -c checkpoints/everyday.safetensors")(evaluate)
 app.command(epilog="Example: nextword score story.txt > story.tsv")(score)
 app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")(info)

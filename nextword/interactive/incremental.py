@@ -7,12 +7,15 @@ no chunk: they only choose among the words to come.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from nextword.inference.outlook import Prediction
+from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.session import Session, Snapshot
 
-MAX_BATCH_LENGTH = 16  # chunks read at once where many are new, which is several times as fast as one by one
+MAX_BATCH_LENGTH = 16  # chunks read at once where a hundred are new, which is several times as fast as one by one
+_BATCHES = 8  # in which of a long text the next one is read, so that batches become shorter towards its end
+_CHUNK = re.compile(r"\s*\S+")
 
 
 class IncrementalReader:
@@ -61,8 +64,10 @@ class IncrementalReader:
 
     def _read(self, chunks: Sequence[str]) -> None:
         """Read on from the end."""
-        for begin in range(0, len(chunks), MAX_BATCH_LENGTH):
-            batch = chunks[begin : begin + MAX_BATCH_LENGTH]
+        begin = 0
+        while begin < len(chunks):
+            batch = chunks[begin : begin + max(MAX_BATCH_LENGTH, (len(chunks) - begin) // _BATCHES)]
+            begin += len(batch)
             self._session.feed(" ".join(batch))
             self.chunks += batch
             self._snapshots += [*[None] * (len(batch) - 1), self._session.snapshot]
@@ -74,9 +79,22 @@ class IncrementalReader:
         del self.chunks[:count], self._snapshots[:count]
         return count
 
+    def outlook(self) -> Outlook:
+        """What is expected after all that was read."""
+        return self._session.outlook()
+
     def suggest(self, k: int, letters: str = "", exact: bool = False) -> list[Prediction]:
         """The `k` most likely words to come, or to become of the letters typed; see `Outlook.top`."""
-        return self._session.outlook().top(k, prefix=letters, exact=exact)
+        return self.outlook().top(k, prefix=letters, exact=exact)
+
+
+def chunks_of(complete: str) -> list[str]:
+    """The words of a text that ends with a complete one, each with the white space before it."""
+    words = complete.rstrip()
+    chunks = _CHUNK.findall(words)
+    if "\n" in complete[len(words) :]:  # the end of a paragraph counts before the next one begins
+        chunks.append(complete[len(words) :])
+    return chunks
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:

@@ -11,10 +11,9 @@ from functools import lru_cache
 
 from nextword.inference.outlook import Prediction
 from nextword.inference.session import Session
-from nextword.interactive.incremental import IncrementalReader
+from nextword.interactive.incremental import IncrementalReader, chunks_of
 from nextword.text.casing import rest_of
 
-_CHUNK = re.compile(r"\s*\S+")
 # Where no space comes between what is typed and the word that follows: brackets, slashes, and quotes that open.
 _OPEN = re.compile(r"""(?:[(\[{/\u201c\u2018@#\u2014-]|(?:^|[\s(\[{])["'])$""")
 _CLOSING = frozenset(".,;:!?)]}'\u2019\u201d\u2026")
@@ -56,12 +55,7 @@ class TypingLine:
 
     def _chunks(self, text: str) -> list[str]:
         """The complete words of `text`, each with the white space before it."""
-        complete, _ = self._split(text)
-        words = complete.rstrip()
-        chunks = _CHUNK.findall(words)
-        if "\n" in complete[len(words) :]:  # the end of a paragraph counts before the next one begins
-            chunks.append(complete[len(words) :])
-        return chunks
+        return chunks_of(self._split(text)[0])
 
     def suggestions(self, text: str) -> list[Prediction]:
         """The words to come, or those that the unfinished word may become, the likeliest first."""

@@ -19,12 +19,12 @@ _FRONT_MATTER = re.compile(
     r"(---|\+\+\+)[ \t]*\n(?=[\w\"'][^\s:=]{0,60}[ \t]*[:=]|[#\[]|\1)"
     r"(?:(?:[\w\"'][^:=\n]{0,60}[:=](?:[ \t].*)?|[ \t#\[\]{}].*|-[ \t].*)?\n)*?(?:\1|\.\.\.)[ \t]*(?:\n|$)"
 )  # whose lines are `key: value` or `key = value`, or go on with a value
-_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(?P<fence>`{3,}(?=[^`]*$)|~{3,})")
-_FENCE_END = re.compile(r"[\s>]*(`{3,}|~{3,})\s*$")
+FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(?P<fence>`{3,}(?=[^`]*$)|~{3,})")
+FENCE_END = re.compile(r"[\s>]*(`{3,}|~{3,})\s*$")
 _TARGET = r"\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)"
-_LINK = re.compile(rf"!?\[([^\[\]]*)\](?:{_TARGET}|\[[^\[\]]*\])")
-_ADDRESS = re.compile(r"<(?:https?|mailto|ftp):[^<>\s]*>")
-_DEFINITION = re.compile(
+LINK = re.compile(rf"!?\[([^\[\]]*)\](?:{_TARGET}|\[[^\[\]]*\])")
+ADDRESS = re.compile(r"<(?:https?|mailto|ftp):[^<>\s]*>")
+DEFINITION = re.compile(
     r" {0,3}\[[^\[\]]+\]:\s+(?:<[^<>]*>|(?=\S*(?:[/#@:]|\w\.\w))\S+)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*$"
 )
 _HEAD = Thing("line of front matter", "lines of front matter")
@@ -103,21 +103,21 @@ class Markdown:
             self._head -= 1
             return self._nothing(_HEAD)
         if self._fence:
-            end = _FENCE_END.match(line)
+            end = FENCE_END.match(line)
             if end and end[1].startswith(self._fence):
                 self._fence = self.passed.remark = ""
             return self._nothing(_CODE)
-        if fence := _FENCE.match(line):
+        if fence := FENCE.match(line):
             self._fence = fence["fence"]
             self.passed.remark = (
                 f"ends inside the block of code that begins in line {self._line:,}, and no word after that is read"
             )
             return self._nothing(_CODE)
-        if _DEFINITION.match(line):
+        if DEFINITION.match(line):
             return self._nothing(_ADDRESSES)
-        line, links = _LINK.subn(r"\1", line)
-        line, more = _LINK.subn(r"\1", line) if links else (line, 0)  # a picture may be a link
-        line, alone = _ADDRESS.subn("", line)
+        line, links = LINK.subn(r"\1", line)
+        line, more = LINK.subn(r"\1", line) if links else (line, 0)  # a picture may be a link
+        line, alone = ADDRESS.subn("", line)
         if links or alone:
             self.passed[_ADDRESSES] += links + more + alone
         return line
