@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +15,13 @@ from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import NewWord, beginnings, is_spelled_like, rare_share
+from nextword.inference.word_index import ForgivingIndex, NewWord, PrefixIndex, beginnings, rare_share
 from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
 from nextword.text.tokenizer import END_ID, UNKNOWN_ID
 
 _MAX_CHUNK_SIZE = 64  # values of which `near_largest` takes the maximum
-
-_Ranked = tuple[float, int, str]  # minus its probability, its number, and the word as people write it: sorts as it is
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,15 @@ class Prediction:
     def log2(self) -> float:
         """Base-two logarithm of the probability: minus the word's surprisal in bits."""
         return math.log2(self.probability) if self.probability > 0 else -math.inf
+
+
+class _Ranked(NamedTuple):
+    """A word to suggest, or a part of what one weighs."""
+
+    score: float  # its probability times that of the letters typed, where it is meant
+    number: int
+    form: str  # as people write it
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -66,22 +75,25 @@ class Outlook:
         punctuation: bool = False,
         prefix: str = "",
         temperature: float = 1.0,
-        exact: bool = False,
+        forgive: bool = True,
     ) -> list[Prediction]:
         """The `k` most likely words, the likeliest first; equals in order of their ids.
 
         The unknown word and `<eos>` are never among them. The words that were too rare for the vocabulary
         (`rare_share`) are suggested where letters of them are typed. A word that is typed in full comes after
-        all others that begin so. Words that look the same are one, as likely as both together.
+        all others. Words that look the same are one, as likely as both together.
+
+        Letters typed are evidence: words that begin with them, and with `forgive` those for which they may have been
+        typed with a slip or without an apostrophe or accent, in the order of their probability times that of the
+        letters (`slips`). So those that begin with the very letters come first, unless they are far less likely.
 
         Args:
             k: How many; fewer come back only where there are fewer.
             punctuation: Whether punctuation marks count as words.
-            prefix: The letters typed of the word. Words that begin with them are suggested, and written as they are:
-                with a capital or in capitals only. Without regard to case unless the model is cased. Where these are
-                too few, those follow that would begin so without some of their apostrophes and accents.
+            prefix: The letters typed of the word. What is suggested is written as they are: with a capital or in
+                capitals only. Without regard to case unless the model is cased.
             temperature: Of the distribution; see `at_temperature`.
-            exact: Whether those are left out.
+            forgive: Whether words are suggested that do not begin with the very letters.
 
         Raises:
             UsageError: `k` is less than 1.
@@ -91,68 +103,93 @@ class Outlook:
         index, letters = self.engine.index, self.engine.tokenizer.normalize(prefix)
         ranked = self._rank_known(distribution, index.candidates(prefix, punctuation), k, prefix)
         if self.new_words or prefix:
-            rare = index.rare_starting_with(letters) if prefix else []
-            ranked += self._rank_others(distribution, k, rare, lambda word: word.startswith(beginnings(letters)))
+            starts = beginnings(letters)
+            new = [(number, 1.0) for number, new in enumerate(self.new_words) if new.word.startswith(starts)]
+            rare = index.rare_starting_with(letters)[: k + 1 + len(new)] if prefix else []
+            ranked += self._rank_others(distribution, new, [(place, 1.0) for place in rare])
+        if prefix and forgive:
+            ranked += self._rank_forgiven(distribution, letters, k, prefix)
         # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
-        found = sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)
-        if prefix and not exact and len(found) < k:
-            ranked = self._rank_known(distribution, index.spelled_like(letters), k, prefix)
-            rare = index.rare_spelled_like(letters)
-            ranked += self._rank_others(distribution, k, rare, lambda word: is_spelled_like(word, letters))
-            begin_as_typed = {prediction.word for prediction in found}
-            found += [one for one in self._merged(ranked, prefix) if one.word not in begin_as_typed]
-        return found[:k]
+        return sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)[:k]
 
     def _merged(self, ranked: Sequence[_Ranked], prefix: str) -> list[Prediction]:
         """Words as they are shown, the likeliest first; those shown as one are one, as likely as both together."""
-        words: dict[str, tuple[float, int]] = {}
-        for negative, number, form in ranked:
-            word = self._as_typed(form, prefix)
-            before, first = words.get(word, (0.0, number))
-            words[word] = before + negative, min(first, number)
-        order = sorted((negative, number, word) for word, (negative, number) in words.items())
-        return [Prediction(word, -negative) for negative, _, word in order]
+        words: dict[str, _Ranked] = {}
+        for one in ranked:
+            word = self._as_typed(one.form, prefix)
+            before = words.get(word, _Ranked(0, one.number, word, 0))
+            number = min(before.number, one.number)
+            words[word] = _Ranked(before.score + one.score, number, word, before.probability + one.probability)
+        order = sorted(words.values(), key=lambda one: (-one.score, one.score < one.probability, one.number, one.form))
+        return [Prediction(one.form, one.probability) for one in order]
 
-    def _rank_known(self, distribution: Array, candidates: NDArray[np.intp], k: int, prefix: str) -> list[_Ranked]:
-        """The likeliest of some words of the vocabulary: `k`, with a prefix one more, or a few more."""
-        tokenizer, at_start = self.engine.tokenizer, self.position.at_start
-        probabilities = distribution[candidates]
-        ids = candidates[near_largest(probabilities, k + bool(prefix))]
-        if prefix[:1].isupper() and not tokenizer.cased and len(ids) < len(candidates):
-            twins = self.engine.index.capital_twins(tokenizer.normalize(prefix))
-            ids = np.union1d(ids, np.intersect1d(twins, candidates)) if len(twins) else ids
-        return [
-            (-probability, token_id, tokenizer.surface(token_id, at_start))
-            for token_id, probability in zip(ids.tolist(), distribution[ids].tolist(), strict=True)
-        ]
+    def _rank_forgiven(self, distribution: Array, letters: str, k: int, prefix: str) -> list[_Ranked]:
+        """The best of the words that may be meant by the letters typed and do not begin with them."""
+        index = self.engine.index
+        ids, likelihoods = index.forgiven(letters)
+        new_ids, new_likelihoods = self._forgiving.forgiven(letters)
+        new = list(zip(new_ids.tolist(), new_likelihoods.tolist(), strict=True))
+        places, weights = index.rare_forgiven(letters)
+        best = np.lexsort((places, -weights))[: k + 1 + len(new)]
+        rare = zip(places[best].tolist(), weights[best].tolist(), strict=True)
+        ranked = self._rank_known(distribution, ids, k, prefix, likelihoods)
+        return ranked + self._rank_others(distribution, new, list(rare))
 
-    def _rank_others(
-        self, distribution: Array, k: int, rare: Sequence[int], wanted: Callable[[str], bool]
+    @cached_property
+    def _forgiving(self) -> ForgivingIndex:
+        """The new words, by their places."""
+        words = [new.word for new in self.new_words]
+        size = len(self.engine.tokenizer)
+        return ForgivingIndex(words, PrefixIndex(words, np.flatnonzero(self.distribution[size:]).tolist()))
+
+    def _rank_known(
+        self, distribution: Array, candidates: NDArray[np.intp], k: int, prefix: str, likelihoods: Array | None = None
     ) -> list[_Ranked]:
-        """The words outside the vocabulary: the new ones that are `wanted`, and the likeliest of the rare ones.
-
-        A word that is both is as likely as both together.
+        """The likeliest of some words of the vocabulary: `k`, with a prefix one more, or a few more.
 
         Args:
             distribution: (V + U,) probabilities.
+            candidates: (n,) ids.
             k: How many words are asked for.
-            rare: Places of rare words, the most frequent first.
-            wanted: Whether a normalized word is one to suggest.
+            prefix: The letters typed.
+            likelihoods: (n,) probability that these are typed for each of them; None: 1.
+        """
+        tokenizer, at_start = self.engine.tokenizer, self.position.at_start
+        probabilities = distribution[candidates]
+        scores = probabilities if likelihoods is None else probabilities * likelihoods
+        places = near_largest(scores, k + bool(prefix))
+        if prefix[:1].isupper() and not tokenizer.cased and len(places) < len(candidates):
+            twins = self.engine.index.capital_twins(tokenizer.normalize(prefix))
+            places = np.union1d(places, np.flatnonzero(np.isin(candidates, twins))) if len(twins) else places
+        found = (array[places].tolist() for array in (scores, candidates, probabilities))
+        return [
+            _Ranked(score, token_id, tokenizer.surface(token_id, at_start), probability)
+            for score, token_id, probability in zip(*found, strict=True)
+        ]
+
+    def _rank_others(
+        self, distribution: Array, new: Sequence[tuple[int, float]], rare: Sequence[tuple[int, float]]
+    ) -> list[_Ranked]:
+        """Words outside the vocabulary; one that is new and rare is as likely as both together.
+
+        Args:
+            distribution: (V + U,) probabilities.
+            new: Places in `new_words`, each with the probability that the letters typed are typed for it.
+            rare: Places of rare words, likewise.
         """
         tokenizer, index, at_start = self.engine.tokenizer, self.engine.index, self.position.at_start
         size = len(tokenizer)
-        found = {
-            new.word: (-float(probability), number, new.form)
-            for number, (new, probability) in enumerate(zip(self.new_words, distribution[size:], strict=True), size)
-            if probability > 0 and wanted(new.word)
-        }
-        if rare:
-            each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare))
-            for place in rare[: k + 1 + len(found)]:
-                word, form = index.rare[place]
-                negative, number, form = found.get(word, (0.0, size + len(self.new_words) + place, form))
-                found[word] = negative - each, number, form
-        return [(negative, number, tokenizer.placed(form, at_start)) for negative, number, form in found.values()]
+        found: dict[str, _Ranked] = {}
+        for place, likelihood in new:
+            if (probability := float(distribution[size + place])) > 0:
+                word, form = self.new_words[place]
+                found[word] = _Ranked(probability * likelihood, size + place, form, probability)
+        each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare)) if rare else 0.0
+        for place, likelihood in rare:
+            word, form = index.rare[place]
+            before = found.get(word, _Ranked(0, size + len(self.new_words) + place, form, 0))
+            found[word] = before._replace(score=before.score + each * likelihood, probability=before.probability + each)
+        return [one._replace(form=tokenizer.placed(one.form, at_start)) for one in found.values()]
 
     def phrases(
         self, words: int, k: int = 5, punctuation: bool = False, prefix: str = "", temperature: float = 1.0

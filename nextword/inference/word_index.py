@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.inference.slips import FEW_WORDS, LEFT_OUT_MARKS, MIN_LETTERS, MIN_LETTERS_FOR_TWO, meant
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
 _RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
@@ -33,6 +34,13 @@ class NewWord(NamedTuple):
 
     word: str  # normalized
     form: str  # as it was written
+
+
+class Forgiven(NamedTuple):
+    """Words that letters may have been typed for, though they do not begin with them."""
+
+    ids: NDArray[np.intp]
+    likelihoods: NDArray[np.float32]  # for each, the probability that who means it types the letters
 
 
 def beginnings(letters: str) -> tuple[str, ...]:
@@ -77,17 +85,59 @@ class PrefixIndex:
     Args:
         words: By id, those that are wanted at least.
         ids: Which of them are wanted, in ascending order.
+
+    Attributes:
+        ids: The same, in alphabetical order of the words.
     """
 
     def __init__(self, words: Sequence[str] | Mapping[int, str], ids: Iterable[int]) -> None:
         ordered = sorted(ids, key=words.__getitem__)
         self._words = [words[index] for index in ordered]
-        self._ids = np.asarray(ordered, np.intp)
+        self.ids = np.asarray(ordered, np.intp)
 
     def starting_with(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words that begin with `letters` (normalized), in alphabetical order."""
-        bounds = [(bisect_left(self._words, one), bisect_left(self._words, one + _LAST)) for one in beginnings(letters)]
-        return np.concatenate([self._ids[begin:end] for begin, end in bounds])
+        return np.concatenate([self.ids[begin:end] for begin, end in map(self._range, beginnings(letters))])
+
+    def _range(self, beginning: str) -> tuple[int, int]:
+        begin = bisect_left(self._words, beginning)
+        return begin, bisect_left(self._words, beginning + _LAST, begin)
+
+    def _following(self, beginning: str) -> list[str]:
+        """The letters that follow a beginning in words."""
+        words, length, found = self._words, len(beginning), []
+        place, end = self._range(beginning)
+        if place < end and words[place] == beginning:
+            place += 1
+        while place < end:
+            found.append(words[place][length])
+            place = bisect_left(words, beginning + found[-1] + _LAST, place, end)
+        return found
+
+    def meant_by(self, letters: str, max_slips: int = 1) -> Forgiven:
+        """The words that begin one slip from `letters`, and not as they are (`slips`).
+
+        Where hardly any does, those two slips behind the first letter away, too: that one is seldom wrong, and takes
+        most of the time.
+
+        Args:
+            letters: Normalized.
+            max_slips: 1: those are never looked for.
+        """
+        likelihoods = np.zeros(len(self._words), np.float32)
+        self._weigh(likelihoods, meant(letters, self._following))
+        if max_slips > 1 and len(letters) >= MIN_LETTERS_FOR_TWO and np.count_nonzero(likelihoods) < FEW_WORDS:
+            self._weigh(likelihoods, meant(letters, self._following, slips=2, begin=1))
+        for begin, end in map(self._range, beginnings(letters)):
+            likelihoods[begin:end] = 0
+        places = np.flatnonzero(likelihoods)
+        return Forgiven(self.ids[places], likelihoods[places])
+
+    def _weigh(self, likelihoods: NDArray[np.float32], found: Iterable[tuple[str, float]]) -> None:
+        for beginning, probability in found:
+            begin, end = self._range(beginning)
+            if begin < end:
+                np.maximum(likelihoods[begin:end], probability, out=likelihoods[begin:end])
 
 
 class SpellingIndex:
@@ -109,6 +159,35 @@ class SpellingIndex:
         return [index for index in found if is_spelled_like(self._words[index], letters)]
 
 
+class ForgivingIndex:
+    """Words as they are looked for by somebody who slips, or leaves out apostrophes and accents.
+
+    Args:
+        words: Normalized, by id.
+        alphabet: The same.
+        max_slips: How many are forgiven where hardly a word is one slip away.
+    """
+
+    def __init__(self, words: Sequence[str], alphabet: PrefixIndex, max_slips: int = 1) -> None:
+        self._alphabet, self._max_slips = alphabet, max_slips
+        self._spellings = SpellingIndex(words, alphabet.ids.tolist())
+
+    def spelled_like(self, letters: str) -> list[int]:
+        """Ids of the words for which `is_spelled_like` holds, in ascending order."""
+        return self._spellings.spelled_like(letters)
+
+    def forgiven(self, letters: str) -> Forgiven:
+        """The words that may be meant by `letters` (normalized) and do not begin with them."""
+        same = np.asarray(self.spelled_like(letters), np.intp)
+        found = Forgiven(same, np.full(len(same), LEFT_OUT_MARKS, np.float32))
+        if len(letters) < MIN_LETTERS:
+            return found
+        slipped = self._alphabet.meant_by(letters, self._max_slips)
+        others = ~np.isin(slipped.ids, same)
+        ids = np.concatenate([found.ids, slipped.ids[others]])
+        return Forgiven(ids, np.concatenate([found.likelihoods, slipped.likelihoods[others]]))
+
+
 class WordIndex:
     """A tokenizer's words as they are looked for; each list is made when it is first wanted."""
 
@@ -118,8 +197,8 @@ class WordIndex:
     def prepare(self) -> None:
         """Make all lists now."""
         self.rare_starting_with("a")
-        self.spelled_like("a")
-        self.rare_spelled_like("a")
+        self.forgiven("a")
+        self.rare_forgiven("a")
         self.capital_twins("a")
 
     def candidates(self, prefix: str, punctuation: bool) -> NDArray[np.intp]:
@@ -170,20 +249,24 @@ class WordIndex:
         return places
 
     @cached_property
-    def _spellings(self) -> SpellingIndex:
-        return SpellingIndex(self._tokenizer.words, self._words.tolist())
+    def _forgiving(self) -> ForgivingIndex:
+        return ForgivingIndex(self._tokenizer.words, self._alphabet, max_slips=2)
 
     @cached_property
-    def _rare_spellings(self) -> SpellingIndex:
-        return SpellingIndex(self._rare_words, range(len(self.rare)))
+    def _rare_forgiving(self) -> ForgivingIndex:
+        return ForgivingIndex(self._rare_words, self._rare_alphabet)
+
+    def forgiven(self, letters: str) -> Forgiven:
+        """The words of the vocabulary that may be meant by `letters` (normalized) and do not begin with them."""
+        return self._forgiving.forgiven(letters)
+
+    def rare_forgiven(self, letters: str) -> Forgiven:
+        """Those of `rare`, by their places in it."""
+        return self._rare_forgiving.forgiven(letters)
 
     def spelled_like(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words for which `is_spelled_like` holds."""
-        return np.asarray(self._spellings.spelled_like(letters), np.intp)
-
-    def rare_spelled_like(self, letters: str) -> list[int]:
-        """Places in `rare` of those words, the most frequent first."""
-        return self._rare_spellings.spelled_like(letters)
+        return np.asarray(self._forgiving.spelled_like(letters), np.intp)
 
     @cached_property
     def _capital_twins(self) -> PrefixIndex:

@@ -74,9 +74,9 @@ class IncrementalReader:
         del self.chunks[:count], self._snapshots[:count]
         return count
 
-    def suggest(self, k: int, letters: str = "", exact: bool = False) -> list[Prediction]:
+    def suggest(self, k: int, letters: str = "", forgive: bool = True) -> list[Prediction]:
         """The `k` most likely words to come, or to become of the letters typed; see `Outlook.top`."""
-        return self._session.outlook().top(k, prefix=letters, exact=exact)
+        return self._session.outlook().top(k, prefix=letters, forgive=forgive)
 
 
 def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:

@@ -59,7 +59,7 @@ class LineFilter:
 
     def _candidates(self, unfinished: str) -> Iterator[str]:
         """The likeliest words that begin with the letters typed, as these are."""
-        for prediction in self._reader.suggest(self._count, unfinished, exact=True):
+        for prediction in self._reader.suggest(self._count, unfinished, forgive=False):
             if (rest := rest_of(prediction.word, unfinished, self._tokenizer.normalize)) is not None:
                 yield unfinished + rest
 
