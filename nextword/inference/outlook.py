@@ -123,13 +123,33 @@ class Outlook:
         order = sorted(words.values(), key=lambda one: (-one.score, one.score < one.probability, one.number, one.form))
         return [Prediction(one.form, one.probability) for one in order]
 
-    def _rank_forgiven(self, distribution: Array, letters: str, k: int, prefix: str) -> list[_Ranked]:
-        """The best of the words that may be meant by the letters typed and do not begin with them."""
+    def correction(self, word: str) -> str | None:
+        """What was probably meant by a word that no one writes; None where nothing is, or where it is written.
+
+        A word too rare for the vocabulary counts as written where it is more likely than the other with slips.
+        """
+        tokenizer, index = self.engine.tokenizer, self.engine.index
+        letters = tokenizer.normalize(word)
+        if tokenizer.token_id(letters) is not None or not tokenizer.is_learnable(letters):
+            return None
+        new = [number for number, one in enumerate(self.new_words) if one.word == letters]
+        rare = [place for place in index.rare_starting_with(letters) if index.rare[place].word == letters]
+        typed = self._rank_others(self.distribution, [(n, 1.0) for n in new], [(place, 1.0) for place in rare])
+        ranked = self._rank_forgiven(self.distribution, letters, 1, word, whole=True)
+        best = max(ranked, key=lambda one: (one.score, -one.number), default=None)
+        if best is None or best.score <= sum(one.score for one in typed):
+            return None
+        return self._as_typed(best.form, word)
+
+    def _rank_forgiven(
+        self, distribution: Array, letters: str, k: int, prefix: str, whole: bool = False
+    ) -> list[_Ranked]:
+        """The best of the words that may be meant by the letters typed, and do not begin with them."""
         index = self.engine.index
-        ids, likelihoods = index.forgiven(letters)
-        new_ids, new_likelihoods = self._forgiving.forgiven(letters)
+        ids, likelihoods = index.forgiven(letters, whole)
+        new_ids, new_likelihoods = self._forgiving.forgiven(letters, whole)
         new = list(zip(new_ids.tolist(), new_likelihoods.tolist(), strict=True))
-        places, weights = index.rare_forgiven(letters)
+        places, weights = index.rare_forgiven(letters, whole)
         best = np.lexsort((places, -weights))[: k + 1 + len(new)]
         rare = zip(places[best].tolist(), weights[best].tolist(), strict=True)
         ranked = self._rank_known(distribution, ids, k, prefix, likelihoods)

@@ -99,9 +99,10 @@ class PrefixIndex:
         """Ids of the words that begin with `letters` (normalized), in alphabetical order."""
         return np.concatenate([self.ids[begin:end] for begin, end in map(self._range, beginnings(letters))])
 
-    def _range(self, beginning: str) -> tuple[int, int]:
+    def _range(self, beginning: str, whole: bool = False) -> tuple[int, int]:
+        """Where the words stand that begin so, or that `whole` are so."""
         begin = bisect_left(self._words, beginning)
-        return begin, bisect_left(self._words, beginning + _LAST, begin)
+        return begin, bisect_left(self._words, beginning + ("\0" if whole else _LAST), begin)
 
     def _following(self, beginning: str) -> list[str]:
         """The letters that follow a beginning in words."""
@@ -114,8 +115,8 @@ class PrefixIndex:
             place = bisect_left(words, beginning + found[-1] + _LAST, place, end)
         return found
 
-    def meant_by(self, letters: str, max_slips: int = 1) -> Forgiven:
-        """The words that begin one slip from `letters`, and not as they are (`slips`).
+    def meant_by(self, letters: str, max_slips: int = 1, whole: bool = False) -> Forgiven:
+        """The words that begin one slip from `letters`, or `whole` are so, and not as they are (`slips`).
 
         Where hardly any does, those two slips behind the first letter away, too: that one is seldom wrong, and takes
         most of the time.
@@ -123,19 +124,20 @@ class PrefixIndex:
         Args:
             letters: Normalized.
             max_slips: 1: those are never looked for.
+            whole: Whether the letters are a whole word.
         """
         likelihoods = np.zeros(len(self._words), np.float32)
-        self._weigh(likelihoods, meant(letters, self._following))
+        self._weigh(likelihoods, meant(letters, self._following), whole)
         if max_slips > 1 and len(letters) >= MIN_LETTERS_FOR_TWO and np.count_nonzero(likelihoods) < FEW_WORDS:
-            self._weigh(likelihoods, meant(letters, self._following, slips=2, begin=1))
+            self._weigh(likelihoods, meant(letters, self._following, slips=2, begin=1), whole)
         for begin, end in map(self._range, beginnings(letters)):
             likelihoods[begin:end] = 0
         places = np.flatnonzero(likelihoods)
         return Forgiven(self.ids[places], likelihoods[places])
 
-    def _weigh(self, likelihoods: NDArray[np.float32], found: Iterable[tuple[str, float]]) -> None:
+    def _weigh(self, likelihoods: NDArray[np.float32], found: Iterable[tuple[str, float]], whole: bool) -> None:
         for beginning, probability in found:
-            begin, end = self._range(beginning)
+            begin, end = self._range(beginning, whole)
             if begin < end:
                 np.maximum(likelihoods[begin:end], probability, out=likelihoods[begin:end])
 
@@ -153,10 +155,14 @@ class SpellingIndex:
         plain_words = {index: plain(words[index]) for index in ids if "'" in words[index] or not words[index].isascii()}
         self._index = PrefixIndex(plain_words, plain_words)
 
-    def spelled_like(self, letters: str) -> list[int]:
-        """Ids of the words for which `is_spelled_like` holds, in ascending order."""
-        found = np.sort(self._index.starting_with(plain(letters))).tolist()
-        return [index for index in found if is_spelled_like(self._words[index], letters)]
+    def spelled_like(self, letters: str, whole: bool = False) -> list[int]:
+        """Ids of the words for which `is_spelled_like` holds, in ascending order; `whole`: those as long."""
+        bare = plain(letters)
+        found = np.sort(self._index.starting_with(bare)).tolist()
+        words = [(index, self._words[index]) for index in found]
+        return [
+            index for index, word in words if is_spelled_like(word, letters) and not (whole and plain(word) != bare)
+        ]
 
 
 class ForgivingIndex:
@@ -176,13 +182,13 @@ class ForgivingIndex:
         """Ids of the words for which `is_spelled_like` holds, in ascending order."""
         return self._spellings.spelled_like(letters)
 
-    def forgiven(self, letters: str) -> Forgiven:
-        """The words that may be meant by `letters` (normalized) and do not begin with them."""
-        same = np.asarray(self.spelled_like(letters), np.intp)
+    def forgiven(self, letters: str, whole: bool = False) -> Forgiven:
+        """The words that may be meant by `letters` (normalized), or by the `whole` word, and do not begin with them."""
+        same = np.asarray(self._spellings.spelled_like(letters, whole), np.intp)
         found = Forgiven(same, np.full(len(same), LEFT_OUT_MARKS, np.float32))
         if len(letters) < MIN_LETTERS:
             return found
-        slipped = self._alphabet.meant_by(letters, self._max_slips)
+        slipped = self._alphabet.meant_by(letters, self._max_slips, whole)
         others = ~np.isin(slipped.ids, same)
         ids = np.concatenate([found.ids, slipped.ids[others]])
         return Forgiven(ids, np.concatenate([found.likelihoods, slipped.likelihoods[others]]))
@@ -256,13 +262,13 @@ class WordIndex:
     def _rare_forgiving(self) -> ForgivingIndex:
         return ForgivingIndex(self._rare_words, self._rare_alphabet)
 
-    def forgiven(self, letters: str) -> Forgiven:
-        """The words of the vocabulary that may be meant by `letters` (normalized) and do not begin with them."""
-        return self._forgiving.forgiven(letters)
+    def forgiven(self, letters: str, whole: bool = False) -> Forgiven:
+        """The words of the vocabulary that may be meant by `letters`; see `ForgivingIndex.forgiven`."""
+        return self._forgiving.forgiven(letters, whole)
 
-    def rare_forgiven(self, letters: str) -> Forgiven:
+    def rare_forgiven(self, letters: str, whole: bool = False) -> Forgiven:
         """Those of `rare`, by their places in it."""
-        return self._rare_forgiving.forgiven(letters)
+        return self._rare_forgiving.forgiven(letters, whole)
 
     def spelled_like(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words for which `is_spelled_like` holds."""

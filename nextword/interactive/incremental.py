@@ -74,6 +74,11 @@ class IncrementalReader:
         del self.chunks[:count], self._snapshots[:count]
         return count
 
+    @property
+    def session(self) -> Session:
+        """What has read all of it; only to be looked at."""
+        return self._session
+
     def suggest(self, k: int, letters: str = "", forgive: bool = True) -> list[Prediction]:
         """The `k` most likely words to come, or to become of the letters typed; see `Outlook.top`."""
         return self._session.outlook().top(k, prefix=letters, forgive=forgive)

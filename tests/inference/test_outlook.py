@@ -319,3 +319,19 @@ def test_rare_words_and_words_learned_lately_are_found_although_a_letter_is_wron
     new = [NewWord("zoltan", "Zoltan"), NewWord("zoltar", "Zoltar")]
     assert words_of(outlook(model, expected, new=new).top(9, prefix="zlot")) == ["Zoltan", "Zoltania"]
     assert words_of(outlook(model, expected, new=new).top(9, prefix="zamz")) == ["Zanzibar"]
+
+
+def test_what_was_meant_by_a_whole_word_is_a_whole_word() -> None:
+    model = model_of("going goings store that's and", rare="gone zanzibar")
+    even = np.full(len(model.tokenizer), 0.01, np.float32)
+    corrected = {word: outlook(model, even).correction(word) for word in ("gonig", "Gonig", "thats", "zamzibar")}
+    assert corrected == {"gonig": "going", "Gonig": "Going", "thats": "that's", "zamzibar": "zanzibar"}
+    assert [outlook(model, even).correction(word) for word in ("going", "goi", "xyzzy", "12")] == [None] * 4
+
+
+def test_a_rare_word_is_one_that_is_written_unless_another_is_far_more_likely() -> None:
+    model = model_of("going and", rare="gonig")
+    even = np.full(len(model.tokenizer), 0.01, np.float32)
+    assert outlook(model, even).correction("gonig") is None
+    even[model.tokenizer.words.index("going")] = 0.9
+    assert outlook(model, even).correction("gonig") == "going"
