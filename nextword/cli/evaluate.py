@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,16 +23,18 @@ from nextword.cli.options import (
     named_texts,
     texts_to_measure,
 )
-from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig
+from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig, TypistConfig
 from nextword.errors import UsageError
+from nextword.inference.engine import Engine
 from nextword.inference.lstm import LSTMNetwork
+from nextword.inference.session import Session
 from nextword.storage.checkpoint import chosen_checkpoint
 from nextword.terminal import output, results
 
 _MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
 
-@config_options(FormatConfig)
+@config_options(TypistConfig, FormatConfig)
 def evaluate(
     paths: PathsArgument = None,
     *,
@@ -50,8 +52,10 @@ def evaluate(
 
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
     text; the memory goes on from each to the next. Where its paragraphs end, and what of it is text, is as it was in
-    training, unless you say otherwise.
+    training, unless you say otherwise. With --slips or --phrases, someone types it, too, word by word, which takes
+    longer.
     """
+    typist = TypistConfig(**{item.name: settings.pop(item.name) for item in fields(TypistConfig)})
     loaded = chosen_checkpoint(checkpoint)
     formats = formats_to_measure(loaded, settings)
     with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
@@ -63,10 +67,17 @@ def evaluate(
         with progress(shown=not quiet) as on_progress:
             learning = AdaptConfig() if adapt else None
             evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, learning)
+        typed = None
+        if typist.slips or typist.phrases:
+            from nextword.evaluation.typist import type_text
+
+            with progress(shown=not quiet) as on_progress:
+                typed = type_text(Session(Engine(loaded), learning), texts, typist, on_progress)
     if json:
-        output.print_json(asdict(evaluation))
+        typing = {name: value for name, value in asdict(typed).items() if value is not None} if typed else {}
+        output.print_json({**asdict(evaluation), **typing})
     else:
-        results.show_evaluation(evaluation)
+        results.show_evaluation(evaluation, typed)
 
 
 @config_options(ScoreConfig, FormatConfig)

@@ -39,12 +39,12 @@ def _keyboard() -> dict[str, frozenset[str]]:
     }
 
 
-_NEIGHBORS = _keyboard()
+NEIGHBORS = _keyboard()  # of every letter, those around it
 
 
 def _wrong(meant: str, typed: str) -> float:
     """Probability that the letter `meant` is typed as `typed`."""
-    if typed in _NEIGHBORS.get(meant, ()):
+    if typed in NEIGHBORS.get(meant, ()):
         return _NEIGHBOR
     return _VOWEL if meant in _VOWELS and typed in _VOWELS else _OTHER
 

@@ -1,0 +1,48 @@
+"""Someone who types a text, slips and takes phrases: what the keys pressed come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nextword.config import TypistConfig
+from nextword.evaluation.evaluate import evaluate
+from nextword.evaluation.typist import TypingSavings, type_text
+from nextword.inference.predictor import Predictor
+from nextword.model.language_model import load_model
+from nextword.storage.checkpoint import load_checkpoint
+
+TEXT = "Anna lives in Paris by the sea. The cat sat on the mat, and the dog sat on the table.\n\nI know Anna.\n"
+
+
+def typed(predictor: Predictor, text: str = TEXT, **settings: float) -> TypingSavings:
+    return type_text(predictor.session(), [text], TypistConfig(**settings))  # type: ignore[arg-type]
+
+
+def test_who_never_slips_saves_what_the_evaluation_counts(predictor: Predictor, tiny_checkpoint: Path) -> None:
+    model = load_model(load_checkpoint(tiny_checkpoint), "cpu")
+    expected = evaluate(model, predictor.tokenizer, [TEXT]).keystroke_savings
+    assert typed(predictor, slips=1e-9).savings_exact == pytest.approx(expected)
+
+
+def test_only_what_was_asked_for_is_measured(predictor: Predictor) -> None:
+    assert typed(predictor) == TypingSavings()
+    assert typed(predictor, phrases=True).savings_exact is None
+    assert typed(predictor, slips=0.1).savings_phrases is None
+
+
+def test_forgiving_saves_keys_of_who_slips(predictor: Predictor) -> None:
+    savings = [typed(predictor, slips=0.4, seed=seed) for seed in (1, 2, 1)]
+    assert savings[0] == savings[2] != savings[1]
+    assert sum(one.savings_forgiving - one.savings_exact for one in savings) > 0.01  # type: ignore[operator, misc]
+
+
+def test_who_gets_no_help_takes_slips_back_by_hand_and_saves_nothing(predictor: Predictor) -> None:
+    savings = typed(predictor, "xyzzy qqqqq.\n", slips=0.5)
+    assert savings.savings_exact == savings.savings_forgiving == 0
+
+
+def test_phrases_save_keys_where_they_are_what_comes(predictor: Predictor) -> None:
+    savings = typed(predictor, phrases=True)
+    assert savings.savings_phrases > savings.savings_words  # type: ignore[operator]
