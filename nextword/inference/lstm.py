@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.config import GATES
+from nextword.storage.eight_bit import EightBitMatrix, Weights
 
 Array = NDArray[np.float32]
 
@@ -209,12 +210,14 @@ class LSTMNetwork:
 
     Args:
         parameters: The tensors of a checkpoint, by their names in torch's `state_dict`. Without `output.weight`
-            the output layer is tied: it shares the embedding's matrix.
+            the output layer is tied: it shares the embedding's matrix. The matrices of words stay in 8 bits if they are
+            stored so.
     """
 
     def __init__(self, parameters: Mapping[str, Array]) -> None:
-        self.embedding = parameters["embedding.weight"]
-        self.output_weight = parameters.get("output.weight", self.embedding)
+        stored = parameters.stored if isinstance(parameters, Weights) else parameters
+        self.embedding = stored["embedding.weight"]
+        self.output_weight = stored.get("output.weight", self.embedding)
         self.output_bias = parameters["output.bias"]
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
         self.kind = next(kind for kind in GATES if f"{kind}.0.{names[0]}" in parameters)
@@ -324,7 +327,10 @@ class LSTMNetwork:
         Returns:
             (V,) or (T, V) or (B, V).
         """
-        return hidden @ self.output_weight.T + self.output_bias
+        weight = self.output_weight
+        product: Array = weight.product(hidden) if isinstance(weight, EightBitMatrix) else hidden @ weight.T
+        product += self.output_bias
+        return product
 
 
 def softmax(logits: Array) -> Array:

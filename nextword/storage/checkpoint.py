@@ -3,17 +3,22 @@
 It is in the container of `container.py`: the network's parameters as tensors, and beside them, as strings in the
 header's `__metadata__`:
 
-    format      "nextword/1"
+    format      "nextword/1", or "nextword/2" where there are matrices in 8 bits
     config      the NetworkConfig, as JSON
     tokenizer   the `tokenizers` JSON
     vocabulary  what nextword adds to it (scheme, surface forms, rare words, abbreviations), as JSON
     training    how it was trained: corpus digest, tokens, steps, perplexity, versions, seed, as JSON
     digest      SHA-256 of the whole file with these 64 characters set to '0'
+
+The numbers have 16 bits. In a large network those of a matrix have 8, and beside it stands a scale for each of its rows
+under the same name with ".scale" at its end (`eight_bit.py`).
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +29,13 @@ from numpy.typing import NDArray
 from nextword.config import NetworkConfig
 from nextword.errors import UsageError
 from nextword.storage.container import MAX_HEADER, FileKind, read_container, refusing_damage, write_container
+from nextword.storage.eight_bit import EightBitMatrix, Weights
 from nextword.storage.locations import english_checkpoint, find_checkpoint
 from nextword.storage.strict import json_object, json_text
 from nextword.text.tokenizer import WordTokenizer
 
 FORMAT = "nextword/1"
+EIGHT_BIT_FORMAT = "nextword/2"
 CHECKPOINT = FileKind(
     "checkpoint",
     missing="Name a checkpoint file, or make one: nextword train",
@@ -38,6 +45,8 @@ CHECKPOINT = FileKind(
 )
 _SHIPPED = CHECKPOINT._replace(damaged="Install nextword again, or make a model of your own: nextword train")
 _RESERVED_HEADER = 100_000  # bytes of a header kept free for all that is not words
+_MIN_LARGE = 1 << 23  # weights from which on a network is large; below, 8 bits would save less than 8 MB
+_SCALE = ".scale"
 _MAX_WEIGHT = 1e15  # the sum of 65,536 products of two such weights is still a 32-bit number
 
 
@@ -48,7 +57,7 @@ class Checkpoint:
     Attributes:
         config: What the network is.
         tokenizer: Its words.
-        tensors: Parameter name to values; 32-bit in memory, half precision on disk where every value fits.
+        tensors: Parameter name to values; 32-bit where they are used, fewer on disk (see the module's docstring).
         training: How it was trained, as JSON values.
         path: The file it was read from or written to.
         digest: The file's own SHA-256 (see the module's docstring); empty if it was never on disk.
@@ -56,28 +65,51 @@ class Checkpoint:
 
     config: NetworkConfig
     tokenizer: WordTokenizer
-    tensors: dict[str, NDArray[np.float32]]
+    tensors: Mapping[str, NDArray[np.float32]]
     training: dict[str, Any]
     path: Path = Path()
     digest: str = ""
 
+    @property
+    def parameters(self) -> int:
+        """How many weights the network has."""
+        return sum(map(math.prod, self.config.parameter_shapes(len(self.tokenizer)).values()))
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> str:
+    @property
+    def in_eight_bits(self) -> bool:
+        """Whether it was read from a file with matrices in 8 bits."""
+        return isinstance(self.tensors, Weights)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, eight_bit: bool | None = None) -> str:
     """Write `checkpoint` to `path`, replacing what was there in one step, and return the file's digest.
+
+    Args:
+        path: The file.
+        checkpoint: What it is to hold. One that was loaded makes the same file again.
+        eight_bit: Whether its matrices are stored in 8 bits; None: those of a large network are, and of one that is.
 
     Raises:
         StorageError: The folder cannot be written or the disk is full; what was at `path` is untouched.
         UsageError: It could not be read again, see `check_words`; likewise.
     """
     tokenizer, vocabulary = checkpoint.tokenizer.to_json()
+    if eight_bit is None:
+        eight_bit = checkpoint.in_eight_bits or checkpoint.parameters >= _MIN_LARGE
     metadata = {
-        "format": FORMAT,
+        "format": EIGHT_BIT_FORMAT if eight_bit else FORMAT,
         "config": json.dumps(asdict(checkpoint.config)),
         "tokenizer": tokenizer,
         "vocabulary": vocabulary,
         "training": json_text(checkpoint.training),
     }
-    tensors = {name: _halved(values) for name, values in checkpoint.tensors.items()}
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, values in checkpoint.tensors.items():
+        if eight_bit and values.ndim == 2 and np.isfinite(values).all():
+            matrix = EightBitMatrix.of(values)
+            tensors |= {name: matrix.numbers, name + _SCALE: matrix.scales}
+        else:
+            tensors[name] = _halved(values)
     return write_container(path, tensors, metadata, CHECKPOINT)
 
 
@@ -88,15 +120,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: The file is missing, not a checkpoint, damaged, or of a format this version cannot read.
     """
     kind = _SHIPPED if path == english_checkpoint() else CHECKPOINT
-    metadata, stored = read_container(path, FORMAT, kind)
+    metadata, stored = read_container(path, FORMAT, kind, EIGHT_BIT_FORMAT)
     with refusing_damage(path, kind):
         config = NetworkConfig.from_json(json_object(metadata["config"]))
         training = json_object(metadata["training"])
         if not isinstance(training.get("settings", {}), dict):
             raise ValueError("settings is no JSON object")
-        words = check_network(stored, config)
+        in_eight_bits = metadata["format"] == EIGHT_BIT_FORMAT
+        words = (_check_eight_bit if in_eight_bits else check_network)(stored, config)
         tokenizer = read_tokenizer(metadata, words)
-        tensors = {name: values.astype(np.float32, copy=False) for name, values in stored.items()}
+        tensors = _eight_bit(stored) if in_eight_bits else _widened(stored)
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
 
 
@@ -133,6 +166,23 @@ def check_network(stored: dict[str, NDArray[Any]], config: NetworkConfig) -> int
     return words
 
 
+def _check_eight_bit(stored: dict[str, NDArray[Any]], config: NetworkConfig) -> int:
+    """`check_network` where matrices may have 8 bits."""
+    shapes = config.parameter_shapes(len(stored.get("embedding.weight", ())))
+    others = dict(stored)
+    for name, shape in list(shapes.items()):
+        if len(shape) == 2 and name + _SCALE in stored:
+            numbers, scales = others.pop(name), stored[name + _SCALE]
+            if numbers.shape != shape or numbers.dtype != np.int8:
+                raise ValueError(f"{name} is {numbers.dtype} {list(numbers.shape)}, not int8 {list(shape)}")
+            if not np.abs(scales).max(initial=0) <= _MAX_WEIGHT / 128:
+                raise ValueError(f"{name}{_SCALE} has values that are not finite, or too large to compute with")
+            del shapes[name]
+            shapes[name + _SCALE] = shape[:1]
+    check_parameters(others, shapes)
+    return len(stored["embedding.weight"])
+
+
 def check_parameters(stored: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]) -> None:
     """Raise `ValueError` unless the parameters are just those that `shapes` names, and finite.
 
@@ -145,6 +195,17 @@ def check_parameters(stored: dict[str, NDArray[Any]], shapes: dict[str, tuple[in
             raise ValueError(f"{name} is {stored[name].dtype} {list(stored[name].shape)}, not {list(shape)}")
         if not _is_finite(stored[name]):
             raise ValueError(f"{name} has values that are not finite, or too large to compute with")
+
+
+def _widened(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    return {name: values.astype(np.float32, copy=False) for name, values in stored.items()}
+
+
+def _eight_bit(stored: dict[str, NDArray[Any]]) -> Weights:
+    """The parameters in 8 bits as they are, the others widened."""
+    scales = {name.removesuffix(_SCALE): stored.pop(name) for name in list(stored) if name.endswith(_SCALE)}
+    matrices = {name: EightBitMatrix(stored.pop(name), scales[name].astype(np.float32)) for name in scales}
+    return Weights({**_widened(stored), **matrices})
 
 
 def _halved(values: NDArray[np.float32]) -> NDArray[Any]:

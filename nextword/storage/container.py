@@ -74,13 +74,16 @@ def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict
     return digest
 
 
-def read_container(path: Path, file_format: str, kind: FileKind) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def read_container(
+    path: Path, file_format: str, kind: FileKind, later: str = ""
+) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """The strings and the arrays of a file that `write_container` wrote, after its digest was verified.
 
     Args:
         path: The file.
         file_format: What its `format` string must be.
         kind: What messages call it, and how large it may be.
+        later: What it may be, too.
 
     Raises:
         CheckpointError: The file is missing, not of this kind, damaged, or of a format this version cannot read.
@@ -93,9 +96,9 @@ def read_container(path: Path, file_format: str, kind: FileKind) -> tuple[dict[s
             metadata = dict(header.pop("__metadata__"))
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError("metadata is not text")
-        if (found := metadata.get("format", "")) != file_format:
+        if (found := metadata.get("format", "")) not in (file_format, later or file_format):
             raise CheckpointError(
-                f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {file_format!r}",
+                f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {later or file_format!r}",
                 "Upgrade nextword: pip install --upgrade nextword",
             )
         size -= 8 + len(encoded)

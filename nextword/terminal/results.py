@@ -107,7 +107,7 @@ def show_checkpoint(checkpoint: Checkpoint) -> None:
         ("network", f"{output.counted(config.num_layers, config.cell.upper() + ' layer')} of {config.hidden_size}"),
         ("embedding", f"{config.embedding_dim}"),
         ("output layer", "tied to the embedding" if config.tied else "of its own"),
-        ("parameters", f"{_parameters(checkpoint):,}"),
+        ("parameters", f"{checkpoint.parameters:,}"),
         ("vocabulary", f"{len(tokenizer):,} ({tokenizer.scheme}, {cased})"),
     ]
     facts += [(name.replace("_", " "), _plain(value)) for name, value in checkpoint.training.items()]
@@ -120,17 +120,13 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, Any]:
         "checkpoint": str(checkpoint.path),
         "bytes": checkpoint.path.stat().st_size,
         "digest": checkpoint.digest,
-        "parameters": _parameters(checkpoint),
+        "parameters": checkpoint.parameters,
         "vocabulary_size": len(checkpoint.tokenizer),
         "tokenizer": checkpoint.tokenizer.scheme,
         "cased": checkpoint.tokenizer.cased,
         "config": asdict(checkpoint.config),
         "training": checkpoint.training,
     }
-
-
-def _parameters(checkpoint: Checkpoint) -> int:
-    return sum(values.size for values in checkpoint.tensors.values())
 
 
 def _plain(value: object) -> str:

@@ -24,6 +24,7 @@ information, weighted singular values); Pantel and Lin 2002 (discount for rare p
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32], counts: ND
 
 
 def take_over(
-    model: RecurrentLanguageModel, weights: dict[str, NDArray[np.float32]], counts: NDArray[np.int64]
+    model: RecurrentLanguageModel, weights: Mapping[str, NDArray[np.float32]], counts: NDArray[np.int64]
 ) -> None:
     """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
 

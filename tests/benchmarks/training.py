@@ -267,7 +267,7 @@ def save(connection: Connection, size: int, words: int, rounds: int) -> None:
         **{"corpus": [], "valid": None, "files": {}, "corpus_sha256": "", "validation_sha256": ""},
         **{"started_from": None, "position": 0, "tokens": 0, "seconds": 0, "processes": 1},
     )
-    point = ResumePoint(config, RunConfig(epochs=1, lr=1), tokenizer, tensors, facts)
+    point = ResumePoint(config, RunConfig(epochs=1, optimizer="sgd", lr=1), tokenizer, tensors, facts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
         best = median_seconds(lambda: save_checkpoint(path, checkpoint), rounds)
