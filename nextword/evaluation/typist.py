@@ -20,6 +20,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from nextword.config import TypistConfig
@@ -125,6 +126,7 @@ class _Typing:
     ) -> None:
         self._session, self._token, self._following = session, token, following
         self._normalize = session.engine.tokenizer.normalize
+        self._suggest = lru_cache(maxsize=None)(self._suggestions)
         self.slips = slips if session.engine.tokenizer.is_word(self._normalize(token.word)) else []
 
     def keys_by_hand(self) -> int:
@@ -138,7 +140,7 @@ class _Typing:
         keys = stand = 0
         corrected = -1  # the letter at which a slip was taken back
         while self.slips and stand < len(word):
-            suggestions = self._session.suggest(SUGGESTIONS, prefix=word[:stand], forgive=forgive)
+            suggestions = self._suggest(word[:stand], forgive)
             if self._offered(suggestions):
                 words = self._phrase(suggestions, word[:stand]) if phrases else 1
                 return keys + 1, words
@@ -148,10 +150,13 @@ class _Typing:
                 continue
             corrected = stand
             keys += len(slip.keys)
-            if self._offered(self._session.suggest(SUGGESTIONS, prefix=word[:stand] + slip.keys, forgive=forgive)):
+            if self._offered(self._suggest(word[:stand] + slip.keys, forgive)):
                 return keys + 1, 1
             keys, stand = keys + slip.backspaces, stand + slip.right
         return keys + keys_needed(self._token) - len(word) if self.slips else keys_needed(self._token), 1
+
+    def _suggestions(self, letters: str, forgive: bool) -> list[Prediction]:
+        return self._session.suggest(SUGGESTIONS, prefix=letters, forgive=forgive)
 
     def _offered(self, suggestions: Sequence[Prediction]) -> bool:
         return any(self._is(one, self._token) for one in suggestions)

@@ -8,6 +8,7 @@ others, Alt-0 what stands there in the place of a word that no one writes. What 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import re
@@ -50,6 +51,7 @@ from nextword.terminal import output
 
 MAX_LINE_LENGTH = 5_000  # characters
 _MAX_READ_AHEAD = 8  # words read between one look at the keyboard and the next
+_PAUSE = 0.04  # seconds without a key; who types fast has a key every 0.1
 _MAX_RANK = 9  # the last suggestion that has a key
 _TOO_LONG = f"  a line has at most {MAX_LINE_LENGTH:,} characters; Enter reads it, then go on"
 _PASTE_END = "\x1b[201~"
@@ -94,6 +96,7 @@ class LivePrompt:
         self._notice = ""
         self._is_reading = self._is_left = False
         self._shell: ShellTerminal | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
         self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
         ghost = AfterInput(lambda: output.visible(self.ghost()), "class:ghost")
@@ -105,7 +108,7 @@ class LivePrompt:
             style=_STYLE,
             key_bindings=self._keys(),
             before_render=self._read_ahead,
-            after_render=self._look_further,
+            after_render=self._wait_for_pause,
             input=keyboard,
             output=screen,
         )
@@ -182,15 +185,23 @@ class LivePrompt:
         if not self._is_command and not self._line.read(self._before, _MAX_READ_AHEAD):
             application.invalidate()
 
-    def _look_further(self, application: Application[Any]) -> None:
-        """With the suggestions on the screen, look for one more word to show after the first; keys come before that."""
-        if (
-            not (application.is_done or self._is_command)
-            and self._at_end()
-            and self._line.is_read(self._before)
-            and self._line.grow(self._before)
-        ):
-            application.invalidate()
+    def _wait_for_pause(self, application: Application[Any]) -> None:
+        """Look for more words to show once no key has come for a moment, so that none waits for it."""
+        if self._pause:
+            self._pause.cancel()
+        loop = None if application.is_done or self._is_command else application.loop
+        self._pause = loop.call_later(_PAUSE, self._look_further) if loop else None
+
+    def _look_further(self) -> None:
+        """Look for one more word to show after the first, and after it, when it is shown, for the next."""
+        self._pause = None
+        if self._at_end() and self._line.is_read(self._before) and self._line.grow(self._before):
+            self.application.invalidate()
+
+    @property
+    def looks_further(self) -> bool:
+        """Whether more words may be shown without a key."""
+        return self._pause is not None
 
     @property
     def _before(self) -> str:

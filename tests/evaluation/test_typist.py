@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.models import random_predictor
 
 from nextword.config import TypistConfig
 from nextword.evaluation.evaluate import evaluate
@@ -32,10 +33,12 @@ def test_only_what_was_asked_for_is_measured(predictor: Predictor) -> None:
     assert typed(predictor, slips=0.1).savings_phrases is None
 
 
-def test_forgiving_saves_keys_of_who_slips(predictor: Predictor) -> None:
-    savings = [typed(predictor, slips=0.4, seed=seed) for seed in (1, 2, 1)]
+def test_forgiving_saves_keys_of_who_slips() -> None:
+    words = "straight strange strategy straw stream street strength stress stretch strict stroke strong structure"
+    unsure = random_predictor("lstm", words)
+    savings = [typed(unsure, f"{words}.", slips=0.3, seed=seed) for seed in (1, 2, 1)]
     assert savings[0] == savings[2] != savings[1]
-    assert sum(one.savings_forgiving - one.savings_exact for one in savings) > 0.01  # type: ignore[operator, misc]
+    assert all(one.savings_forgiving > one.savings_exact for one in savings)  # type: ignore[operator]
 
 
 def test_who_gets_no_help_takes_slips_back_by_hand_and_saves_nothing(predictor: Predictor) -> None:

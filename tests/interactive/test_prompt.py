@@ -52,7 +52,7 @@ class Typist:
     keyboard: PipeInput
     prompt: LivePrompt
     screen: list[str] = field(default_factory=list)  # what was last drawn, row by row
-    is_patient: bool = False  # looks at the screen for a while before the next key
+    is_patient: bool = False  # waits before the next key until no more words are shown
 
     def type(self, *keys: str) -> str | None:
         """Type into a line until it ends, or the keys do (None); Ctrl-C and Ctrl-D raise as they do for the repl."""
@@ -78,8 +78,9 @@ class Typist:
                 await asyncio.sleep(0)
             while not line.done() and self.screen[-1:] == ["  reading ..."]:
                 await asyncio.sleep(0)
-            for _ in range(20 if self.is_patient else 0):  # more words may be shown than at first
+            while self.is_patient and not line.done() and self.prompt.looks_further:
                 await asyncio.sleep(0.001)
+                await asyncio.sleep(0)  # what was found is drawn
         application.after_render -= look
         if not (line.done() or application.is_done):
             application.exit(result=None)
