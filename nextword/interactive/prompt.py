@@ -194,9 +194,10 @@ class LivePrompt:
 
     def _look_further(self) -> None:
         """Look for one more word to show after the first, and after it, when it is shown, for the next."""
-        self._pause = None
         if self._at_end() and self._line.is_read(self._before) and self._line.grow(self._before):
             self.application.invalidate()
+        else:
+            self._pause = None
 
     @property
     def looks_further(self) -> bool:

@@ -80,7 +80,6 @@ class Typist:
                 await asyncio.sleep(0)
             while self.is_patient and not line.done() and self.prompt.looks_further:
                 await asyncio.sleep(0.001)
-                await asyncio.sleep(0)  # what was found is drawn
         application.after_render -= look
         if not (line.done() or application.is_done):
             application.exit(result=None)
