@@ -198,9 +198,11 @@ class TrainConfig(FormatConfig):
         None, "Words seen less often are unknown.", 1, 2**31, "2 for words, 1 for whitespace"
     )
     encoding: str = _setting("utf-8", "Character encoding of the text files.")
-    valid_fraction: float = _setting(0.05, "Share of the text held out for validation.", 0.001, 0.5)
+    valid_fraction: float = _setting(
+        0.05, "Share of the text held out for validation, up to some 50,000 words.", 0.001, 0.5
+    )
     epochs: int | None = _setting(
-        None, "How many times the text is read.", 1, 1_000_000, "ten if it is small, else less often"
+        None, "How many times the text is read.", 1, 1_000_000, "ten if it is small, with --from three, else less often"
     )
     max_steps: int | None = _setting(None, "Stop after this many steps; the schedule ends there.", 1, 2**31)
     minutes: float | None = _setting(None, "Train for this long; the schedule ends as the time does.", 0.01, 1e6)

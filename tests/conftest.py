@@ -83,7 +83,7 @@ def tiny_run(
     events: list[Event] = []
     out = tmp_path_factory.mktemp("checkpoints")
     config = TrainConfig(epochs=6, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(out))
-    return train(tiny_corpus, tiny_model, config, on_event=events.append), events
+    return train(tiny_corpus, tiny_model, config, start_from=None, on_event=events.append), events
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +101,7 @@ def _trained_on(sentences: list[str], model: ModelConfig, folder: Path) -> Predi
     text = folder / "text.txt"
     text.write_text(sentences_of(sentences), encoding="utf-8")
     config = TrainConfig(epochs=3, batch_size=4, bptt=12, precision="fp32", device="cpu", out=str(folder))
-    return Predictor.load(train(text, model, config))
+    return Predictor.load(train(text, model, config, start_from=None))
 
 
 @pytest.fixture(scope="session")

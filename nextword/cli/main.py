@@ -78,6 +78,9 @@ def _root(
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    # Threads of torch that have nothing to do sleep. By default they spin, which keeps others from their work where
+    # another program has one of the processors. OpenMP reads this when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = app(standalone_mode=False) or 0
         sys.stdout.flush()

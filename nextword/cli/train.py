@@ -32,8 +32,13 @@ LogOption = Annotated[
     Path | None, typer.Option(help="File for one JSON line per step and validation.", show_default=False)
 ]
 FromOption = Annotated[
-    Path | None,
-    typer.Option("--from", help="Checkpoint to start from: its network and words, to go on on new text."),
+    str,
+    typer.Option(
+        "--from",
+        metavar="auto|none|english|PATH",
+        help="Checkpoint to start from, to go on on new text with its network and words; auto: the English model that "
+        "ships with nextword, where the text is English enough.",
+    ),
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with an unfinished run: of --name, of the corpus, or the last one.")
@@ -46,7 +51,7 @@ def train(
     *,
     valid: ValidOption = None,
     log: LogOption = None,
-    start_from: FromOption = None,
+    start_from: FromOption = "auto",
     resume: ResumeOption = False,
     quiet: QuietOption = False,
     **settings: Any,

@@ -7,6 +7,7 @@ import ctypes
 import math
 import sys
 import time
+from collections.abc import Iterator
 
 import torch
 
@@ -28,6 +29,16 @@ def keep_freed_memory() -> None:
             trim_threshold, mmap_threshold = -1, -3  # malloc.h
             tune(mmap_threshold, 32 * 2**20)
             tune(trim_threshold, 2**31 - 1)
+
+
+@contextlib.contextmanager
+def threads_restored() -> Iterator[None]:
+    """Whatever number of threads is set meanwhile, in the end it is what it was."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def find_device(name: str) -> torch.device:

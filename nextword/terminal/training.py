@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nextword.storage.locations import shell_word
 from nextword.terminal import output, results
 from nextword.terminal.chart import MARK, Curve, loss_chart
-from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
+from nextword.training.events import Event, Finished, Prepared, Reading, Step, Threads, Validation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ class TrainingView:
         self._live = output.is_terminal(sys.stderr)
         self._progress: Progress | None = None
         self._path = Path()
-        self._saved = False
+        self._saved, self._fewer_threads = False, False
         self.example = ""
         self._training, self._validations = Curve(), Curve()
 
@@ -56,6 +56,8 @@ class TrainingView:
         elif isinstance(event, Step):
             self._training.add(event.step, event.loss)
             self._move_bar(event.progress, _step_line(event))
+        elif isinstance(event, Threads):
+            self._threads(event)
         elif isinstance(event, Validation):
             self._validation(event)
         else:
@@ -96,6 +98,14 @@ class TrainingView:
         if event.step:
             self._say(f"Going on after step {event.step:,}, {event.progress:.0%} of the way")
         self._say("")
+
+    def _threads(self, event: Threads) -> None:
+        """Say how many compute, unless all do as ever."""
+        if self._fewer_threads or event.count < event.most:
+            self._say(
+                f"From here on with {event.count} of {output.counted(event.most, 'thread')}, the fastest just now"
+            )
+        self._fewer_threads = event.count < event.most
 
     def _validation(self, event: Validation) -> None:
         self._validations.add(event.step, math.log(event.perplexity))

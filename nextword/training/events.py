@@ -66,6 +66,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Threads:
+    """So many threads compute from now on: the fastest that were tried."""
+
+    count: int
+    most: int  # that there may be
+
+
+@dataclass(frozen=True)
 class Preview:
     """What the model suggests at one place in the validation text."""
 
@@ -97,7 +105,7 @@ class Finished:
     example: str = ""  # how a held-out paragraph begins, to try the model on
 
 
-Event = Reading | Prepared | Step | Validation | Finished
+Event = Reading | Prepared | Step | Threads | Validation | Finished
 Emit = Callable[[Event], None]
 
 

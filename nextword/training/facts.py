@@ -21,7 +21,7 @@ from nextword.storage.locations import SUFFIX, shell_word
 from nextword.text.sources import STDIN, is_pipe, source_name
 from nextword.training.events import Prepared
 from nextword.training.prepare import Setup
-from nextword.training.resume import Environment, RunFacts, resume_command
+from nextword.training.resume import SOURCE, Environment, RunFacts, resume_command
 
 
 def _environment(setup: Setup) -> Environment:
@@ -116,6 +116,8 @@ def make_checkpoint(setup: Setup, steps: int, tokens_seen: int, perplexity: floa
 def _changes(setup: Setup, then: Environment) -> list[str]:
     """A sentence that says what is not as it was when the resume file was written, if anything is not."""
     before, now = asdict(then), asdict(_environment(setup))
+    if setup.config.minutes is not None:
+        before["threads"] = now["threads"]  # chosen by the clock in any case
     changed = [f"{name} was {before[name]} and is {now[name]}" for name in now if before[name] != now[name]]
     return [f"Resumed, but not bit for bit as it would have gone on: {'; '.join(changed)}."] if changed else []
 
@@ -125,6 +127,14 @@ def _parameters(model: RecurrentLanguageModel) -> dict[str, NDArray[np.float32]]
     state = model.state_dict()
     names = model.config.parameter_shapes(model.embedding.num_embeddings)
     return {name: state[name].float().cpu().numpy() for name in names}
+
+
+def source_weights(setup: Setup) -> dict[str, NDArray[np.float32]]:
+    """The weights, by name, of the network that the run started from, if any."""
+    if setup.plan.point is not None:
+        tensors = setup.plan.point.tensors
+        return {name.removeprefix(SOURCE): tensors[name] for name in tensors if name.startswith(SOURCE)}
+    return dict(setup.plan.source.tensors) if setup.plan.source else {}
 
 
 def _origin(setup: Setup) -> str | None:

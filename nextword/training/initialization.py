@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from nextword.config import GATES, NetworkConfig
 from nextword.model.language_model import RecurrentLanguageModel
 from nextword.text.vocabulary import END_ID, UNKNOWN_ID
+from nextword.training.batches import batchify, windows
 from nextword.training.optimizer import gradient_values
 
 _FREE_SHARE = 0.33  # share of a word's coordinates that are counted where none are to be kept
@@ -45,6 +46,10 @@ _COUNTED_TOKENS, _COUNTED_SHARE = 2_000_000, 0.2
 _TOKENS_OF_A_WORD = 2_500  # a text of so many tokens more has one more word counted
 _NEIGHBORHOOD = 50  # words to either side that count as met, within a paragraph
 _CHANCE_MEETINGS = 16.0  # a pair that met so often counts half, one that met once hardly at all
+# A long text has more topics than there are coordinates, and the leading ones tell its sources apart, not one country
+# from another. So many singular vectors are projected at random, which keeps what is near whom (Johnson and
+# Lindenstrauss 1984), weighted by the singular values to this power.
+_LONG_TEXT_RANK, _PROJECTED_POWER = 500, 0.5
 _SINGULAR_POWER = 0.75  # exponent of the singular values (Levy, Goldberg and Dagan 2015, section 3.3)
 _NORM_POWER, _NORM_SCALE = 0.7, 1.1  # a vector's length to this power, times this: drawn a little toward 1
 _TELLING, _TELLING_DEVIATION = 7.5, 1.0  # nats: a word met once in 1,800 tells half a topic, one in 100 none
@@ -58,6 +63,8 @@ _PASSING_GAIN = 1.5  # gain of a layer in between: about one over its output gat
 _TOPIC_NOISE = 0.1  # what is left of torch's random weights in the gates of topic units
 _CLOSED, _HALF_CLOSED, _HALF_OPEN, _OPEN = -3.0, -1.0, 1.0, 1.5  # biases of gates: 5%, 27%, 73%, 82% open
 _NEW_SPREAD = 0.1  # vectors of new words lie around the known ones' mean, within this share of their spread
+_MAX_READ_TOKENS = 200_000  # of a new text, to see what a network expects where the new words are
+_READ_STREAMS, _READ_WINDOW = 32, 35  # streams side by side, and tokens of each, read at a time
 _SETTLED = 0.4  # share of the schedule from which on the last output gates learn when to show the topic
 
 
@@ -87,17 +94,24 @@ def initialize(model: RecurrentLanguageModel, ids: NDArray[np.int32], counts: ND
 
 
 def take_over(
-    model: RecurrentLanguageModel, weights: Mapping[str, NDArray[np.float32]], counts: NDArray[np.int64]
+    model: RecurrentLanguageModel,
+    weights: Mapping[str, NDArray[np.float32]],
+    ids: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Set the weights of `model` to those of another one that knew only the first words of its vocabulary.
 
-    A new word starts near the mean of all vectors, so it is neither likely nor unlikely anywhere, and with a bias that
-    says how often it occurs.
+    A new word starts where the words are that the other model expected in its places, at their mean by probability;
+    one that was not met there near the mean of all, so that it is neither likely nor unlikely anywhere. The bias says
+    how often it occurs.
 
     Args:
-        model: Of the same sizes, but for the vocabulary.
+        model: Of the same sizes, but for the vocabulary; on its device.
         weights: The other model's, by parameter name.
-        counts: (V,) how often each word occurs in the new text.
+        ids: (N,) the new text, of which the beginning is read.
+        counts: (V,) how often each word occurs in all of it.
+        dtype: Number format of the matrix products.
     """
     known = len(weights["output.bias"])
     parameters = model.state_dict()  # of the very same memory
@@ -107,8 +121,32 @@ def take_over(
         if known < model.embedding.num_embeddings:
             for matrix in model.word_matrices:
                 old, new = matrix[:known], matrix[known:]
-                new.copy_(old.mean(0) + _NEW_SPREAD * old.std(0) * torch.randn(new.shape))
+                new.copy_(old.mean(0) + _NEW_SPREAD * old.std(0) * torch.randn(new.shape).to(old.device))
             model.output.bias[known:] = _log_frequencies(counts)[known:]
+            _place_new_words(model, known, ids[:_MAX_READ_TOKENS], dtype)
+
+
+def _place_new_words(model: RecurrentLanguageModel, known: int, ids: NDArray[np.int32], dtype: torch.dtype) -> None:
+    """Set the vectors of the words from `known` on that are in `ids`, (N,), to what was expected in their places."""
+    bias, matrices = model.output.bias, model.word_matrices
+    sums = [torch.zeros_like(matrix[known:]) for matrix in matrices]
+    met, state = torch.zeros_like(bias[known:]), None
+    model.eval()
+    for window in windows(batchify(ids, min(_READ_STREAMS, len(ids) or 1)), _READ_WINDOW):
+        inputs, targets = (torch.from_numpy(part).to(bias.device) for part in window)
+        with torch.autocast(bias.device.type, dtype, enabled=dtype != torch.float32):
+            hidden, state = model(inputs, state)
+        places = targets >= known
+        scores = torch.addmm(bias[:known], hidden[places].float(), model.output.weight[:known].t())
+        scores[:, [UNKNOWN_ID, END_ID]] = -math.inf
+        expected, words = scores.softmax(1), targets[places] - known
+        met += torch.bincount(words, minlength=len(met))
+        for total, matrix in zip(sums, matrices, strict=True):
+            total.index_add_(0, words, expected @ matrix[:known])
+    model.train()
+    found = met > 0
+    for total, matrix in zip(sums, matrices, strict=True):
+        matrix[known:][found] = total[found] / met[found, None]
 
 
 def _log_frequencies(counts: NDArray[np.int64]) -> Tensor:
@@ -164,10 +202,14 @@ def _topic_coordinates(ids: NDArray[np.int32], counts: NDArray[np.int64], dimens
         information = np.log(together * row.sum() / (row * row.T))
     information[~(information > 0)] = 0  # minus infinity and not-a-number, where two words never met, among them
     information *= together / (together + _CHANCE_MEETINGS)
-    rank = min(dimensions, size)
+    dimensions = min(dimensions, size)
+    rank = max(dimensions, _LONG_TEXT_RANK) if size > _COUNTED_WORDS else dimensions
     left, singular, _ = torch.svd_lowrank(torch.from_numpy(information), q=min(rank + 20, size), niter=3)
-    vectors: Tensor = left[:, :rank] * singular[:rank] ** _SINGULAR_POWER
+    vectors: Tensor = left[:, :dimensions] * singular[:dimensions] ** _SINGULAR_POWER
     lengths: Tensor = vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    if rank > dimensions:
+        vectors = left[:, :rank] * singular[:rank] ** _PROJECTED_POWER @ torch.randn(rank, dimensions)
+        vectors *= lengths / vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
     surprise = -np.log(np.maximum(counts[:size], 1) / counts.sum())
     telling = torch.from_numpy((surprise - _TELLING) / _TELLING_DEVIATION).float().sigmoid()[:, None]
     return vectors / lengths * (_NORM_SCALE * lengths**_NORM_POWER) * telling

@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 from nextword.errors import DivergedError, Interrupted
 from nextword.evaluation.evaluate import perplexity
 from nextword.inference.predictor import Predictor
+from nextword.model.device import threads_restored
 from nextword.model.language_model import LayerState, RecurrentLanguageModel
 from nextword.signals import DeferredSignals
 from nextword.storage.checkpoint import save_checkpoint
+from nextword.training.anchor import drawn_back
 from nextword.training.batches import Window, batchify, window_count, windows
 from nextword.training.capture import capture, restore_network
 from nextword.training.clock import Clock
 from nextword.training.distributed import ProcessGroup
-from nextword.training.events import Emit, Finished, Step, Validation
-from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, text_facts
+from nextword.training.events import Emit, Finished, Step, Threads, Validation
+from nextword.training.facts import check_same_run, make_checkpoint, prepared_event, source_weights, text_facts
 from nextword.training.initialization import keep_topics
 from nextword.training.optimizer import make_optimizer
 from nextword.training.plan import LENGTHS
 from nextword.training.prepare import Setup
 from nextword.training.previews import example, make_previews
+from nextword.training.recipe import FINE_TUNING_WORD_GAIN, kept_share
 from nextword.training.resume import (
+    SOURCE,
     ResumePoint,
     RunFacts,
     best_perplexity_so_far,
@@ -35,7 +39,8 @@ from nextword.training.resume import (
     resume_path,
     save_resume_point,
 )
-from nextword.training.schedule import Saves, Schedule, Validations, rate_share
+from nextword.training.schedule import Saves, Schedule, Validations
+from nextword.training.threads import ThreadChoice
 
 _MAX_LOSS = 50.0  # nats a word: more than guessing among all words of all languages costs
 _SAMPLE_TOKENS = 2048  # held-out tokens predicted after the first step, to see how long all of them take
@@ -54,6 +59,7 @@ class Trainer:
         position: Rows of the streams read in this epoch.
         tokens: Read so far, over all epochs.
         carried: Hidden and cell state of every layer after the last window; None where a text begins.
+        source: Weights of the network that the run started from, by name; of none, no weights.
         best: The lowest validation perplexity, and so that of the checkpoint.
         stop_signal: What ends the run after this step, as all processes have agreed; 0 if nothing does.
         save_agreed: Whether all have agreed to write the resume file after this step.
@@ -63,7 +69,9 @@ class Trainer:
         config, text, tuning = setup.config, setup.text, setup.plan.tuning
         self.setup, self.group, self.emit, self.config, self.model = setup, group, emit, config, setup.model
         self.path, self.point = setup.plan.checkpoint, setup.plan.point
-        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip)
+        self.source = source_weights(setup)
+        word_gain = FINE_TUNING_WORD_GAIN if self.source else 1.0
+        self.optimizer = make_optimizer(config.optimizer, self.model, config.lr, config.clip, word_gain)
         self.columns = group.columns(config.batch_size)
         self.streams = batchify(text.training.ids, config.batch_size)[:, self.columns]
         self.epoch_steps = window_count(len(text.training), config.batch_size, config.bptt)
@@ -71,6 +79,9 @@ class Trainer:
         self.schedule = Schedule(config.max_steps or by_epochs, config.minutes)
         self.validations = Validations(len(text.validation), config.minutes is not None, tuning)
         self.clock = Clock(began, config.minutes, self.point.facts.seconds if self.point else 0.0)
+        # Another number of threads rounds otherwise: where no time limits the run, the same run twice is the same run.
+        chosen = config.minutes is not None and setup.device.type == "cpu" and group.size == 1
+        self.threads = ThreadChoice(torch.get_num_threads() if chosen else 1)
         self.position, self.tokens = 0, 0
         self.carried: list[LayerState] | None = None
         self.best, self.best_digest = math.inf, ""
@@ -92,12 +103,14 @@ class Trainer:
         resume_file = resume_path(self.path)
         if self.point is None and self.group.first:
             resume_file.unlink(missing_ok=True)  # of the run that --force replaces
-        with self.signals:
+        with self.signals, threads_restored():
+            if self.setup.plan.source is not None and self.group.first:
+                self._validate()  # the network it begins from stays, unless a later one is better
             self._validate_if_due()  # a resumed run may have been stopped just before
             self.clock.restart(self.tokens)
             for window in self._windows():
                 loss, lr = self._learn(window)
-                self.schedule.measured(self.clock.lap(self.tokens))
+                self._measured(self.clock.lap(self.tokens), window.inputs.size)
                 self._emit_step(loss, lr)
                 if self.group.size == 1:
                     self.stop_signal = self.signals.received  # no other process has to agree
@@ -112,6 +125,16 @@ class Trainer:
             resume_file.unlink(missing_ok=True)
         beginning = example(self.setup.text.tokenizer, self.setup.text.validation.ids)
         self.emit(Finished(self.path, self.best, self.schedule.step, self.tokens, self.clock.seconds, beginning))
+
+    def _measured(self, seconds: float, tokens: int) -> None:
+        """Take note of how long a step took, and choose how many threads make the next one."""
+        self.schedule.measured(seconds)
+        before, left = self.threads.count, self.clock.seconds_left(self.schedule.progress)
+        if self.threads.measured(seconds, tokens, left):
+            self.schedule.speed_changed()
+            self.emit(Threads(self.threads.count, self.threads.most))
+        if self.threads.count != before:
+            torch.set_num_threads(self.threads.count)
 
     def _emit_step(self, loss: float, lr: float) -> None:
         step, progress = self.schedule.step, self.schedule.progress
@@ -129,7 +152,7 @@ class Trainer:
 
     def _learn(self, window: Window) -> tuple[float, float]:
         """One step of gradient descent; returns the loss before it and the learning rate."""
-        setup, lr = self.setup, self.config.lr * rate_share(self.schedule.progress)
+        setup, lr = self.setup, self.config.lr * self.schedule.rate_share
         inputs = torch.from_numpy(window.inputs).to(setup.device)
         targets = torch.from_numpy(window.targets).to(setup.device)
         loss, self.carried = self.loss(inputs, targets, self.carried, setup.dtype, setup.sampler)
@@ -157,8 +180,6 @@ class Trainer:
         """Seconds that the validations still to come will take, when time limits the run."""
         if self.config.minutes is None:
             return 0.0
-        if self.schedule.step == 1 and not self.validations.cost:
-            self.validations.cost = _validation_seconds(self.model, self.setup.text.validation.ids)
         epochs_left = (self.schedule.total - self.schedule.step) / self.epoch_steps
         seconds_left = self.clock.seconds_left(self.schedule.progress)
         return self.validations.reserve(self.schedule, seconds_left, epochs_left)
@@ -171,7 +192,10 @@ class Trainer:
             raise DivergedError(f"{name} is {value:g} nats a word{kept}", hint)
 
     def _validate_if_due(self) -> bool:
-        """Predict the held-out text if it is time to; whether it was."""
+        """Predict the held-out text if it is time to, and before that a sample of it; whether anything was done."""
+        if self.group.first and self.validations.cost_unknown(self.schedule):
+            self.validations.cost = _validation_seconds(self.model, self.setup.text.validation.ids)
+            return True
         epoch_ended = self.position >= len(self.streams) - 1
         due = self.group.first and self.validations.due(self.schedule, self.tokens, epoch_ended, self.clock.seconds)
         if due:
@@ -183,14 +207,15 @@ class Trainer:
     def _validate(self) -> None:
         """Predict the held-out text; save the model if it never did so better."""
         ids, schedule = self.setup.text.validation.ids, self.schedule
-        value = perplexity(self.model, ids)
-        self._check_loss(math.log(value), "the validation loss")
-        best = value < self.best
-        checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
-        if best:
-            self.best_digest = save_checkpoint(self.path, checkpoint)
-            self.best = value
-        previews = make_previews(Predictor(checkpoint), ids)
+        with drawn_back(self.model, self.source, kept_share(len(self.setup.text.training))):
+            value = perplexity(self.model, ids)
+            self._check_loss(math.log(value), "the validation loss")
+            best = value < self.best
+            checkpoint = make_checkpoint(self.setup, schedule.step, self.tokens, value)
+            if best:
+                self.best_digest = save_checkpoint(self.path, checkpoint)
+                self.best = value
+            previews = make_previews(Predictor(checkpoint), ids)
         self.emit(Validation(schedule.step, schedule.progress, value, best, self.clock.seconds, previews))
 
     def _stop(self) -> None:
@@ -214,6 +239,7 @@ class Trainer:
         """All that `restore` needs; every process must call this."""
         carried = self.group.whole_state(self.carried, self.config.batch_size)
         tensors, formats = capture(self.model, self.optimizer, carried)
+        tensors |= {SOURCE + name: values for name, values in self.source.items()}
         facts = RunFacts(
             schedule=self.schedule.state(),
             validations=self.validations.state(),

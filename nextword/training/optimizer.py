@@ -31,20 +31,31 @@ class ClippedSGD(torch.optim.Optimizer):
         parameters: What is learned.
         lr: Learning rate; may be changed from step to step in `param_groups`.
         clip: Largest norm of the gradient.
+        faster: Those of the parameters that have another rate.
+        gain: That rate, in the one of all others.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, clip: float) -> None:
-        super().__init__(parameters, {"lr": lr, "clip": clip})
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, clip: float, faster: Iterable[Tensor] = (), gain: float = 1.0
+    ) -> None:
+        fast = {id(parameter): parameter for parameter in faster}
+        others = [parameter for parameter in parameters if id(parameter) not in fast]
+        groups = [{"params": others, "gain": 1.0}, {"params": [*fast.values()], "gain": gain}]
+        super().__init__([group for group in groups if group["params"]], {"lr": lr, "clip": clip})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient, and forget the gradient."""
-        for group in self.param_groups:
-            learned = [parameter for parameter in group["params"] if parameter.grad is not None]
-            change = -group["lr"] * _clipped(learned, group["clip"])
-            for parameter in learned:
-                _add_rows(parameter, gradient_values(parameter), change)
-                parameter.grad = None
+        learned = [
+            (parameter, group["lr"] * group["gain"])
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        clip = _clipped([parameter for parameter, _ in learned], self.param_groups[0]["clip"])
+        for parameter, lr in learned:
+            _add_rows(parameter, gradient_values(parameter), -lr * clip)
+            parameter.grad = None
 
 
 class Adaptive(torch.optim.Optimizer):
@@ -119,10 +130,12 @@ class Adaptive(torch.optim.Optimizer):
             value.copy_(moments[name])
 
 
-def make_optimizer(kind: str, model: RecurrentLanguageModel, lr: float, clip: float) -> ClippedSGD | Adaptive:
-    """What changes the weights of `model`: `sgd` or `adam`."""
+def make_optimizer(
+    kind: str, model: RecurrentLanguageModel, lr: float, clip: float, word_gain: float = 1.0
+) -> ClippedSGD | Adaptive:
+    """What changes the weights of `model`: `sgd`, at `word_gain` times the rate for the words' vectors, or `adam`."""
     if kind == "sgd":
-        return ClippedSGD(model.parameters(), lr, clip)
+        return ClippedSGD(model.parameters(), lr, clip, model.word_matrices if word_gain != 1 else (), word_gain)
     return Adaptive(model, WORD_PARAMETERS, lr, clip)
 
 

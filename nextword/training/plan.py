@@ -5,6 +5,7 @@ Decides which files and options go together, and refuses what does not.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from nextword.config import ModelConfig, RunConfig, TrainConfig, is_file_name
-from nextword.errors import StorageError, UsageError
+from nextword.errors import CheckpointError, CorpusError, StorageError, UsageError
 from nextword.storage.checkpoint import Checkpoint, load_checkpoint
-from nextword.storage.locations import SUFFIX
+from nextword.storage.locations import SUFFIX, english_checkpoint
 from nextword.text.corpus import default_corpus
 from nextword.text.sources import STDIN, is_pipe
 from nextword.training.resume import (
@@ -27,7 +28,9 @@ from nextword.training.resume import (
 )
 from nextword.training.schedule import Tuning
 
+AUTO, NONE, ENGLISH = "auto", "none", "english"  # what to start from, where it is no checkpoint that is named
 LENGTHS = ("epochs", "max_steps", "minutes")  # an unfinished run may be given another length
+_NO_ENGLISH = "this installation of nextword has no English model"
 _OF_THE_FILES = ("name", "out", "force")  # options that say where a run is, and mean nothing to it
 _OF_THE_MACHINE = ("device", "precision")  # options that may be others when a run goes on
 
@@ -44,14 +47,19 @@ class Request:
     valid: list[Path] | None = None
     model_config: ModelConfig = field(default_factory=ModelConfig)
     train_config: TrainConfig = field(default_factory=TrainConfig)
-    start_from: Path | None = None
+    start_from: str | Path | None = AUTO
     resume: bool = False
     tuning: Tuning = field(default_factory=Tuning)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a request comes to."""
+    """What a request comes to.
+
+    Attributes:
+        from_nothing: What is done instead where the text has too few words of `source`; None: that does not matter.
+        note: Why the English model was left alone, as a sentence; empty where there is nothing to say.
+    """
 
     checkpoint: Path  # where it goes
     corpus: list[Path]
@@ -61,6 +69,8 @@ class Plan:
     tuning: Tuning
     point: ResumePoint | None = None  # where to go on; None at the very beginning
     source: Checkpoint | None = None  # whose words and weights to start from
+    from_nothing: Plan | None = None
+    note: str = ""
 
 
 def checkpoint_path(request: Request) -> Path:
@@ -72,7 +82,7 @@ def checkpoint_path(request: Request) -> Path:
         StorageError: The folder cannot be written.
     """
     config, folder = request.train_config, Path(request.train_config.out)
-    if request.resume and request.start_from is not None:
+    if request.resume and request.start_from not in (AUTO, None):
         raise UsageError("--resume goes on with a run and --from begins one", "Leave one of them out.")
     if request.resume and config.force:
         raise UsageError("--resume goes on with a run and --force replaces it", "Leave one of them out.")
@@ -101,7 +111,7 @@ def new_run(request: Request, path: Path) -> Plan:
     Raises:
         UsageError: A checkpoint or an unfinished run of that name exists and `force` is off; see also
             `start_from_source`.
-        CheckpointError: The checkpoint to start from is not there, or damaged.
+        CheckpointError: The checkpoint that was named to start from is not there, or damaged.
         StorageError: A folder has its name.
     """
     for file in (path, resume_path(path)):
@@ -120,7 +130,38 @@ def new_run(request: Request, path: Path) -> Plan:
         config=request.train_config,
         tuning=request.tuning,
     )
-    return plan if request.start_from is None else start_from_source(plan, load_checkpoint(request.start_from))
+    if request.start_from == AUTO:
+        return _english_or_nothing(plan)
+    if request.start_from in (NONE, None):
+        return plan
+    if request.start_from != ENGLISH:
+        return start_from_source(plan, load_checkpoint(Path(request.start_from)))
+    if not (english := english_checkpoint()):
+        raise CheckpointError(_NO_ENGLISH, "Install nextword again, or begin from nothing: --from none")
+    return start_from_source(plan, load_checkpoint(english))
+
+
+def _english_or_nothing(plan: Plan) -> Plan:
+    """`plan` from the English model, unless the text is the one that ships or what was set speaks against it.
+
+    Whether it stays so, the text decides: `Plan.from_nothing` is what to do otherwise.
+    """
+    english, reason = english_checkpoint(), _NO_ENGLISH
+    if _is_lesson(plan.corpus):
+        reason = "the text that ships with nextword shows how a new network learns"
+    elif english:
+        try:
+            return replace(start_from_source(plan, load_checkpoint(english)), from_nothing=plan)
+        except (CheckpointError, UsageError) as error:
+            reason = error.message
+    return replace(plan, note=f"Begins from nothing, as {reason}.")
+
+
+def _is_lesson(corpus: list[Path]) -> bool:
+    """Whether the text is the one that ships with nextword, all of it and nothing else."""
+    with contextlib.suppress(CorpusError):  # it does not in this installation
+        return [path.resolve() for path in corpus] == [default_corpus().resolve()]
+    return False
 
 
 def resume_run(request: Request, path: Path) -> Plan:
@@ -153,7 +194,7 @@ def _noted_paths(noted: list[str], request: Request, checkpoint: Path, argument:
 
 
 def start_from_source(plan: Plan, source: Checkpoint) -> Plan:
-    """`plan` with the network and the words of `source` at its beginning.
+    """`plan` with the network and the words of `source` at its beginning, the dropouts chosen anew.
 
     Raises:
         UsageError: A setting is not what it is in `source`, dropouts aside; the message names every such option.
@@ -161,11 +202,15 @@ def start_from_source(plan: Plan, source: Checkpoint) -> Plan:
     given = _settings(plan.model_config, plan.config)
     stored = asdict(source.config) | {"tokenizer": source.tokenizer.scheme, "cased": source.tokenizer.cased}
     stored["size"] = source.training.get("settings", {}).get("size", TrainConfig.size)
-    dropouts = {name: value for name, value in given.items() if name.startswith("dropout_")}
+    dropouts = {name: given.get(name) for name in stored if name.startswith("dropout_")}
     if wrong := _contradictions(given, stored, stored.keys() - dropouts.keys()):
-        raise UsageError(f"{source.path} is another network: {wrong}", "Leave these options out to start from it.")
+        hint = "Leave these options out to start from it, or begin from nothing: --from none"
+        raise UsageError(f"{source.path} is another network: {wrong}", hint)
     config = replace(plan.config, tokenizer=source.tokenizer.scheme, cased=source.tokenizer.cased)
-    return replace(plan, model_config=replace(source.config, **dropouts), config=config, source=source)
+    if "vocab_size" not in given:  # so many words of its own, whatever the other model knows
+        config = replace(config, vocab_size=len(source.tokenizer) + config.vocab_size)
+    network = ModelConfig(**{**asdict(source.config), **dropouts})
+    return replace(plan, model_config=network, config=config, source=source)
 
 
 def merge_options(point: ResumePoint, request: Request) -> RunConfig:

@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nextword.config import NetworkConfig, RunConfig, TrainConfig
 from nextword.errors import CorpusError, UsageError
@@ -29,6 +31,8 @@ from nextword.training.recipe import Budget, choose_network, choose_training, sa
 
 _MIN_TOKENS = 50  # fewer cannot be cut into windows that teach anything
 _FEW_TOKENS = 5000  # fewer teach hardly anything to a network that knows nothing yet
+_ENGLISH_SHARE = 2 / 3  # of the words of a text that goes on from the English model unasked
+_SAMPLED_TOKENS = 1_000_000  # of the text, to see how many of its words a model knows
 _MAX_FILES = 10_000  # files of the corpus noted in a resume file
 
 
@@ -74,7 +78,7 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
         StorageError: The temporary folder is full or not writable.
     """
     _check_pipes(plan, group)
-    text = encode_corpus(plan, emit)
+    plan, text = encode_corpus(plan, emit)
     config, notes = _fit_batch(plan.config, len(text.training))
     _check_shared(group, config, text)
     device = find_device(config.device)
@@ -85,16 +89,17 @@ def prepare(plan: Plan, group: ProcessGroup, emit: Emit) -> Setup:
     if not isinstance(network, NetworkConfig):
         tokens, paragraphs = len(text.training), max(1, int(counts[END_ID]))
         speed = group.from_first(product_speed(dtype, device)) * group.size if config.minutes else math.inf
-        network = choose_network(network, config, Budget(tokens, len(text.tokenizer), tokens / paragraphs, speed))
+        budget = Budget(tokens, len(text.tokenizer), tokens / paragraphs, speed)
+        network = choose_network(network, config, budget, plan.source is not None)
     check_words(text.tokenizer)
     torch.manual_seed(config.seed)
     keep_freed_memory()
     model = RecurrentLanguageModel(network, len(text.tokenizer))
-    if plan.source is not None:
-        take_over(model, plan.source.tensors, counts)
-    elif plan.point is None:  # a resumed run's weights come from its file
+    if plan.source is None and plan.point is None:  # a resumed run's weights come from its file
         initialize(model, text.training.ids, counts)
     model.to(device)
+    if plan.source is not None:
+        take_over(model, plan.source.tensors, text.training.ids, counts, dtype)
     sample = sample_size(config, len(text.tokenizer))
     sampler = WordSampler(torch.from_numpy(counts).to(device), sample) if sample else None
     model.sparse = bool(sample) and group.size == 1 and len(text.tokenizer) >= model.sparse_from
@@ -111,8 +116,12 @@ def _check_pipes(plan: Plan, group: ProcessGroup) -> None:
             raise UsageError(f"{source_name(path)} cannot be read by {group.size} processes", hint)
 
 
-def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
-    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream."""
+def encode_corpus(plan: Plan, emit: Emit) -> tuple[Plan, EncodedCorpus]:
+    """Check the text, hold a part out, learn the vocabulary from the rest, turn both into ids: all in a stream.
+
+    Returns:
+        `plan`, its source settled where the text decides it; the text.
+    """
     encoding, progress = plan.config.encoding, _reading(emit, "checking")
     formats = plan.config.for_scheme(plan.config.tokenizer)
     corpus = read_corpus(plan.corpus, encoding, progress, formats=formats)
@@ -124,6 +133,8 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
         notes += held_out.notes
         train_texts = [document.whole for document in corpus.documents]
         valid_texts = [document.whole for document in held_out.documents]
+    plan, note = _settle_source(plan, train_texts)
+    notes += [note] if note else []
     tokenizer, training, missed = _learn_or_encode(plan, train_texts, emit)
     validation = TokenFile(tokenizer.encode_documents(valid_texts))
     if len(training) < _MIN_TOKENS:
@@ -144,7 +155,31 @@ def encode_corpus(plan: Plan, emit: Emit) -> EncodedCorpus:
             f"A word may have been met up to {missed:,} times more often than was counted."
         )
     documents = sum(not document.is_blank for document in corpus.documents)
-    return EncodedCorpus(corpus.digest, documents, files, tokenizer, training, validation, notes)
+    return plan, EncodedCorpus(corpus.digest, documents, files, tokenizer, training, validation, notes)
+
+
+def _settle_source(plan: Plan, texts: Sequence[Passage]) -> tuple[Plan, str]:
+    """What is to be done with these texts where they decide what to begin from, and a sentence that says why."""
+    if plan.source is None or plan.from_nothing is None:
+        return plan, plan.note
+    share = known_share(plan.source.tokenizer, texts)
+    if share < _ENGLISH_SHARE:
+        return plan.from_nothing, f"Begins from nothing, as the English model knows {share:.0%} of the text's words."
+    return (
+        plan,
+        f"Begins from the English model, as it knows {share:.0%} of the text's words; --from none: from nothing.",
+    )
+
+
+def known_share(tokenizer: WordTokenizer, texts: Sequence[Passage]) -> float:
+    """Share of the words of `texts`, or of the first million, marks left out, that are in the vocabulary."""
+    counts: NDArray[np.int64] = np.zeros(len(tokenizer), np.int64)
+    for ids in tokenizer.encode_documents(texts):
+        counts += count_ids(ids, len(tokenizer))
+        if counts.sum() > _SAMPLED_TOKENS:
+            break
+    known = int(counts[[*map(tokenizer.is_word, tokenizer.words)]].sum())
+    return known / max(1, known + int(counts[UNKNOWN_ID]))
 
 
 def _files(documents: Sequence[Document]) -> dict[str, list[int]]:

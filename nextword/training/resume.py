@@ -3,8 +3,9 @@
 `NAME.resume.safetensors` stands beside the checkpoint `NAME.safetensors`, in the same container (`container.py`):
 written whole or not at all, verified by its digest, never pickled. It is self-contained, and holds
 
-    tensors     model.*, the parameters; state.*, the carried hidden and cell states; random.*, the states of
-                torch's random generators; optimizer.*, the moments of past gradients, of which plain descent has none
+    tensors     model.*, the parameters; source.*, those of the network started from, if any; state.*, the carried
+                hidden and cell states; random.*, the states of torch's random generators; optimizer.*, the moments of
+                past gradients, of which plain descent has none
     config      the NetworkConfig, as JSON
     training    the RunConfig, as JSON
     tokenizer, vocabulary   as in a checkpoint
@@ -33,6 +34,7 @@ from nextword.text.tokenizer import WordTokenizer
 from nextword.training.schedule import ScheduleState, ValidationsState, bounded
 
 FORMAT = "nextword-resume/1"
+SOURCE = "source."  # before the names of the parameters that the run started from
 RESUME_SUFFIX = ".resume" + SUFFIX
 _STATE_TYPES = {"float32", "float16", "bfloat16", "float64"}
 # Facts whose names in the file are those of the first version, which older files have, too:
@@ -172,6 +174,9 @@ def _check_tensors(
     if carried:
         for index, (_, hidden) in enumerate(model_config.layer_sizes()):
             shapes |= {f"state.{index}.{name}": (1, config.batch_size, hidden) for name in ("hidden", "cell")}
+    if any(name.startswith(SOURCE) for name in tensors):
+        known = min(words, len(tensors[f"{SOURCE}output.bias"]))
+        shapes |= {SOURCE + name: shape for name, shape in model_config.parameter_shapes(known).items()}
     if config.optimizer == "adam":
         for name, shape in model_config.parameter_shapes(words).items():
             if name in WORD_PARAMETERS:

@@ -18,7 +18,7 @@ from nextword.storage.atomic import exclusive_lock
 from nextword.training.distributed import ProcessGroup
 from nextword.training.events import Event
 from nextword.training.loop import Trainer
-from nextword.training.plan import Request, checkpoint_path, new_run, resume_run
+from nextword.training.plan import AUTO, Request, checkpoint_path, new_run, resume_run
 from nextword.training.prepare import prepare
 from nextword.training.resume import resume_path
 
@@ -31,15 +31,15 @@ def train(
     train_config: TrainConfig | None = None,
     *,
     valid: Paths | None = None,
-    start_from: str | Path | None = None,
+    start_from: str | Path | None = AUTO,
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> Path:
     """Learn a language model from text and save it.
 
     The weights start from what counting the text tells (`initialization`) and are learned by truncated
-    back-propagation through time. After every epoch, and more often where epochs are long, the held-out text is
-    predicted, and the model is saved when it did so better than ever before.
+    back-propagation through time. After every epoch, more often where epochs are long and less often where much is held
+    out, the held-out text is predicted, and the model is saved when it did so better than ever before.
 
     While it learns, a first SIGINT or SIGTERM ends the run after the step it is in, with a resume file. One is also
     written every few minutes. With `resume` the run goes on from there: on the same machine and version with the very
@@ -53,7 +53,9 @@ def train(
             chosen.
         valid: Text to validate on; None to hold out a part of the corpus.
         start_from: Checkpoint whose network and words to start with: known words keep their vectors, the text's own
-            are added. The learning rate is lower then, unless it is set.
+            are added, and the recipe is another one (`recipe`). `english`: the model that ships; `none` or None:
+            nothing; `auto`: the English model, unless the text is the one that ships, a third of its words are not in
+            that model, what is set contradicts it, or it is not there; an event's note says which, and why.
         resume: Go on with the unfinished run of that name, or of that corpus; without either with the last one.
             What is set, neither None nor at its default, must be what the run has, or the network started from. Only
             the dropouts of a network, and `epochs`, `max_steps` and `minutes` of a run may change.
@@ -78,7 +80,7 @@ def train(
         valid=_as_paths(valid),
         model_config=model_config or ModelConfig(),
         train_config=train_config or TrainConfig(),
-        start_from=None if start_from is None else Path(start_from),
+        start_from=start_from,
         resume=resume,
     )
     return carry_out(request, on_event)

@@ -120,7 +120,7 @@ def main() -> None:
     how = f"--name english --out {options.out} --max-steps {options.max_steps}".split()
     with tempfile.TemporaryDirectory() as temporary:
         files, valid = mix(options.folder, Path(temporary))
-        how += ["--resume"] if options.resume else f"--force {NETWORK} {DROPOUTS} {TRAINING}".split()
+        how += ["--resume"] if options.resume else f"--from none --force {NETWORK} {DROPOUTS} {TRAINING}".split()
         command = [sys.executable, "-m", "nextword", "train", *map(str, files), "--valid", str(valid), *how]
         sys.exit(subprocess.run(command, check=False).returncode)
 

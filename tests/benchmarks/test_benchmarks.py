@@ -100,3 +100,14 @@ def test_the_filters_benchmark_measures_keys_requests_and_processes(run: Run) ->
     assert done.returncode == 0, done.stderr
     assert "60 requests: 60 replies" in done.stdout
     assert "import torch" in done.stdout
+
+
+def test_the_speed_beside_a_busy_program_is_measured_and_compared_with_that_alone(run: Run, tmp_path: Path) -> None:
+    tiny = ["--seconds", "0.2", "--rounds", "1", "--size", "16", "--words", "300"]
+    done = run(script="threads.py", sizes=tiny)
+    assert done.returncode == 0, done.stderr
+    _, title, *rows = done.stdout.splitlines()
+    assert title.split() == ["alone", "beside", "others", "others", "gone"]
+    assert [row.count("%") for row in rows] == [3, 3, 3]
+    assert all("100%" in row for row in rows)
+    assert list(tmp_path.iterdir()) == []

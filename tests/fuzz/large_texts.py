@@ -104,7 +104,7 @@ def _learn(megabytes: int, forms: int, paths: Sequence[Path]) -> None:
             patch.object(WordTokenizer, "train_and_encode", learn),
         ):
             settings = TrainConfig(max_steps=2, vocab_size=1_000, out=out, device="cpu", precision="fp32")
-            train(path, network, settings, on_event=events.append)
+            train(path, network, settings, start_from=None, on_event=events.append)
         (prepared,) = (event for event in events if isinstance(event, Prepared))
         facts = {
             "words": prepared.training_tokens + prepared.validation_tokens,

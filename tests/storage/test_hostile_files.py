@@ -730,8 +730,8 @@ def test_a_program_that_runs_goes_on_with_the_checkpoint_it_has(
 
 
 def test_a_newer_format_is_named_before_anything_else_is_looked_at(header: Header, tmp_path: Path) -> None:
-    header["__metadata__"] = {"format": "nextword/2"}
-    assert "pgrade" in refused(write(tmp_path / "newer", header, b""), "nextword/2").hint
+    header["__metadata__"] = {"format": "nextword/3"}
+    assert "pgrade" in refused(write(tmp_path / "newer", header, b""), "nextword/3").hint
     assert FORMAT.encode() not in put_together(header, b"")
 
 

@@ -15,7 +15,7 @@ from support.screens import COMMANDING, Screen, on_terminal
 
 from nextword.inference.outlook import Prediction
 from nextword.terminal.training import TrainingView, progress, say_next, stopped
-from nextword.training.events import Event, Finished, Prepared, Preview, Reading, Step, Validation
+from nextword.training.events import Event, Finished, Prepared, Preview, Reading, Step, Threads, Validation
 
 PREDICTIONS = [Prediction("the", 0.5), Prediction("\x1b[31mred", 0.25), Prediction("[bold]x[/bold]", 0.125)]
 NOTES = ["Passed over: \x1b[2J."]
@@ -51,6 +51,16 @@ def test_a_run_off_a_terminal_is_told_on_stderr_line_by_line(capsys: pytest.Capt
     assert ["54.32" in line and "1:02:05" in line and "saved" in line for line in validations] == [True, False]
     assert any(line.strip() == "The cat\\x1b[2J ... the \\x1b[31mred [bold]x[/bold]" for line in lines)
     assert "m.safetensors" in lines[-1] or "m.safetensors" in lines[-2]
+
+
+def test_how_many_threads_compute_is_told_when_it_is_not_all_of_them_or_all_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    view = TrainingView()
+    for count in (4, 3, 4, 4):
+        view(Threads(count, 4))
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.findall(r"\d of \d threads", line) for line in lines] == [["3 of 4 threads"], ["4 of 4 threads"]]
 
 
 @pytest.mark.parametrize(("documents", "line"), [(1, "1 document: "), (2, "2 documents: ")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import itertools
 import os
 import re
 import tempfile
@@ -426,11 +427,11 @@ def marks(texts: list[str]) -> list[str]:
     return sorted(re.findall(r"d\d+p\d+", "\n".join(texts)))
 
 
-def test_whole_documents_are_held_out_where_there_are_twenty(split: Split) -> None:
-    many = [paragraphs(3, document) for document in range(20)]
+def test_whole_documents_are_held_out_where_that_makes_several(split: Split) -> None:
+    many = [paragraphs(3, document) for document in range(50)]
     train, valid = split(many, 0.1)
     assert Counter(train + valid) == Counter(many)
-    assert len(valid) == 2
+    assert len(valid) == 5
 
 
 def test_paragraphs_are_held_out_where_there_are_fewer_documents(split: Split) -> None:
@@ -456,6 +457,41 @@ def test_a_long_line_is_held_out_in_parts_between_words(split: Split) -> None:
     assert " ".join(train + valid).split() != line.split()  # what is held out comes from more than one place
     assert Counter(" ".join(train + valid).split()) == Counter(line.split())
     assert 0.05 < len(marks(valid)) / 1000 < 0.15
+
+
+@pytest.mark.parametrize("count", [20_000, 60_000])
+def test_of_a_large_text_some_fifty_thousand_words_are_held_out(split: Split, count: int) -> None:
+    said = [f"d0p{index} said what there was to say, and left." for index in range(count)]
+    train, valid = split(["\n\n".join(said[: count // 3]), "\n\n".join(said[count // 3 :])], 0.5)
+    assert marks(train + valid) == marks(said)
+    assert 40_000 < len(" ".join(valid).split()) < 60_000
+    assert all(text.startswith("d0p") and text.rstrip().endswith("left.") for text in valid)
+    places = sorted(int(mark.partition("p")[2]) for mark in marks(valid))
+    assert max(after - before for before, after in itertools.pairwise([0, *places, count])) < count // 200
+
+
+@pytest.mark.parametrize("documents", [40, 299])
+def test_of_a_large_text_in_many_documents_a_part_of_each_is_held_out(split: Split, documents: int) -> None:
+    texts = [paragraphs(26_000 // documents + number % 7, number) for number in range(documents)]
+    for part in split(texts, 0.5):
+        assert {mark.partition("p")[0] for mark in marks(part)} == {f"d{number}" for number in range(documents)}
+
+
+def test_of_very_many_documents_what_is_held_out_comes_from_everywhere(split: Split) -> None:
+    texts = [paragraphs(28, number) for number in range(1000)]
+    train, valid = split(texts, 0.5)
+    assert marks(train + valid) == marks(texts)
+    numbers = sorted({int(mark[1:].partition("p")[0]) for mark in marks(valid)})
+    assert max(after - before for before, after in itertools.pairwise([0, *numbers, 1000])) <= 5
+
+
+@pytest.mark.parametrize("gap", [" ", "\n"])
+def test_of_a_large_text_without_blank_lines_lines_or_words_are_held_out(split: Split, gap: str) -> None:
+    text = gap.join(f"d0p{index} and so on" for index in range(50_000))
+    train, valid = split(["One blank line\n\n" + text], 0.5)
+    assert marks(train + valid) == marks([text])
+    assert 200_000 < sum(map(len, valid)) < 350_000
+    assert max(map(len, valid)) < 4000
 
 
 def test_what_is_held_out_depends_on_nothing_but_the_text(tmp_path: Path) -> None:

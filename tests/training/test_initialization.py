@@ -159,14 +159,14 @@ def test_one_word_over_and_over_and_texts_of_one_paragraph(ids: np.ndarray) -> N
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_new_words_are_drawn_for_the_embedding_first_and_are_as_likely_as_they_were_counted(tied: bool) -> None:
+def test_new_words_never_met_lie_around_the_mean_and_are_as_likely_as_they_were_counted(tied: bool) -> None:
     config = network_config(embedding_dim=6, hidden_size=6, tied=tied)
     source, model = RecurrentLanguageModel(config, 20), RecurrentLanguageModel(config, 23)
     shapes = config.parameter_shapes(20)
     weights = {name: value.numpy() for name, value in source.state_dict().items() if name in shapes}
     counts = np.arange(23)
     torch.manual_seed(5)
-    take_over(model, weights, counts)
+    take_over(model, weights, np.zeros(0, np.int32), counts)
     torch.manual_seed(5)
     with torch.no_grad():
         for new, old in zip(model.word_matrices, source.word_matrices, strict=True):
@@ -175,3 +175,17 @@ def test_new_words_are_drawn_for_the_embedding_first_and_are_as_likely_as_they_w
     assert len(model.word_matrices) == 2 - tied
     shares = (counts + 0.5) / (counts + 0.5).sum()
     np.testing.assert_allclose(model.output.bias.detach()[20:].exp(), shares[20:], rtol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_new_word_starts_where_the_words_are_that_were_expected_in_its_places(tied: bool) -> None:
+    config = network_config(embedding_dim=6, hidden_size=6, tied=tied)
+    source, model = RecurrentLanguageModel(config, 20), RecurrentLanguageModel(config, 22)
+    torch.nn.init.constant_(source.output.bias[7], 30.0)  # the only word expected, but for what is no word
+    torch.nn.init.constant_(source.output.bias[:2], 60.0)
+    weights = {name: source.state_dict()[name].numpy() for name in config.parameter_shapes(20)}
+    take_over(model, weights, np.tile(np.array([3, 4, 20], np.int32), 40), np.arange(22))
+    for new, old in zip(model.word_matrices, source.word_matrices, strict=True):
+        torch.testing.assert_close(new[20], old[7])
+        assert not torch.allclose(new[21], old[7], atol=0.01)  # it is never met
+    assert model.training

@@ -31,6 +31,16 @@ def test_it_moves_as_torch_does(scale: float) -> None:
     assert all(parameter.grad is None for parameter in ours)
 
 
+def test_some_parameters_may_move_faster_than_the_others_by_the_same_clipped_gradient() -> None:
+    before, plain, ours = _parameters(), _parameters(), _parameters()
+    for parameters in (plain, ours):
+        _give_gradients(parameters, 10.0)
+    ClippedSGD(plain, lr=0.5, clip=0.25).step()
+    ClippedSGD(ours, lr=0.5, clip=0.25, faster=ours[:1], gain=3.0).step()
+    torch.testing.assert_close(ours[0] - before[0], 3 * (plain[0] - before[0]))
+    torch.testing.assert_close(ours[1], plain[1])
+
+
 def test_a_sparse_gradient_moves_as_the_dense_one_does() -> None:
     rows, values = torch.tensor([4, 1, 4]), torch.arange(9.0).view(3, 3)  # row 4 twice
     moved: list[list[Tensor]] = []

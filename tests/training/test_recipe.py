@@ -101,10 +101,14 @@ def test_a_network_with_all_fields_set_stays_as_it_is() -> None:
     assert choose(network, TrainConfig(), BOOK)[0] == network
 
 
-def test_a_network_that_has_learned_before_learns_more_slowly_unless_the_rate_is_set() -> None:
-    def rate(cell: str, fine_tuning: bool, lr: float | None = None) -> float:
-        return choose_training(TrainConfig(lr=lr), ModelConfig(cell=cell), 1_000, fine_tuning).lr
+def test_a_network_that_has_learned_before_reads_less_often_and_is_held_back_more_unless_that_is_set() -> None:
+    def chosen(fine_tuning: bool, **settings: int) -> tuple[NetworkConfig, RunConfig]:
+        config = choose_training(TrainConfig(**settings), ModelConfig(), 40_000, fine_tuning)
+        return choose_network(ModelConfig(), config, replace(BOOK, tokens=40_000), fine_tuning), config
 
-    for cell in ("lstm", "gru", "rnn"):
-        assert rate(cell, True) == pytest.approx(0.3 * rate(cell, False))
-        assert rate(cell, True, 25.0) == rate(cell, False, 25.0) == 25.0
+    (network, config), (new_network, _) = chosen(True), chosen(False, epochs=3)
+    assert network.dropout_output > new_network.dropout_output
+    assert network.dropout_hidden > new_network.dropout_hidden
+    assert config.epochs < chosen(False)[1].epochs
+    assert chosen(True, epochs=7)[1].epochs == 7
+    assert chosen(True, lr=3)[1].lr == 3

@@ -139,6 +139,60 @@ def test_a_run_given_more_time_glides_to_its_new_end() -> None:
     check_growth(shares + more)
 
 
+# -- the learning rate -----------------------------------------------------------------------------------------------
+
+
+def rates(schedule: Schedule, step_seconds: Callable[[float], float]) -> list[float]:
+    """The share of the rate that each step of a run has."""
+    elapsed, found = 0.0, []
+    while schedule.progress < 1:
+        schedule.fit_to_time(elapsed, 0.0)
+        found.append(schedule.rate_share)
+        seconds = step_seconds(elapsed)
+        elapsed += seconds
+        schedule.measured(seconds)
+        schedule.advance()
+    return found
+
+
+@pytest.mark.parametrize(("steps", "warm_up"), [(100_000, 1800), (20_000, 360), (4000, 90), (200, 9), (10, 1), (1, 0)])
+def test_the_rate_rises_for_a_fiftieth_of_the_run_but_for_a_number_of_steps_or_a_twentieth(
+    steps: int, warm_up: int
+) -> None:
+    found = rates(Schedule(steps, None), lambda now: 1.0)
+    full = next((index for index, rate in enumerate(found) if rate == 1.0), 0)
+    assert abs(full - warm_up) <= 1
+    assert found[:full] == sorted(found[:full])
+    assert found[full:] == sorted(found[full:], reverse=True)
+    assert found[0] == 0.1
+    assert found[-1] == pytest.approx(1 / 0.6 / steps) or steps == 1
+
+
+@pytest.mark.parametrize("slow", [[5.0], [5.0, 4.0, 3.0, 2.0, 1.0], [2.0] * 9])
+def test_slow_first_steps_do_not_end_the_warm_up(slow: list[float]) -> None:
+    waiting = iter(slow)
+    found = rates(Schedule(None, 25), lambda now: next(waiting, 0.1))
+    assert 10_000 < len(found) < 16_000
+    assert max(found[:20]) <= 0.3
+    assert found.index(1.0) >= 90
+    assert max(after - before for before, after in itertools.pairwise(found[:1000])) < 0.1
+
+
+def test_a_speed_that_changed_is_known_anew_after_some_steps() -> None:
+    schedule = Schedule(None, 10)
+    pace = 1.0
+    for index in range(100):
+        if index == 50:
+            schedule.speed_changed()
+            pace = 0.5
+        schedule.fit_to_time(0.0, 0.0)
+        schedule.measured(pace)
+        schedule.advance()
+        if index == 52:
+            assert schedule.total < 700  # nothing is known yet
+    assert schedule.total > 1200
+
+
 # -- validations -----------------------------------------------------------------------------------------------------
 
 
@@ -164,27 +218,51 @@ def test_every_epoch_is_validated_and_the_end() -> None:
 
 def test_long_epochs_are_validated_in_between_where_that_costs_little() -> None:
     assert validated_after(Validations(10_000, timed=False), 1000, 1000, 15_000) == list(range(100, 1001, 100))
-    assert validated_after(Validations(500_000, timed=False), 1000, 1000, 15_000) == [334, 668, 1000]
+    assert validated_after(Validations(100_000, timed=False), 1000, 1000, 15_000) == [467, 934, 1000]
     assert validated_after(Validations(10, timed=False), 1000, 1000, 100) == [1000]  # a short run is over before long
 
 
-def test_in_a_timed_run_validations_take_a_twentieth_of_the_time_at_most() -> None:
-    for epoch, cost in ((1000, 4.0), (5, 4.0), (50, 0.01), (300, 30.0)):
-        plan = Validations(10_000, timed=True)
-        found = validated_after(plan, 1000, epoch, 700, cost)
-        assert found[-1] == 1000
-        assert cost * (len(found) - 2) <= 0.05 * 1000  # the first one's cost was not known, the last one must be
-        if cost < 5:
-            assert max(after - before for before, after in itertools.pairwise([0, *found])) <= 180
-    assert validated_after(Validations(10_000, timed=True), 1000, 1000, 700, 60.0)[1:] == [1000]
+def test_much_text_is_not_validated_after_every_epoch() -> None:
+    assert validated_after(Validations(20_000, timed=False), 1000, 200, 1500) == [200, 400, 600, 800, 1000]
+    assert validated_after(Validations(20_001, timed=False), 5000, 200, 1500) == [934, 1868, 2802, 3736, 4670, 5000]
+
+
+def test_no_text_is_validated_while_the_learning_rate_still_rises() -> None:
+    for timed in (True, False):
+        found = validated_after(Validations(100, timed), 10_000, 10, 700)
+        assert found[0] in (180, 190)
+        assert found[-1] == 10_000
+    assert validated_after(Validations(100, timed=False), 3, 1, 700) == [1, 2, 3]  # of so few steps, none is for that
+
+
+@pytest.mark.parametrize(("epoch", "cost"), [(1000, 4.0), (5, 4.0), (50, 0.01), (300, 30.0), (1000, 60.0)])
+def test_in_a_timed_run_validations_take_three_hundredths_of_the_time_at_most(epoch: int, cost: float) -> None:
+    plan = Validations(10_000, timed=True)
+    plan.cost = cost  # as a sample has told
+    found = validated_after(plan, 1000, epoch, 700, cost)
+    assert found[-1] == 1000
+    assert plan.spent <= max(cost, 0.03 * (1000 + plan.spent))  # one there must be
+    assert (len(found) == 1) == (2 * cost > 30)
+    if cost < 1:
+        assert max(after - before for before, after in itertools.pairwise([0, *found])) <= 110
+
+
+def test_a_sample_is_to_tell_what_a_validation_takes_once_and_only_where_time_counts() -> None:
+    schedule, plan = Schedule(10, 1), Validations(100, timed=True)
+    assert not plan.cost_unknown(schedule)
+    schedule.advance()
+    assert plan.cost_unknown(schedule)
+    assert not Validations(100, timed=False).cost_unknown(schedule)
+    plan.cost = 0.5
+    assert not plan.cost_unknown(schedule)
 
 
 def test_what_is_set_aside_for_validations_is_what_they_take() -> None:
     plan, schedule = Validations(100, timed=True), Schedule(1000, None)
     plan.cost = 2.0
     assert plan.reserve(schedule, seconds_left=1000, epochs_left=0) == pytest.approx(2 + 10 * 2)
-    assert plan.reserve(schedule, seconds_left=1000, epochs_left=20) == pytest.approx(2 + 20 * 2)
-    assert plan.reserve(schedule, seconds_left=100, epochs_left=20) == pytest.approx(2 + 5)
+    assert plan.reserve(schedule, seconds_left=1000, epochs_left=20) == pytest.approx(2 + 30)
+    assert plan.reserve(schedule, seconds_left=100, epochs_left=20) == pytest.approx(2 + 3)
 
 
 def test_restored_validations_go_on_where_they_were() -> None:

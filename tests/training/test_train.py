@@ -46,7 +46,7 @@ from nextword.text.tokenizer import WordTokenizer
 from nextword.training import loop
 from nextword.training import train as training
 from nextword.training.batches import window_count
-from nextword.training.events import Event, Finished, Prepared, Reading, Step, Validation
+from nextword.training.events import Event, Finished, Prepared, Reading, Step, Threads, Validation
 from nextword.training.optimizer import ClippedSGD
 from nextword.training.train import train
 
@@ -254,6 +254,35 @@ def test_minutes_count_from_the_start_and_end_with_the_schedule_and_a_validation
     assert now - 1000 == pytest.approx(60, rel=0.05)
 
 
+@pytest.mark.parametrize("timed", [True, False])
+def test_where_time_limits_a_run_as_many_threads_compute_as_are_fastest_and_afterwards_all_again(
+    tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig, monkeypatch: pytest.MonkeyPatch, timed: bool
+) -> None:
+    now, threads, computed = 0.0, 2, Counter[int]()
+    honest = RecurrentLanguageModel.loss
+
+    def set_threads(count: int) -> None:
+        nonlocal threads
+        threads = count
+
+    def loss(model: RecurrentLanguageModel, *arguments: Any) -> Any:
+        nonlocal now
+        now += 0.1 if not model.training else 1.5 if threads == 2 else 1.0
+        computed[threads] += model.training
+        return honest(model, *arguments)
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    monkeypatch.setattr(RecurrentLanguageModel, "loss", loss)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch, "set_num_threads", set_threads)
+    events: list[Event] = []
+    config = replace(settings, max_steps=None if timed else 100, minutes=5 if timed else None)
+    train(tiny_corpus, tiny_model, config, on_event=events.append)
+    assert threads == 2
+    assert of_type(Threads, events) == ([Threads(1, 2)] if timed else [])
+    assert computed[1 if timed else 2] > 0.8 * computed.total()
+
+
 def test_minutes_and_steps_together_end_with_what_comes_first(
     tiny_corpus: Path, tiny_model: ModelConfig, settings: TrainConfig
 ) -> None:
@@ -352,7 +381,7 @@ def test_files_passed_over_are_noted(
     (folder / "a.txt").write_bytes(tiny_corpus.read_bytes())
     (folder / "picture.png").write_bytes(b"\0\1")
     events: list[Event] = []
-    train(folder, tiny_model, settings, on_event=events.append)
+    train(folder, tiny_model, settings, start_from=None, on_event=events.append)
     notes = of_type(Prepared, events)[0].notes
     assert len(notes) == 1
     assert "picture.png" in notes[0]
