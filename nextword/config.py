@@ -253,13 +253,10 @@ class RunConfig(TrainConfig):
 
 @dataclass(frozen=True)
 class AdaptConfig(Settings):
-    """How much what was typed in a session counts beside the model: the continuous cache of `inference/cache.py`."""
+    """What is remembered of the words read in a session, beside the model: `inference/adaptation.py`."""
 
-    window: int = _setting(1_000, "How many of the words read last are remembered.", 0, 100_000)
-    weight: float = _setting(0.08, "Share of the probability that they get when they are many.", 0, 0.49)
-    halfway: float = _setting(30, "With how many of them they get half of it.", 0, 100_000)
-    flatness: float = _setting(9.0, "How much more a word counts whose context was like the present one.", 0, 100)
-    bigram: float = _setting(0.1, "Share of those that followed the very word read last, when they are many.", 0, 0.49)
+    words: int = _setting(1_000_000, "How many of the words read last are remembered.", 1, 1_000_000)
+    window: int = _setting(1_000, "Of how many of them the contexts are remembered, too.", 0, 100_000)
 
 
 @dataclass(frozen=True)

@@ -70,15 +70,17 @@ def test_the_package_lists_its_public_names_without_loading_them() -> None:
     assert loaded == "[]"
 
 
-@pytest.mark.parametrize("command", ["predict", "repl", "info", "explain", "why"])
+@pytest.mark.parametrize("command", ["predict", "repl", "info", "explain", "why", "session import diary"])
 def test_commands_that_do_not_train_never_load_torch(tiny_checkpoint: Path, command: str) -> None:
     code = """if True:
         import sys
         from nextword.cli.main import main
         command, checkpoint = sys.argv[1:]
-        arguments = {"repl": ["-c", checkpoint], "info": [checkpoint]}.get(command, ["The cat", "-c", checkpoint])
+        text = checkpoint + ".txt" if "import" in command else "The cat"
+        open(checkpoint + ".txt", "w").write("The cat sat.")
+        arguments = {"repl": ["-c", checkpoint], "info": [checkpoint]}.get(command, [text, "-c", checkpoint])
         arguments += ["--svg", checkpoint + ".svg"] if command == "explain" else []
-        sys.argv = ["nextword", command, *arguments]
+        sys.argv = ["nextword", *command.split(), *arguments]
         try:
             main()
         except SystemExit as leaving:

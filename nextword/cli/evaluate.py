@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -46,6 +47,10 @@ def evaluate(
     adapt: Annotated[
         bool, typer.Option("--adapt", help="Learn from the text while reading it, as a session does.")
     ] = False,
+    after: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="With --adapt: have read this first, unmeasured.", show_default=False),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Say how well a model predicts a text: perplexity, accuracy, keystrokes saved.
@@ -56,9 +61,13 @@ def evaluate(
     longer.
     """
     typist = TypistConfig(**{item.name: settings.pop(item.name) for item in fields(TypistConfig)})
+    if after and not adapt:
+        raise UsageError("--after is for a session that learns from what it reads", "Say --adapt, too")
     loaded = chosen_checkpoint(checkpoint)
     formats = formats_to_measure(loaded, settings)
-    with texts_to_measure(paths, loaded, encoding, formats, quiet) as texts:
+    with ExitStack() as opened:
+        texts = opened.enter_context(texts_to_measure(paths, loaded, encoding, formats, quiet))
+        past = opened.enter_context(named_texts(after, encoding, formats, quiet)) if after else []
         check_folder()
         from nextword.evaluation.evaluate import evaluate as evaluate_model
         from nextword.model.language_model import load_model
@@ -66,13 +75,17 @@ def evaluate(
 
         with progress(shown=not quiet) as on_progress:
             learning = AdaptConfig() if adapt else None
-            evaluation = evaluate_model(load_model(loaded, device), loaded.tokenizer, texts, on_progress, learning)
+            model = load_model(loaded, device)
+            evaluation = evaluate_model(model, loaded.tokenizer, texts, on_progress, learning, past=past)
         typed = None
         if typist.slips or typist.phrases:
             from nextword.evaluation.typist import type_text
 
+            session = Session(Engine(loaded), learning)
+            for text in past:
+                session.study(text)
             with progress(shown=not quiet) as on_progress:
-                typed = type_text(Session(Engine(loaded), learning), texts, typist, on_progress)
+                typed = type_text(session, texts, typist, on_progress)
     if json:
         typing = {name: value for name, value in asdict(typed).items() if value is not None} if typed else {}
         output.print_json({**asdict(evaluation), **typing})

@@ -19,6 +19,7 @@ from nextword.cli.explain import explain, why
 from nextword.cli.interactive import answer_lines, repl
 from nextword.cli.options import is_first_process
 from nextword.cli.predict import generate, predict
+from nextword.cli.session import app as session_app
 from nextword.cli.train import train
 from nextword.errors import Interrupted, NextwordError, OutOfMemoryError, StorageError
 from nextword.interactive.editor_flags import EXAMPLE
@@ -42,6 +43,7 @@ app.command(epilog="Example: nextword repl --session diary")(repl)
 app.command("filter", epilog=EXAMPLE, add_help_option=False, context_settings={"ignore_unknown_options": True})(
     answer_lines
 )
+app.add_typer(session_app, name="session", epilog="Example: nextword session show diary")
 app.command("eval", epilog="Example: nextword eval letters/ -c checkpoints/everyday.safetensors")(evaluate)
 app.command(epilog="Example: nextword score story.txt > story.tsv")(score)
 app.command(epilog="Example: nextword info checkpoints/everyday.safetensors")(info)

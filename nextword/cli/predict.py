@@ -47,7 +47,7 @@ def predict(
     if text is None and not piped:
         raise UsageError("there is no text to go on from", "Give one: nextword predict 'The weather is'")
     predictor = Predictor.load(checkpoint)
-    with _answering(predictor, config, session, no_adapt) as answers_to:
+    with _answering(predictor, config, session, no_adapt, quiet) as answers_to:
         for lines in waiting_lines(sys.stdin.buffer) if piped else [[text or ""]]:
             for answer in answers_to(lines):
                 if not quiet:
@@ -65,7 +65,7 @@ def predict(
 
 @contextmanager
 def _answering(
-    predictor: Predictor, config: PredictConfig, session: str | None, no_adapt: bool
+    predictor: Predictor, config: PredictConfig, session: str | None, no_adapt: bool, quiet: bool
 ) -> Iterator[Callable[[list[str]], Iterable[Answer]]]:
     """How lines are answered: each on its own, or one after the other in a session, which is kept in the end."""
     if session is None:
@@ -74,6 +74,8 @@ def _answering(
     from nextword.inference.session_store import SessionStore
 
     with SessionStore().kept(session, predictor, None if no_adapt else AdaptConfig()) as kept:
+        if not quiet:
+            output.note_session(kept.note)
         yield lambda lines: (in_session(kept, line, config) for line in lines)
 
 

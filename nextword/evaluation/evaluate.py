@@ -76,6 +76,7 @@ def evaluate(
     on_progress: Progress | None = None,
     adapt: AdaptConfig | None = None,
     limits: ReadingLimits = LIMITS,
+    past: Sequence[Text] = (),
 ) -> Evaluation:
     """Predict every token of `texts` and say how well that went.
 
@@ -88,12 +89,13 @@ def evaluate(
             the vocabulary that it learns count for the keystrokes, as the rare ones of the tokenizer do in any case;
             for all else they are `<unk>` as ever.
         limits: How much is read at one time.
+        past: What a model that adapts reads first, without being measured.
 
     Raises:
         CorpusError: There is no token in the texts.
     """
     began = time.perf_counter()
-    text = read_text(model, tokenizer, texts, adapt is not None)
+    text = read_text(model, tokenizer, texts, adapt is not None, past if adapt else ())
     advance = counting(len(text.ids), on_progress)
     chunks = text.adapting(adapt, limits, advance) if adapt else text.reader(limits, advance).stream()
     keys = keys_without_help(tokenizer, texts)

@@ -24,7 +24,7 @@ from nextword.config import AdaptConfig
 from nextword.errors import CorpusError
 from nextword.evaluation.keystrokes import Keyboard, keys_needed
 from nextword.evaluation.reader import Figures, ReadingLimits, TextReader, chunked, known_ids
-from nextword.inference.cache import cosine_similarity, interpolate, quantize_keys
+from nextword.inference.adaptation import Adaptation
 from nextword.inference.session import new_word
 from nextword.inference.word_index import rare_share
 from nextword.model.language_model import RecurrentLanguageModel
@@ -46,6 +46,7 @@ class EvaluationText:
         rare: How many of those are too rare for the vocabulary: the first ones.
         extra: U, the rare ones and those that are learned while reading.
         keyboard: For V + U words.
+        begin: How many of the first tokens are read and not measured, where the model adapts.
     """
 
     model: RecurrentLanguageModel
@@ -54,11 +55,12 @@ class EvaluationText:
     rare: int
     extra: int
     keyboard: Keyboard
+    begin: int = 0
 
     @property
     def unknown_rate(self) -> float:
-        """Share of the tokens that are outside the vocabulary."""
-        return float(np.mean(self.ids == UNKNOWN_ID))
+        """Share of the tokens measured that are outside the vocabulary."""
+        return float(np.mean(self.ids[self.begin :] == UNKNOWN_ID))
 
     def reader(self, limits: ReadingLimits, advance: Callable[[int], None]) -> TextReader:
         """What reads the text and gives for every token what `metric` does."""
@@ -78,41 +80,38 @@ class EvaluationText:
         return torch.cat([surprisal(logits, tokens), rank(logits, tokens), typed[:, None]], 1)
 
     def adapting(self, adapt: AdaptConfig, limits: ReadingLimits, advance: Callable[[int], None]) -> Iterator[Figures]:
-        """The same three figures with what was read before mixed into the model's distributions, place after place.
+        """The same three figures as a session expects the text that learns from it, place after place.
 
         Args:
-            adapt: How much what was read counts.
+            adapt: What it remembers.
             limits: How much is held at one time.
             advance: Called with the number of tokens read since the last call.
+
+        Yields:
+            Those of the next places, from `begin` on.
         """
         weight, bias = self.model.output.weight.detach().cpu(), self.model.output.bias.detach().cpu()
         limits = replace(limits, chunk=limits.hidden_chunk)
-        keys = quantize_keys(np.empty((0, weight.shape[1]), np.float32))
-        done = 0
+        memory = Adaptation.fresh(weight.shape[1], adapt.window, adapt.words)
+        size, done = len(bias) + self.extra, 0
         for figures in TextReader(self.model, self.words, lambda hidden, _: hidden, limits, advance).stream():
             chunk = figures.astype(np.float32)
-            oldest = done - len(keys)  # the place in the text that the first key belongs to
-            keys = np.concatenate([keys, quantize_keys(chunk)])
-            for begin in range(done, done + len(chunk), limits.distributions):
-                hidden = chunk[begin - done :][: limits.distributions]
-                end = begin + len(hidden)
-                first = max(0, begin - adapt.window)
-                cosines = cosine_similarity(keys[first - oldest : end - oldest], hidden)
-                expected = self._expected(torch.addmm(bias, torch.from_numpy(hidden), weight.t())).numpy()
-                for row, place in enumerate(range(begin, end)):
-                    start = max(0, place - adapt.window)
-                    near = cosines[row, start - first : place - first]
-                    expected[row] = interpolate(expected[row], near, self.words[start:place], adapt)
-                yield self._figures(torch.from_numpy(expected), self.words[begin:end])
-            done += len(chunk)
-            keys = keys[max(0, len(keys) - adapt.window) :]
+            for first in range(0, len(chunk), limits.distributions):
+                hidden = chunk[first : first + limits.distributions]
+                words = self.words[done : done + len(hidden)]
+                model = torch.addmm(bias, torch.from_numpy(hidden), weight.t()).softmax(1).numpy()
+                expected = None if done + len(hidden) <= self.begin else np.empty((len(hidden), size), np.float32)
+                memory = memory.after(hidden, model, words, size, expected)
+                if expected is not None:
+                    counted = slice(max(0, self.begin - done), None)
+                    yield self._figures(self._with_rare(torch.from_numpy(expected[counted])), words[counted])
+                done += len(hidden)
 
-    def _expected(self, logits: Tensor) -> Tensor:
-        """(n, V + U) the distributions of (n, V) logits, in which the rare words have their share."""
-        expected = torch.cat([logits.softmax(1), logits.new_zeros(len(logits), self.extra)], 1)
+    def _with_rare(self, expected: Tensor) -> Tensor:
+        """(n, V + U) distributions, in which the rare words have their share of what is left to `<unk>`."""
         if self.rare:
-            unknown, size = expected[:, UNKNOWN_ID, None], logits.shape[1]
-            expected[:, size : size + self.rare] = unknown * rare_share(self.rare)
+            unknown, size = expected[:, UNKNOWN_ID, None], len(self.model.output.bias)
+            expected[:, size : size + self.rare] += unknown * rare_share(self.rare)
             unknown -= unknown * rare_share(1)
         return expected
 
@@ -129,17 +128,24 @@ class EvaluationText:
 
 
 def read_text(
-    model: RecurrentLanguageModel, tokenizer: WordTokenizer, texts: Sequence[Text], adapting: bool = False
+    model: RecurrentLanguageModel,
+    tokenizer: WordTokenizer,
+    texts: Sequence[Text],
+    adapting: bool = False,
+    past: Sequence[Text] = (),
 ) -> EvaluationText:
     """The documents `texts`, one after the other, ready to be measured; arguments as those of `evaluate`.
 
     Raises:
-        CorpusError: There is no token in them.
+        CorpusError: There is no token in them, or in a past that is named.
     """
-    ids = encode(tokenizer, texts)
-    extra, words = _beyond_vocabulary(tokenizer, texts, ids, learn=adapting)
+    ids, begin = encode(tokenizer, texts), 0
+    if past:
+        before = encode(tokenizer, past)
+        ids, begin = np.concatenate([before, ids]), len(before)
+    extra, words = _beyond_vocabulary(tokenizer, [*past, *texts], ids, learn=adapting)
     device = torch.device("cpu") if adapting else model.output.bias.device
-    return EvaluationText(model, ids, words, len(tokenizer.rare), len(extra), Keyboard(tokenizer, device, extra))
+    return EvaluationText(model, ids, words, len(tokenizer.rare), len(extra), Keyboard(tokenizer, device, extra), begin)
 
 
 def _beyond_vocabulary(

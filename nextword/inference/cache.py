@@ -1,15 +1,15 @@
-"""What was typed lately comes again: a memory of the words read, mixed with the model's expectations.
+"""What was typed lately comes again: the near memory, which keeps the contexts in which words were read.
 
 For every word that a session reads, `CacheMemory` keeps its context: the last layer's hidden state just before it came.
 When the next word is wanted, each remembered word gets a weight: the more its context is like the present one, the
 larger (the continuous cache of Grave, Joulin and Usunier 2017, "Improving neural language models with a continuous
 cache", equation 2; here by the cosine, which means the same for every model). Words that followed the very word read
-last get a share of their own. Words outside the vocabulary are remembered, too, so that a name typed once can be
-suggested (Grave, Cisse and Joulin 2017, "Unbounded cache model for online language modeling with open vocabulary").
-Nothing of the network changes, so forgetting is dropping what was remembered.
+last are a second opinion. How much either counts beside the model, `adaptation.py` learns. Words outside the vocabulary
+are remembered, too, so that a name typed once can be suggested (Grave, Cisse and Joulin 2017, "Unbounded cache model
+for online language modeling with open vocabulary"). Nothing of the network changes, so forgetting is dropping what was
+remembered.
 
-Letters in shapes: n places in a text, m words remembered, H size of the last layer, V words in the vocabulary, U words
-outside it that were met.
+Letters in shapes: n places in a text, m words remembered, H size of the last layer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.config import AdaptConfig
 from nextword.inference.lstm import Array, softmax
 
 Keys = NDArray[np.int8]  # directions of hidden states: unit vectors times 127
@@ -25,6 +24,7 @@ Ids = NDArray[np.int32]
 
 _MIN_CAPACITY = 256  # words
 _SCALE = 127.0
+_FLATNESS = np.float32(9.0)  # how much more a word weighs whose context was like the present one
 _MIN_NORM = 1e-12  # a shorter hidden state has no direction
 
 
@@ -69,10 +69,15 @@ class CacheMemory:
         memory._words[begin : begin + len(words)] = words
         return memory, end + len(words)
 
-    def last(self, end: int) -> tuple[Keys, Ids]:
-        """What is remembered of the window that ends after `end` words: (m, H) keys and (m,) ids."""
+    def last(self, end: int, count: int | None = None) -> tuple[Keys, Ids]:
+        """What is remembered of the window that ends after `end` words: (m, H) keys and (m,) ids.
+
+        Args:
+            end: How many words had been read.
+            count: How many are wanted, if they are in the memory; None: the window.
+        """
         stop = end - self._first
-        start = max(0, stop - self.window)
+        start = max(0, stop - (self.window if count is None else count))
         return self._keys[start:stop], self._words[start:stop]
 
 
@@ -98,37 +103,25 @@ def cosine_similarity(keys: Keys, hidden: Array) -> Array:
     return cosines
 
 
-def interpolate(distribution: Array, cosines: Array, words: Ids, config: AdaptConfig) -> Array:
-    """The model's distribution, and in it what is remembered.
+def recall(cosines: Array, words: Ids) -> list[tuple[Ids, Array]]:
+    """What the words remembered say about the next one, twice: all of them, and those that followed the last word.
 
-    A word remembered weighs exp(flatness x cosine). `weight` of the probability goes to all of them, less while they
-    are few; `bigram` of it to those that followed the very word read last, less where these are few. That word itself
-    gets nothing: what has just been said is seldom said twice.
+    A word remembered weighs exp(flatness x cosine). The word read last gets nothing: what has just been said is seldom
+    said twice.
 
     Args:
-        distribution: (V + U,) the model's, 0 for the words outside its vocabulary.
         cosines: (m,) for each word remembered, how like the present context its own was.
         words: (m,) those words in order, the one read last at the end.
-        config: How much they count.
 
     Returns:
-        (V + U,) probabilities that sum to one.
+        Words and their shares, which sum to one; both are empty where there are none.
     """
-    others = words != words[-1:]
-    if not others.any():
-        return distribution
-    share = config.weight * len(words) / (len(words) + config.halfway)
-    weights = np.zeros(len(words), np.float32)
-    weights[others] = _shared(share, config.flatness * cosines[others])
-    followers = 1 + np.flatnonzero((words[:-1] == words[-1]) & others[1:])
-    if len(followers):
-        bigram_share = config.bigram * len(followers) / (len(followers) + 1)
-        weights[followers] += _shared(bigram_share, config.flatness * cosines[followers])
-        share += bigram_share
-    mixture: Array = ((1 - share) * distribution + np.bincount(words, weights, len(distribution))).astype(np.float32)
-    return mixture
+    others = np.flatnonzero(words != words[-1:])
+    followers = 1 + np.flatnonzero(words[:-1] == words[-1:])
+    followers = followers[words[followers] != words[-1:]]
+    return [(words[places], _shares(cosines[places])) for places in (others, followers)]
 
 
-def _shared(share: float, exponents: Array) -> Array:
-    """`share`, given out in proportion to the exponentials of (m,) numbers."""
-    return np.float32(share) * softmax(exponents)
+def _shares(cosines: Array) -> Array:
+    """What words remembered get, in proportion to the exponentials of their (m,) cosines."""
+    return softmax(_FLATNESS * cosines) if len(cosines) else np.empty(0, np.float32)

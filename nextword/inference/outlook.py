@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +12,13 @@ from numpy.typing import NDArray
 from nextword.errors import UsageError
 from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
+from nextword.inference.lexicon import Lexicon
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import ForgivingIndex, NewWord, PrefixIndex, beginnings, rare_share
+from nextword.inference.ranking import Ranked, Ranking
 from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID
-
-_MAX_CHUNK_SIZE = 64  # values of which `near_largest` takes the maximum
+from nextword.text.tokenizer import END_ID
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,6 @@ class Prediction:
         return math.log2(self.probability) if self.probability > 0 else -math.inf
 
 
-class _Ranked(NamedTuple):
-    """A word to suggest, or a part of what one weighs."""
-
-    score: float  # its probability times that of the letters typed, where it is meant
-    number: int
-    form: str  # as people write it
-    probability: float
-
-
 @dataclass(frozen=True)
 class Outlook:
     """What is expected next at one place of a text.
@@ -59,14 +47,14 @@ class Outlook:
         engine: The model that expects it.
         distribution: (V + U,) probabilities of the vocabulary and of `new_words`.
         position: Where in a sentence the next word stands.
-        new_words: Words outside the vocabulary that may come, too; those of probability 0 may not.
+        new_words: Words outside the vocabulary that may come, too; those of probability 0, or without one, may not.
         state: (H,) after what was read; `phrases` go on from it, `top` does without.
     """
 
     engine: Engine
     distribution: Array
     position: SentencePosition
-    new_words: Sequence[NewWord] = ()
+    new_words: Lexicon = field(default_factory=Lexicon)
     state: LSTMState | None = None
 
     def top(
@@ -99,117 +87,42 @@ class Outlook:
             UsageError: `k` is less than 1.
         """
         check_count(k)
-        distribution = at_temperature(self.distribution, temperature)
-        index, letters = self.engine.index, self.engine.tokenizer.normalize(prefix)
-        ranked = self._rank_known(distribution, index.candidates(prefix, punctuation), k, prefix)
-        if self.new_words or prefix:
-            starts = beginnings(letters)
-            new = [(number, 1.0) for number, new in enumerate(self.new_words) if new.word.startswith(starts)]
-            rare = index.rare_starting_with(letters)[: k + 1 + len(new)] if prefix else []
-            ranked += self._rank_others(distribution, new, [(place, 1.0) for place in rare])
+        ranking = self._ranking(at_temperature(self.distribution, temperature), k, prefix)
+        ranked = ranking.as_typed(punctuation)
         if prefix and forgive:
-            ranked += self._rank_forgiven(distribution, letters, k, prefix)
+            # Where enough words begin with the letters, none as rare as that comes before them for a slip.
+            ranked = ranked + ranking.forgiven(rare=len(ranked) < k)
         # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
         return sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)[:k]
 
-    def _merged(self, ranked: Sequence[_Ranked], prefix: str) -> list[Prediction]:
+    def _ranking(self, distribution: Array, k: int, prefix: str) -> Ranking:
+        return Ranking(self.engine, distribution, self.new_words, self.position.at_start, k, prefix)
+
+    def _merged(self, ranked: Sequence[Ranked], prefix: str) -> list[Prediction]:
         """Words as they are shown, the likeliest first; those shown as one are one, as likely as both together."""
-        words: dict[str, _Ranked] = {}
+        words: dict[str, Ranked] = {}
         for one in ranked:
             word = self._as_typed(one.form, prefix)
-            before = words.get(word, _Ranked(0, one.number, word, 0))
+            before = words.get(word, Ranked(0, one.number, word, 0))
             number = min(before.number, one.number)
-            words[word] = _Ranked(before.score + one.score, number, word, before.probability + one.probability)
+            words[word] = Ranked(before.score + one.score, number, word, before.probability + one.probability)
         order = sorted(words.values(), key=lambda one: (-one.score, one.score < one.probability, one.number, one.form))
         return [Prediction(one.form, one.probability) for one in order]
 
     def correction(self, word: str) -> str | None:
         """What was probably meant by a word that no one writes; None where nothing is, or where it is written.
 
-        A word too rare for the vocabulary counts as written where it is more likely than the other with slips.
+        A word outside the vocabulary counts as written where it is more likely than the other with slips.
         """
-        tokenizer, index = self.engine.tokenizer, self.engine.index
+        tokenizer = self.engine.tokenizer
         letters = tokenizer.normalize(word)
         if tokenizer.token_id(letters) is not None or not tokenizer.is_learnable(letters):
             return None
-        new = [number for number, one in enumerate(self.new_words) if one.word == letters]
-        rare = [place for place in index.rare_starting_with(letters) if index.rare[place].word == letters]
-        typed = self._rank_others(self.distribution, [(n, 1.0) for n in new], [(place, 1.0) for place in rare])
-        ranked = self._rank_forgiven(self.distribution, letters, 1, word, whole=True)
-        best = max(ranked, key=lambda one: (one.score, -one.number), default=None)
-        if best is None or best.score <= sum(one.score for one in typed):
+        ranking = self._ranking(self.distribution, 1, word)
+        best = max(ranking.forgiven(whole=True), key=lambda one: (one.score, -one.number), default=None)
+        if best is None or best.score <= sum(one.score for one in ranking.typed()):
             return None
         return self._as_typed(best.form, word)
-
-    def _rank_forgiven(
-        self, distribution: Array, letters: str, k: int, prefix: str, whole: bool = False
-    ) -> list[_Ranked]:
-        """The best of the words that may be meant by the letters typed, and do not begin with them."""
-        index = self.engine.index
-        ids, likelihoods = index.forgiven(letters, whole)
-        new_ids, new_likelihoods = self._forgiving.forgiven(letters, whole)
-        new = list(zip(new_ids.tolist(), new_likelihoods.tolist(), strict=True))
-        places, weights = index.rare_forgiven(letters, whole)
-        best = np.lexsort((places, -weights))[: k + 1 + len(new)]
-        rare = zip(places[best].tolist(), weights[best].tolist(), strict=True)
-        ranked = self._rank_known(distribution, ids, k, prefix, likelihoods)
-        return ranked + self._rank_others(distribution, new, list(rare))
-
-    @cached_property
-    def _forgiving(self) -> ForgivingIndex:
-        """The new words, by their places."""
-        words = [new.word for new in self.new_words]
-        size = len(self.engine.tokenizer)
-        return ForgivingIndex(words, PrefixIndex(words, np.flatnonzero(self.distribution[size:]).tolist()))
-
-    def _rank_known(
-        self, distribution: Array, candidates: NDArray[np.intp], k: int, prefix: str, likelihoods: Array | None = None
-    ) -> list[_Ranked]:
-        """The likeliest of some words of the vocabulary: `k`, with a prefix one more, or a few more.
-
-        Args:
-            distribution: (V + U,) probabilities.
-            candidates: (n,) ids.
-            k: How many words are asked for.
-            prefix: The letters typed.
-            likelihoods: (n,) probability that these are typed for each of them; None: 1.
-        """
-        tokenizer, at_start = self.engine.tokenizer, self.position.at_start
-        probabilities = distribution[candidates]
-        scores = probabilities if likelihoods is None else probabilities * likelihoods
-        places = near_largest(scores, k + bool(prefix))
-        if prefix[:1].isupper() and not tokenizer.cased and len(places) < len(candidates):
-            twins = self.engine.index.capital_twins(tokenizer.normalize(prefix))
-            places = np.union1d(places, np.flatnonzero(np.isin(candidates, twins))) if len(twins) else places
-        found = (array[places].tolist() for array in (scores, candidates, probabilities))
-        return [
-            _Ranked(score, token_id, tokenizer.surface(token_id, at_start), probability)
-            for score, token_id, probability in zip(*found, strict=True)
-        ]
-
-    def _rank_others(
-        self, distribution: Array, new: Sequence[tuple[int, float]], rare: Sequence[tuple[int, float]]
-    ) -> list[_Ranked]:
-        """Words outside the vocabulary; one that is new and rare is as likely as both together.
-
-        Args:
-            distribution: (V + U,) probabilities.
-            new: Places in `new_words`, each with the probability that the letters typed are typed for it.
-            rare: Places of rare words, likewise.
-        """
-        tokenizer, index, at_start = self.engine.tokenizer, self.engine.index, self.position.at_start
-        size = len(tokenizer)
-        found: dict[str, _Ranked] = {}
-        for place, likelihood in new:
-            if (probability := float(distribution[size + place])) > 0:
-                word, form = self.new_words[place]
-                found[word] = _Ranked(probability * likelihood, size + place, form, probability)
-        each = float(distribution[UNKNOWN_ID]) * rare_share(len(index.rare)) if rare else 0.0
-        for place, likelihood in rare:
-            word, form = index.rare[place]
-            before = found.get(word, _Ranked(0, size + len(self.new_words) + place, form, 0))
-            found[word] = before._replace(score=before.score + each * likelihood, probability=before.probability + each)
-        return [one._replace(form=tokenizer.placed(one.form, at_start)) for one in found.values()]
 
     def phrases(
         self, words: int, k: int = 5, punctuation: bool = False, prefix: str = "", temperature: float = 1.0
@@ -256,18 +169,6 @@ class Outlook:
     def _as_typed(self, form: str, prefix: str) -> str:
         """`form` with the capitals of the letters typed, where the model leaves case to the user."""
         return form if self.engine.tokenizer.cased else capitalized_like(prefix, form)
-
-
-def near_largest(values: Array, k: int) -> NDArray[np.intp]:
-    """Places of the `k` largest of `values`, of what equals the least of them, and perhaps of a few more.
-
-    The k-th largest of the maxima of short chunks is no more than the k-th largest of all, and found much sooner.
-    """
-    size = min(len(values) // (2 * k), _MAX_CHUNK_SIZE)
-    if not size:
-        return np.arange(len(values), dtype=np.intp)
-    maxima = values[: len(values) // size * size].reshape(-1, size).max(axis=1)
-    return np.flatnonzero(values >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
 
 
 def check_count(k: int) -> None:

@@ -1,32 +1,37 @@
 """The memory in use: a text that comes in chunks, and the LSTM's state carried from each to the next.
 
 "I grew up in France." "My parents had a bakery." "I still speak fluent ...": each chunk is read once, and what
-was said chunks ago still counts. A session also learns from what it reads (`cache.py`): words that came lately come
-again, new names among them.
+was said chunks ago still counts. A session also learns from what it reads (`adaptation.py`): words that came lately
+come again, new names among them, and so does what its writer is used to saying.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from nextword.config import AdaptConfig
-from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, interpolate, quantize_keys
+from nextword.inference.adaptation import Adaptation
+from nextword.inference.cache import Ids
 from nextword.inference.engine import Engine
-from nextword.inference.lstm import Array, LSTMState
+from nextword.inference.lexicon import Lexicon
+from nextword.inference.lstm import MAX_HELD_SCORES, Array, LSTMState, softmax
 from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.word_index import NewWord
 from nextword.text.pipeline import without_surrogates
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, Encoded, WordTokenizer
+from nextword.text.tokenizer import END_ID, UNKNOWN_ID, Encoded, WordTokenizer
 
 MAX_TAIL_LENGTH = 2_000  # characters of the text kept
 MAX_UNDO_WORDS = 20_000  # words that `undo` takes back, or the last text, however long it is
-MAX_NEW_WORDS = 4_000  # with more, those no longer remembered are dropped
 MAX_CHUNK_WORDS = 1_024  # words read at once, so that a long text takes little memory
+MAX_STUDIED_WORDS = 10_000  # words of a past that the network reads, the last of it
 _MAX_UNDO_STEPS = 1_000  # texts that `undo` takes back
+_MAX_BLOCK_WORDS = 64  # words whose distributions are held at once, and that are joined to the near memory together
+_MAX_PIECE_LENGTH = 1 << 20  # characters of a past that are cut into words at once
 
 
 class Snapshot(NamedTuple):
@@ -34,59 +39,31 @@ class Snapshot(NamedTuple):
 
     Attributes:
         state: Hidden and cell state of every layer.
-        memory: The words read and their contexts, up to `end`; what follows belongs to later snapshots.
-        end: How many words had been put into `memory`.
+        memory: What was learned from the words read.
+        new_words: Those outside the vocabulary; the first has the number that follows the vocabulary's last. It only
+            grows, and so may have some of later snapshots.
         position: Where in a sentence.
         words_seen: Tokens read, `<eos>` not counted.
         tail: The end of the text read.
-        new_words: Those outside the vocabulary; the first has the id that follows the vocabulary's last.
-        forgotten: Ids of words that are forgotten, and how many words had been read then.
     """
 
     state: LSTMState
-    memory: CacheMemory
-    end: int = 0
+    memory: Adaptation
+    new_words: Lexicon
     position: SentencePosition = SentencePosition()
     words_seen: int = 0
     tail: str = ""
-    new_words: tuple[NewWord, ...] = ()
-    forgotten: tuple[tuple[int, int], ...] = ()
 
-    def remember(self, chunk: Encoded, contexts: Array, tokenizer: WordTokenizer) -> Snapshot:
-        """The same with the T words of `chunk` remembered, (T, H) `contexts` being the hidden states before them."""
-        new_words = list(self.new_words)
-        numbers = {new.word: number for number, new in enumerate(new_words, len(tokenizer))}
-        words = np.asarray(chunk.ids, np.int32)
-        for place, form in chunk.unknown_words.items():
-            if new := new_word(form, tokenizer):
-                if new.word not in numbers:
-                    numbers[new.word] = len(tokenizer) + len(new_words)
-                    new_words.append(new)
-                words[place] = numbers[new.word]
-        memory, end = self.memory.append(self.end, quantize_keys(contexts), words)
-        return self._replace(memory=memory, end=end, new_words=tuple(new_words))
-
-    def remembered(self) -> tuple[Keys, Ids]:
-        """What is in the window and not forgotten: (m, H) keys of the contexts, and (m,) the words that followed."""
-        keys, words = self.memory.last(self.end)
-        if self.forgotten:
-            places = np.arange(self.end - len(words), self.end)
-            kept = np.ones(len(words), bool)
-            for number, before in self.forgotten:
-                kept &= (words != number) | (places >= before)
-            keys, words = keys[kept], words[kept]
-        return keys, words
-
-    def compacted(self, vocabulary_size: int) -> Snapshot:
-        """The same with a memory of its own, in which is nothing that is forgotten or too far back."""
-        keys, words = self.remembered()
-        is_new = words >= vocabulary_size
-        kept = np.unique(words[is_new])
-        renumbered = words.copy()
-        renumbered[is_new] = vocabulary_size + np.searchsorted(kept, words[is_new])
-        memory, end = CacheMemory(keys.shape[1], self.memory.window).append(0, keys, renumbered)
-        new_words = tuple(self.new_words[number - vocabulary_size] for number in kept)
-        return self._replace(memory=memory, end=end, new_words=new_words, forgotten=())
+    def numbered(self, encoded: Encoded, tokenizer: WordTokenizer) -> Ids:
+        """(n,) the numbers of a text's words, the new ones among them."""
+        words = np.asarray(encoded.ids, np.int32)
+        known: dict[str, int] = {}
+        for place, form in encoded.unknown_words.items():
+            if form not in known:
+                new = new_word(form, tokenizer)
+                known[form] = len(tokenizer) + self.new_words.add(new) if new else UNKNOWN_ID
+            words[place] = known[form]
+        return words
 
 
 def new_word(form: str, tokenizer: WordTokenizer) -> NewWord | None:
@@ -114,7 +91,9 @@ class Session:
         engine: The model to read and suggest with.
         adapt: How the session learns from what it reads; None: it does not.
         max_undo_words: How many words `undo` takes back, if they are not all of one text.
-        max_new_words: How many words outside the vocabulary are kept, if not more are in the window.
+
+    Attributes:
+        note: What is to be said about a session just opened; empty: nothing.
     """
 
     def __init__(
@@ -122,18 +101,20 @@ class Session:
         engine: Engine,
         adapt: AdaptConfig | None = None,
         max_undo_words: int = MAX_UNDO_WORDS,
-        max_new_words: int = MAX_NEW_WORDS,
     ) -> None:
         self.engine = engine
         self.adapt = adapt
-        self._max_undo_words, self._max_new_words = max_undo_words, max_new_words
+        self.note = ""
+        self._max_undo_words = max_undo_words
         self._snapshot = self._beginning()
         self._earlier: deque[Snapshot] = deque(maxlen=_MAX_UNDO_STEPS)
         self._outlook: tuple[Snapshot, Outlook] | None = None
+        self._expected: tuple[LSTMState, Array] | None = None
 
     def _beginning(self) -> Snapshot:
-        state = self.engine.initial_state
-        return Snapshot(state, CacheMemory(len(state.hidden[-1]), self.adapt.window if self.adapt else 0))
+        state, adapt = self.engine.initial_state, self.adapt
+        memory = Adaptation.fresh(len(state.hidden[-1]), adapt.window if adapt else 0, adapt.words if adapt else 0)
+        return Snapshot(state, memory, Lexicon())
 
     @property
     def snapshot(self) -> Snapshot:
@@ -181,20 +162,64 @@ class Session:
         after = snapshot._replace(state=state, position=position, words_seen=seen)
         if not self.adapt:
             return after
-        if len(after.new_words) > max(self._max_new_words, 2 * after.memory.window):
-            after = after.compacted(len(tokenizer))
         contexts = np.concatenate([snapshot.state.hidden[-1][None], outputs[:-1]])
-        return after.remember(chunk, contexts, tokenizer)
+        words = after.numbered(chunk, tokenizer)
+        size, memory = len(tokenizer) + len(after.new_words), after.memory
+        length = max(1, min(_MAX_BLOCK_WORDS, MAX_HELD_SCORES // len(tokenizer)))
+        for begin in range(0, len(words), length):
+            block = contexts[begin : begin + length]
+            if len(words) == 1:  # what was expected there has mostly been shown
+                expected = self._distribution(snapshot.state)[None]
+            else:
+                expected = softmax(self.engine.network.logits(block))
+            memory = memory.after(block, expected, words[begin : begin + length], size)
+        return after._replace(memory=memory)
+
+    def _distribution(self, state: LSTMState) -> Array:
+        """(V,) what the model alone expects after `state`; that of the last one asked for is kept."""
+        if self._expected is None or self._expected[0] is not state:
+            self._expected = state, self.engine.distribution(state)
+        return self._expected[1]
+
+    def study(self, text: Iterable[str]) -> int:
+        """Read what its writer wrote before: all of it is remembered, and the last 10,000 words are read as by `feed`.
+
+        Args:
+            text: In chunks, cut anywhere.
+
+        Returns:
+            How many words there were.
+        """
+        now, count = self._snapshot, 0
+        past, pending = now, Encoded()
+        for piece in _pieces(text):
+            encoded = self.engine.tokenizer.encode(piece)
+            count += sum(token_id != END_ID for token_id in encoded.ids)
+            pending = _joined(pending, encoded)
+            spare = len(pending.ids) - MAX_STUDIED_WORDS
+            if self.adapt and spare > 0:
+                words = past.numbered(pending, self.engine.tokenizer)[:spare]
+                past = past._replace(memory=past.memory.with_past(words).trimmed())
+                pending = _from(pending, spare)
+            tail = (past.tail + piece)[-MAX_TAIL_LENGTH:]
+            past = past._replace(tail=without_surrogates(tail))
+        seen = past.words_seen + count - sum(token_id != END_ID for token_id in pending.ids)
+        past = past._replace(words_seen=seen)
+        for chunk in pending.chunks(MAX_CHUNK_WORDS):
+            past = self._after(past, chunk)
+        self._push_undo(now)
+        self._snapshot = past
+        return count
 
     def outlook(self) -> Outlook:
         """What is expected next: by the model, and by what the session has learned."""
         if self._outlook is None or self._outlook[0] is not self._snapshot:
             now = self._snapshot
-            expected, new_words = self.engine.distribution(now.state), now.new_words if self.adapt else ()
+            expected = self._distribution(now.state)
             if self.adapt:
-                expected = np.concatenate([expected, np.zeros(len(new_words), np.float32)])
-                keys, words = now.remembered()
-                expected = interpolate(expected, cosine_similarity(keys, now.state.hidden[-1]), words, self.adapt)
+                size = len(expected) + len(now.new_words)
+                expected = now.memory.expected(now.state.hidden[-1], expected, size)
+            new_words = now.new_words if self.adapt else Lexicon()
             self._outlook = now, Outlook(self.engine, expected, now.position, new_words, now.state)
         return self._outlook[1]
 
@@ -217,7 +242,7 @@ class Session:
     def _push_undo(self, snapshot: Snapshot) -> None:
         """Let `undo` lead back to `snapshot`; what is many thousands of words back is given up, with its memory."""
         self._earlier.append(snapshot)
-        while self._earlier[-1].end - self._earlier[0].end > self._max_undo_words:
+        while self._earlier[-1].memory.end - self._earlier[0].memory.end > self._max_undo_words:
             self._earlier.popleft()
 
     def reset(self) -> None:
@@ -232,7 +257,8 @@ class Session:
         text can no longer be gone to, by `undo` either.
         """
         self._snapshot = snapshot
-        reachable = [one for one in self._earlier if one.memory is not snapshot.memory or one.end <= snapshot.end]
+        log, end = snapshot.memory.log, snapshot.memory.end
+        reachable = [one for one in self._earlier if one.memory.log is not log or one.memory.end <= end]
         self._earlier = deque(reachable, maxlen=_MAX_UNDO_STEPS)
 
     def recent(self) -> tuple[LSTMState, Encoded] | None:
@@ -255,12 +281,13 @@ class Session:
 
     def learned(self) -> list[LearnedWord]:
         """The words remembered: the new ones first, then those of the vocabulary, the most frequent of each first."""
-        tokenizer, (_, words) = self.engine.tokenizer, self._snapshot.remembered()
+        tokenizer, words = self.engine.tokenizer, self._snapshot.memory.words()
+        numbers, firsts, counts = np.unique(words, return_index=True, return_counts=True)
+        order = np.lexsort((firsts, -counts))
         new, known = [], []
-        for number, count in Counter(words.tolist()).most_common():
+        for number, count in zip(numbers[order].tolist(), counts[order].tolist(), strict=True):
             if number >= len(tokenizer):
-                form = self._snapshot.new_words[number - len(tokenizer)].form
-                new.append(LearnedWord(form, count, True))
+                new.append(LearnedWord(self._snapshot.new_words[number - len(tokenizer)].form, count, True))
             elif tokenizer.is_word(tokenizer.words[number]):
                 known.append(LearnedWord(tokenizer.surface(number), count, False))
         return new + known
@@ -272,17 +299,35 @@ class Session:
         """
         now, tokenizer = self._snapshot, self.engine.tokenizer
         normalized = tokenizer.normalize(word)
-        new_numbers = {new.word: number for number, new in enumerate(now.new_words, len(tokenizer))}
-        number = new_numbers.get(normalized, tokenizer.token_id(normalized))
-        if number is None or number not in now.remembered()[1]:
+        number = tokenizer.token_id(normalized)
+        if number is None and (new := now.new_words.number(normalized)) is not None:
+            number = len(tokenizer) + new
+        if number is None or number not in now.memory.words():
             return False
         self._push_undo(now)
-        others = tuple(entry for entry in now.forgotten if entry[0] != number)
         pieces = now.tail.split(" ")
         places = [place for place, piece in enumerate(pieces, 1) if normalized in tokenizer.normalize(piece)]
         tail = " ".join(pieces[max(places, default=0) :])
-        self._snapshot = now._replace(forgotten=(*others, (number, now.end)), tail=tail)
+        self._snapshot = now._replace(memory=now.memory.without(number), tail=tail)
         return True
+
+
+def _pieces(text: Iterable[str]) -> Iterator[str]:
+    """A text in larger pieces, cut after white space where there is some."""
+    held = ""
+    for chunk in text:
+        held += chunk
+        if len(held) > _MAX_PIECE_LENGTH:
+            cut = max(held.rfind("\n"), held.rfind(" ")) + 1 or len(held)
+            yield held[:cut]
+            held = held[cut:]
+    yield held
+
+
+def _joined(one: Encoded, other: Encoded) -> Encoded:
+    """A text and what comes after it."""
+    unknown_words = {place + len(one.ids): form for place, form in other.unknown_words.items()}
+    return Encoded(one.ids + other.ids, one.unknown_words | unknown_words)
 
 
 def _from(encoded: Encoded, begin: int) -> Encoded:

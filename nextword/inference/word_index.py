@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.inference.slips import FEW_WORDS, LEFT_OUT_MARKS, MIN_LETTERS, MIN_LETTERS_FOR_TWO, meant
+from nextword.inference.alphabet import ForgivingIndex, Matches, PrefixIndex, PrefixScan
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
 _RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
-_LAST = "\U0010ffff"
-_LEFT_OUT = re.compile("['\u0300-\u036f]")  # what people do not type: apostrophes, and accents that stand apart
-_PLAIN_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "ς": "\u03c3"}
-)
 
 
 def rare_share(count: int) -> float:
@@ -34,164 +25,6 @@ class NewWord(NamedTuple):
 
     word: str  # normalized
     form: str  # as it was written
-
-
-class Forgiven(NamedTuple):
-    """Words that letters may have been typed for, though they do not begin with them."""
-
-    ids: NDArray[np.intp]
-    likelihoods: NDArray[np.float32]  # for each, the probability that who means it types the letters
-
-
-def beginnings(letters: str) -> tuple[str, ...]:
-    """What words that begin with the letters typed may begin with, these being normalized.
-
-    A capital sigma at the end was taken for the one that ends a word, and may be the one inside.
-    """
-    return (letters, letters[:-1] + "\u03c3") if letters.endswith("ς") else (letters,)
-
-
-def _apart(word: str) -> str:
-    """A normalized word with its accents behind their letters."""
-    return word if word.isascii() else unicodedata.normalize("NFD", word.translate(_PLAIN_LETTERS))
-
-
-def plain(word: str) -> str:
-    """A normalized word without apostrophes and accents: `that's` as `thats`, `école` as `ecole`."""
-    return word.replace("'", "") if word.isascii() else _LEFT_OUT.sub("", _apart(word))
-
-
-def is_spelled_like(word: str, letters: str) -> bool:
-    """Whether a word begins with `letters` if some of its apostrophes and accents are left out, but not as it is.
-
-    Both are normalized. Where `letters` have an accent or an apostrophe, the word must have it, too.
-    """
-    if word.startswith(beginnings(letters)):
-        return False
-    wanted, place = _apart(letters), 0
-    for char in _apart(word):
-        if place == len(wanted):
-            break
-        if char == wanted[place]:
-            place += 1
-        elif not _LEFT_OUT.match(char):
-            return False
-    return place == len(wanted)
-
-
-class PrefixIndex:
-    """Words in alphabetical order, so that those with a common prefix stand side by side.
-
-    Args:
-        words: By id, those that are wanted at least.
-        ids: Which of them are wanted, in ascending order.
-
-    Attributes:
-        ids: The same, in alphabetical order of the words.
-    """
-
-    def __init__(self, words: Sequence[str] | Mapping[int, str], ids: Iterable[int]) -> None:
-        ordered = sorted(ids, key=words.__getitem__)
-        self._words = [words[index] for index in ordered]
-        self.ids = np.asarray(ordered, np.intp)
-
-    def starting_with(self, letters: str) -> NDArray[np.intp]:
-        """Ids of the words that begin with `letters` (normalized), in alphabetical order."""
-        return np.concatenate([self.ids[begin:end] for begin, end in map(self._range, beginnings(letters))])
-
-    def _range(self, beginning: str, whole: bool = False) -> tuple[int, int]:
-        """Where the words stand that begin so, or that `whole` are so."""
-        begin = bisect_left(self._words, beginning)
-        return begin, bisect_left(self._words, beginning + ("\0" if whole else _LAST), begin)
-
-    def _following(self, beginning: str) -> list[str]:
-        """The letters that follow a beginning in words."""
-        words, length, found = self._words, len(beginning), []
-        place, end = self._range(beginning)
-        if place < end and words[place] == beginning:
-            place += 1
-        while place < end:
-            found.append(words[place][length])
-            place = bisect_left(words, beginning + found[-1] + _LAST, place, end)
-        return found
-
-    def meant_by(self, letters: str, max_slips: int = 1, whole: bool = False) -> Forgiven:
-        """The words that begin one slip from `letters`, or `whole` are so, and not as they are (`slips`).
-
-        Where hardly any does, those two slips behind the first letter away, too: that one is seldom wrong, and takes
-        most of the time.
-
-        Args:
-            letters: Normalized.
-            max_slips: 1: those are never looked for.
-            whole: Whether the letters are a whole word.
-        """
-        likelihoods = np.zeros(len(self._words), np.float32)
-        self._weigh(likelihoods, meant(letters, self._following), whole)
-        if max_slips > 1 and len(letters) >= MIN_LETTERS_FOR_TWO and np.count_nonzero(likelihoods) < FEW_WORDS:
-            self._weigh(likelihoods, meant(letters, self._following, slips=2, begin=1), whole)
-        for begin, end in map(self._range, beginnings(letters)):
-            likelihoods[begin:end] = 0
-        places = np.flatnonzero(likelihoods)
-        return Forgiven(self.ids[places], likelihoods[places])
-
-    def _weigh(self, likelihoods: NDArray[np.float32], found: Iterable[tuple[str, float]], whole: bool) -> None:
-        for beginning, probability in found:
-            begin, end = self._range(beginning, whole)
-            if begin < end:
-                np.maximum(likelihoods[begin:end], probability, out=likelihoods[begin:end])
-
-
-class SpellingIndex:
-    """Words with apostrophes or accents, as they are looked for by somebody who leaves these out.
-
-    Args:
-        words: Normalized, by id.
-        ids: Which of them are wanted, in ascending order.
-    """
-
-    def __init__(self, words: Sequence[str], ids: Iterable[int]) -> None:
-        self._words = words
-        plain_words = {index: plain(words[index]) for index in ids if "'" in words[index] or not words[index].isascii()}
-        self._index = PrefixIndex(plain_words, plain_words)
-
-    def spelled_like(self, letters: str, whole: bool = False) -> list[int]:
-        """Ids of the words for which `is_spelled_like` holds, in ascending order; `whole`: those as long."""
-        bare = plain(letters)
-        found = np.sort(self._index.starting_with(bare)).tolist()
-        words = [(index, self._words[index]) for index in found]
-        return [
-            index for index, word in words if is_spelled_like(word, letters) and not (whole and plain(word) != bare)
-        ]
-
-
-class ForgivingIndex:
-    """Words as they are looked for by somebody who slips, or leaves out apostrophes and accents.
-
-    Args:
-        words: Normalized, by id.
-        alphabet: The same.
-        max_slips: How many are forgiven where hardly a word is one slip away.
-    """
-
-    def __init__(self, words: Sequence[str], alphabet: PrefixIndex, max_slips: int = 1) -> None:
-        self._alphabet, self._max_slips = alphabet, max_slips
-        self._spellings = SpellingIndex(words, alphabet.ids.tolist())
-
-    def spelled_like(self, letters: str) -> list[int]:
-        """Ids of the words for which `is_spelled_like` holds, in ascending order."""
-        return self._spellings.spelled_like(letters)
-
-    def forgiven(self, letters: str, whole: bool = False) -> Forgiven:
-        """The words that may be meant by `letters` (normalized), or by the `whole` word, and do not begin with them."""
-        same = np.asarray(self._spellings.spelled_like(letters, whole), np.intp)
-        found = Forgiven(same, np.full(len(same), LEFT_OUT_MARKS, np.float32))
-        if len(letters) < MIN_LETTERS:
-            return found
-        slipped = self._alphabet.meant_by(letters, self._max_slips, whole)
-        others = ~np.isin(slipped.ids, same)
-        ids = np.concatenate([found.ids, slipped.ids[others]])
-        return Forgiven(ids, np.concatenate([found.likelihoods, slipped.likelihoods[others]]))
 
 
 class WordIndex:
@@ -221,58 +54,57 @@ class WordIndex:
     @cached_property
     def _words(self) -> NDArray[np.intp]:
         """Ids of the words among them, punctuation left out."""
-        return np.flatnonzero([self._tokenizer.is_word(token) for token in self._tokenizer.words])
+        is_word = self._tokenizer.is_word  # which is asked where what is faster to ask does not say it
+        words = self._tokenizer.words
+        return np.flatnonzero(
+            [(word.isalnum() and index > END_ID) or is_word(word) for index, word in enumerate(words)]
+        )
 
     @cached_property
-    def _alphabet(self) -> PrefixIndex:
-        return PrefixIndex(self._tokenizer.words, self._words.tolist())
+    def _alphabet(self) -> ForgivingIndex:
+        return ForgivingIndex(self._tokenizer.words, self._words.tolist(), max_slips=2)
 
     @cached_property
     def marks(self) -> NDArray[np.intp]:
         """Ids of all that is no word: `<unk>`, `<eos>`, punctuation."""
         return np.setdiff1d(np.arange(len(self._tokenizer), dtype=np.intp), self._words)
 
-    @cached_property
-    def rare(self) -> list[NewWord]:
-        """The words too rare for the vocabulary, the most frequent first."""
-        forms = self._tokenizer.rare
-        if not forms:
-            return []
-        words = self._tokenizer.normalize("\n".join(forms)).split("\n")  # a call for each would hold up the first key
-        return [NewWord(word, form) for word, form in zip(words, forms, strict=True)]
+    @property
+    def rare_count(self) -> int:
+        """How many words are too rare for the vocabulary."""
+        return len(self._tokenizer.rare)
+
+    def rare(self, place: int) -> NewWord:
+        """One of them by its place in their order, the most frequent first."""
+        return NewWord(self._rare_words[place], self._tokenizer.rare[place])
 
     @cached_property
     def _rare_words(self) -> list[str]:
-        return [rare.word for rare in self.rare]
+        return self._tokenizer.normalize_all(self._tokenizer.rare)
 
     @cached_property
-    def _rare_alphabet(self) -> PrefixIndex:
-        return PrefixIndex(self._rare_words, range(len(self.rare)))
+    def _rare_scan(self) -> PrefixScan:
+        return PrefixScan(self._rare_words)
 
     def rare_starting_with(self, letters: str) -> list[int]:
-        """Places in `rare` of the words that begin with `letters` (normalized), the most frequent first."""
-        places: list[int] = np.sort(self._rare_alphabet.starting_with(letters)).tolist()
-        return places
-
-    @cached_property
-    def _forgiving(self) -> ForgivingIndex:
-        return ForgivingIndex(self._tokenizer.words, self._alphabet, max_slips=2)
+        """Places of the rare words that begin with `letters` (normalized), the most frequent first."""
+        return self._rare_scan.starting_with(letters)
 
     @cached_property
     def _rare_forgiving(self) -> ForgivingIndex:
-        return ForgivingIndex(self._rare_words, self._rare_alphabet)
+        return ForgivingIndex(self._rare_words, range(self.rare_count))
 
-    def forgiven(self, letters: str, whole: bool = False) -> Forgiven:
+    def forgiven(self, letters: str, whole: bool = False) -> Matches:
         """The words of the vocabulary that may be meant by `letters`; see `ForgivingIndex.forgiven`."""
-        return self._forgiving.forgiven(letters, whole)
+        return self._alphabet.forgiven(letters, whole)
 
-    def rare_forgiven(self, letters: str, whole: bool = False) -> Forgiven:
-        """Those of `rare`, by their places in it."""
+    def rare_forgiven(self, letters: str, whole: bool = False) -> Matches:
+        """Those of the rare words, by their places; the first time, all of these are put in order."""
         return self._rare_forgiving.forgiven(letters, whole)
 
     def spelled_like(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words for which `is_spelled_like` holds."""
-        return np.asarray(self._forgiving.spelled_like(letters), np.intp)
+        return np.asarray(self._alphabet.spelled_like(letters), np.intp)
 
     @cached_property
     def _capital_twins(self) -> PrefixIndex:

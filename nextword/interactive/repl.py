@@ -79,6 +79,7 @@ class Repl:
         self._name = name
         self._live = live
         self.session = store.open(name, predictor, adapt) if store and name is not None else predictor.session(adapt)
+        output.note_session(self.session.note)
         self._lines: deque[_Line] = deque(maxlen=_MAX_LINES)
 
     def run(self, read_line: Callable[[], str]) -> None:
@@ -170,6 +171,7 @@ class Repl:
     def _load(self, name: str) -> None:
         self.session = self._kept().load(name, self._predictor, self._adapt)
         self._name = name
+        output.note_session(self.session.note)
         self._show_end()
 
     def _sessions(self, argument: str) -> None:

@@ -75,7 +75,7 @@ def write_container(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict
 
 
 def read_container(
-    path: Path, file_format: str, kind: FileKind, later: str = ""
+    path: Path, file_format: str, kind: FileKind, other: str = ""
 ) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """The strings and the arrays of a file that `write_container` wrote, after its digest was verified.
 
@@ -83,7 +83,7 @@ def read_container(
         path: The file.
         file_format: What its `format` string must be.
         kind: What messages call it, and how large it may be.
-        later: What it may be, too.
+        other: Another one that its `format` may be.
 
     Raises:
         CheckpointError: The file is missing, not of this kind, damaged, or of a format this version cannot read.
@@ -96,9 +96,9 @@ def read_container(
             metadata = dict(header.pop("__metadata__"))
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError("metadata is not text")
-        if (found := metadata.get("format", "")) not in (file_format, later or file_format):
+        if (found := metadata.get("format", "")) not in (file_format, other or file_format):
             raise CheckpointError(
-                f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {later or file_format!r}",
+                f"{path} has the format {found[:_MAX_REASON_LENGTH]!r}; this version reads {max(file_format, other)!r}",
                 "Upgrade nextword: pip install --upgrade nextword",
             )
         size -= 8 + len(encoded)

@@ -76,6 +76,12 @@ def note(text: str) -> None:
     print(f"Note: {visible(text)}", file=sys.stderr)
 
 
+def note_session(text: str) -> None:
+    """A remark on a session just opened, if there is one."""
+    if text:
+        note(text)
+
+
 def note_unknown_words(words: Sequence[str]) -> None:
     """A remark if there are words of a text that the model does not know."""
     if words:

@@ -137,5 +137,5 @@ class DividedWords:
 
     @cached_property
     def _rare_ranks(self) -> dict[str, int]:
-        words = self._pipeline.normalize("\n".join(self._rare)).split("\n")  # faster than one by one
+        words = self._pipeline.normalize_all(self._rare)
         return {word: rank for rank, word in enumerate(words, self._pipeline.library.get_vocab_size())}

@@ -105,6 +105,19 @@ class Pipeline:
         word = without_surrogates(word)
         return word if self.by_line else str(self.library.normalizer.normalize_str(word))
 
+    def normalize_all(self, words: Sequence[str]) -> list[str]:
+        """`normalize` for each of many words without a line's end."""
+        if self.by_line or self._cased:
+            return self.normalize("\n".join(words)).split("\n") if words else []
+        normalized = [*map(str.lower, words)]  # which is all that there is to do to ASCII
+        places = [place for place, word in enumerate(words) if not word.isascii()]
+        if places:
+            for place, word in zip(
+                places, self.normalize("\n".join(words[i] for i in places)).split("\n"), strict=True
+            ):
+                normalized[place] = word
+        return normalized
+
     def folded(self, text: str) -> str:
         """`text` in plain characters, its case kept."""
         return text if text.isascii() else str(self._normalizer(True, text).normalize_str(text))

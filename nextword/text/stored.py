@@ -96,9 +96,16 @@ def _check_rare(rare: list[str]) -> None:
     """Raise `ValueError` unless these can be words to suggest."""
     if not isinstance(rare, list) or len(rare) > MAX_RARE_WORDS:
         raise ValueError("the rare words are no list, or too many")
-    for word in rare:
-        if not isinstance(word, str) or not 0 < len(word) <= 2 * MAX_NEW_WORD_LENGTH or not _is_plain(word):
-            raise ValueError("a rare word is no word")
+    if not all(isinstance(word, str) and 0 < len(word) <= 2 * MAX_NEW_WORD_LENGTH for word in rare):
+        raise ValueError("a rare word is no word")
+    if not _are_plain(rare):
+        raise ValueError("a rare word cannot be shown, or is none")
+
+
+def _are_plain(words: list[str]) -> bool:
+    """Whether `_is_plain` holds for all of many words; those in ASCII are looked at together, which is faster."""
+    joined = "".join(word for word in words if word.isascii())
+    return joined.isprintable() and " " not in joined and all(_is_plain(word) for word in words if not word.isascii())
 
 
 def _check_abbreviations(abbreviations: Any) -> None:

@@ -166,8 +166,8 @@ def test_after_thousands_of_words_the_last_are_explained(predictor: Predictor) -
 
 
 def test_a_word_learned_in_the_session_owes_itself_to_that_alone(predictor: Predictor) -> None:
-    session = predictor.session(AdaptConfig(weight=0.49, bigram=0.49, halfway=0))
-    for _ in range(5):
+    session = predictor.session(AdaptConfig())
+    for _ in range(30):
         session.feed("I know Zeppelin")
     session.feed("I know")
     parts, influences = why_suggested(session, 1) or ([], [])

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from nextword.config import AdaptConfig, NetworkConfig
 from nextword.errors import CorpusError
-from nextword.evaluation.evaluate import evaluate, perplexity, score
-from nextword.evaluation.evaluation_text import encode, surprisal
+from nextword.evaluation.evaluate import Metrics, evaluate, perplexity, score
+from nextword.evaluation.evaluation_text import encode, read_text, surprisal
 from nextword.evaluation.keystrokes import keys_needed, keys_used
 from nextword.evaluation.reader import ReadingLimits
 from nextword.inference.predictor import Predictor
@@ -278,6 +278,25 @@ def test_adapting_is_what_a_session_does_that_is_typed_word_by_word(tiny_checkpo
     assert math.log(evaluation.perplexity) == pytest.approx(nats / evaluation.tokens, rel=1e-4)
     assert evaluation.keystroke_savings == pytest.approx(1 - used / needed)
     assert evaluation.keystroke_savings > evaluate(model, tokenizer, [NEW_WORDS]).keystroke_savings
+
+
+def test_after_a_past_the_text_is_measured_as_a_session_expects_it_that_has_read_both(tiny_checkpoint: Path) -> None:
+    loaded, adapt = load_checkpoint(tiny_checkpoint), AdaptConfig(window=30)
+    model, past, text = load_model(loaded, "cpu"), NEW_WORDS * 2, "Zoltan and Anna went to Zanzibar.\n\n"
+    both, before = (Metrics(), Metrics())
+    for metrics, texts in ((both, [past, text]), (before, [past])):
+        read = read_text(model, loaded.tokenizer, texts, adapting=True)
+        for figures in read.adapting(adapt, ReadingLimits(), lambda _: None):
+            metrics.add(figures, np.ones(len(figures), np.int64))
+    after = evaluate(model, loaded.tokenizer, [text], adapt=adapt, past=[past])
+    assert after.tokens == both.tokens - before.tokens
+    nats = [metrics.tokens * math.log(metrics.figures()["perplexity"]) for metrics in (both, before)]
+    assert math.log(after.perplexity) * after.tokens == pytest.approx(nats[0] - nats[1], rel=1e-3)
+    assert after.perplexity < evaluate(model, loaded.tokenizer, [text], adapt=adapt).perplexity
+    limits = ReadingLimits(hidden_chunk=25, distributions=7)
+    in_chunks = evaluate(model, loaded.tokenizer, [text], adapt=adapt, past=[past], limits=limits)
+    assert in_chunks.perplexity == pytest.approx(after.perplexity, rel=1e-5)
+    assert in_chunks.unknown_rate == after.unknown_rate == evaluate(model, loaded.tokenizer, [text]).unknown_rate
 
 
 def test_adapting_goes_on_from_chunk_to_chunk(tiny_checkpoint: Path) -> None:

@@ -1,16 +1,15 @@
-"""The memory of the words read, against a plain list; what it recalls, mixed with what the model expects."""
+"""The near memory of the words read, against a plain list; what it recalls."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.config import AdaptConfig
-from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, interpolate, quantize_keys
+from nextword.inference.cache import CacheMemory, Ids, Keys, cosine_similarity, quantize_keys, recall
 from nextword.inference.lstm import Array
 
 SIZE = 3
@@ -83,89 +82,42 @@ def test_a_context_that_shows_nothing_is_like_no_other() -> None:
     assert cosine_similarity(quantize_keys(np.ones((1, SIZE), np.float32)), nothing[0]).tolist() == [0]
 
 
-def mixture_of(distribution: Array, shown: Array, before: Array, words: Ids, config: AdaptConfig) -> Array:
-    """What is expected after (H,) `shown`, where (m, H) `before` was shown before the (m,) words remembered."""
-    return interpolate(distribution, cosine_similarity(quantize_keys(before), shown), words, config)
+def recalled(before: Array, shown: Array, *words: int) -> list[dict[int, float]]:
+    """What is recalled after (H,) `shown`, where (m, H) `before` was shown before the words remembered, by word."""
+    numbers = np.asarray(words, np.int32)
+    found = recall(cosine_similarity(quantize_keys(np.asarray(before, np.float32)), shown), numbers)
+    return [dict(enumerate(np.bincount(those, shares))) if len(those) else {} for those, shares in found]
 
 
-configs = st.builds(
-    AdaptConfig,
-    weight=st.floats(0, 0.49),
-    flatness=st.floats(0, 100),
-    bigram=st.floats(0, 0.49),
-    halfway=st.floats(0, 100),
-)
+ALIKE = np.ones(SIZE, np.float32)
 
 
-@given(config=configs, seed=st.integers(0, 2**32 - 1), remembered=st.integers(1, 50), new=st.integers(0, 5))
-def test_a_mixture_is_a_distribution(config: AdaptConfig, seed: int, remembered: int, new: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 50), different=st.integers(1, 9))
+def test_what_is_recalled_are_distributions_over_other_words_than_the_last(
+    seed: int, count: int, different: int
+) -> None:
     chance = np.random.default_rng(seed)
-    known = chance.dirichlet(np.full(20, 0.1)).astype(np.float32)
-    distribution = np.concatenate([known, np.zeros(new, np.float32)])
-    shown = chance.uniform(-1, 1, SIZE).astype(np.float32)
-    keys = chance.uniform(-1, 1, (remembered, SIZE)).astype(np.float32)
-    words = chance.integers(0, 20 + new, remembered).astype(np.int32)
-    mixture = mixture_of(distribution, shown, keys, words, config)
-    assert mixture.shape == distribution.shape
-    assert mixture.dtype == np.float32
-    assert mixture.min() >= 0
-    assert float(mixture.sum()) == pytest.approx(1, abs=1e-5)
+    words = chance.integers(0, different, count).tolist()
+    near, followers = recalled(chance.uniform(-1, 1, (count, SIZE)), ALIKE, *words)
+    bigrams = {after for word, after in itertools.pairwise(words) if word == words[-1] != after}
+    assert {word for word, share in near.items() if share} == set(words) - set(words[-1:])
+    assert {word for word, share in followers.items() if share} == bigrams
+    for found in (near, followers):
+        assert not found or sum(found.values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_nothing_remembered_changes_nothing() -> None:
-    distribution = np.asarray([0.5, 0.3, 0.2], np.float32)
-    mixture = mixture_of(
-        distribution, np.ones(SIZE, np.float32), np.ones((0, SIZE), np.float32), np.empty(0, np.int32), AdaptConfig()
-    )
-    np.testing.assert_array_equal(mixture, distribution)
+def test_what_came_after_the_most_similar_context_gets_most() -> None:
+    keys = [[1, 0, 0], [0, 1, 0], [-1, 0, 0], [1, 1, 1]]
+    near, _ = recalled(keys, np.asarray([1, 0.1, 0], np.float32), 1, 2, 3, 0)
+    assert near[1] > near[2] > near[3]
 
 
-def test_what_came_after_the_most_similar_context_gains_most() -> None:
-    distribution = np.full(4, 0.25, np.float32)
-    keys = np.asarray([[1, 0, 0], [0, 1, 0], [-1, 0, 0]], np.float32)
-    words = np.asarray([1, 2, 3], np.int32)
-    mixture = mixture_of(distribution, np.asarray([1, 0.1, 0], np.float32), keys, words, AdaptConfig())
-    assert mixture[1] > mixture[2] > mixture[3]
-    assert mixture[1] > distribution[1]
-    assert mixture[0] < distribution[0]
+def test_a_word_read_more_often_gets_more() -> None:
+    near, followers = recalled(np.ones((6, SIZE)), ALIKE, 2, 1, 2, 1, 2, 0)
+    assert near[2] == pytest.approx(0.6)
+    assert followers == {}
 
 
-def test_what_followed_the_word_read_last_gains_more() -> None:
-    words = np.asarray([1, 3, 2, 4, 1], np.int32)
-    mixture = mixture_of(
-        np.full(5, 0.2, np.float32), np.ones(SIZE, np.float32), np.ones((5, SIZE)), words, AdaptConfig()
-    )
-    assert mixture[3] > mixture[4]
-
-
-def test_the_word_read_last_gains_nothing() -> None:
-    words = np.asarray([1, 2, 1, 1], np.int32)
-    mixture = mixture_of(
-        np.full(3, 1 / 3, np.float32), np.ones(SIZE, np.float32), np.ones((4, SIZE)), words, AdaptConfig()
-    )
-    assert mixture[2] > 1 / 3 > mixture[1]
-    alone = np.ones(3, np.int32)
-    same = mixture_of(
-        np.full(3, 1 / 3, np.float32), np.ones(SIZE, np.float32), np.ones((3, SIZE)), alone, AdaptConfig()
-    )
-    assert same.tolist() == np.full(3, 1 / 3, np.float32).tolist()
-
-
-def test_few_words_count_less_than_many() -> None:
-    def gained(times: int) -> float:
-        keys, words = np.ones((times, SIZE), np.float32), np.asarray([1] * (times - 1) + [0], np.int32)
-        return float(mixture_of(np.asarray([1, 0], np.float32), np.ones(SIZE, np.float32), keys, words, config)[1])
-
-    config = AdaptConfig(weight=0.2, halfway=30, bigram=0.0)
-    assert gained(30) == pytest.approx(0.1)
-    assert gained(1) < gained(30) < gained(3_000) < 0.2
-
-
-def test_a_word_read_more_often_gains_more() -> None:
-    distribution = np.full(3, 1 / 3, np.float32)
-    keys = np.ones((6, SIZE), np.float32)
-    words = np.asarray([2, 1, 2, 1, 2, 0], np.int32)
-    mixture = mixture_of(
-        distribution, np.ones(SIZE, np.float32), keys, words, replace(AdaptConfig(), flatness=0.0, bigram=0.0)
-    )
-    assert mixture[2] > mixture[1] > mixture[0]
+def test_of_those_that_followed_the_last_word_each_counts_alike_in_like_contexts() -> None:
+    _, followers = recalled(np.ones((7, SIZE)), ALIKE, 1, 3, 1, 4, 1, 1, 1)
+    assert followers[3] == followers[4] == pytest.approx(0.5)

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.networks import network_config
 
+from nextword.inference.lexicon import Lexicon
 from nextword.inference.lstm import Array
-from nextword.inference.outlook import Outlook, Prediction, near_largest
+from nextword.inference.outlook import Outlook, Prediction
 from nextword.inference.predictor import Predictor
+from nextword.inference.ranking import near_largest
 from nextword.inference.word_index import NewWord, rare_share
 from nextword.storage.checkpoint import Checkpoint
 from nextword.text.casing import capitalized_like
@@ -24,7 +26,7 @@ from nextword.text.tokenizer import END, UNKNOWN, WordTokenizer
 
 
 def outlook(predictor: Predictor, distribution: Array, at_start: bool = False, new: Sequence[NewWord] = ()) -> Outlook:
-    return Outlook(predictor, distribution, SentencePosition(at_start), new)
+    return Outlook(predictor, distribution, SentencePosition(at_start), Lexicon(new))
 
 
 def words_of(predictions: list[Prediction]) -> list[str]:

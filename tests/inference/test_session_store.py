@@ -26,10 +26,13 @@ from nextword.config import AdaptConfig
 from nextword.errors import CheckpointError, StorageError, UsageError
 from nextword.inference.predictor import Predictor
 from nextword.inference.session import Session
-from nextword.inference.session_store import FORMAT, MAX_REMEMBERED, SessionStore
+from nextword.inference.session_file import EARLIER, FORMAT, MAX_REMEMBERED, MAX_WINDOW
+from nextword.inference.session_store import SessionStore
 from nextword.storage.atomic import Disk
 from nextword.storage.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
 from nextword.storage.container import MAX_HEADER, read_container, write_container
+from nextword.text.tokenizer import WordTokenizer
+from nextword.text.vocabulary import Vocabulary
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 ADAPT = AdaptConfig()
@@ -107,13 +110,21 @@ def test_a_text_in_pieces_through_the_disk_gives_what_it_gives_at_once(
 
 
 def test_only_what_is_remembered_is_kept(predictor: Predictor, store: SessionStore) -> None:
-    session = predictor.session(AdaptConfig(window=10))
+    adapt = AdaptConfig(words=100, window=10)
+    session = predictor.session(adapt)
     session.feed("Zoltan " + "the cat sat on the mat. " * 300)
+    session.feed("and")
     content = store.save("one", session).read_bytes()
     assert len(content) < 10_000
     assert b"zoltan" not in content.lower()
-    loaded = store.load("one", predictor, AdaptConfig(window=10))
-    assert chances(loaded) == chances(session)
+    assert chances(store.load("one", predictor, adapt)) == chances(session)
+
+
+def test_a_hundred_thousand_words_take_few_bytes(predictor: Predictor, store: SessionStore) -> None:
+    session = predictor.session(ADAPT)
+    session.study(["The cat sat on the mat, and Zoltan saw it. " * 9_000])
+    assert session.snapshot.memory.end > 100_000
+    assert store.save("one", session).stat().st_size < 600_000
 
 
 def test_a_word_that_is_forgotten_is_nowhere_in_the_file(
@@ -142,12 +153,13 @@ def test_without_adaptation_what_was_learned_is_kept_and_not_used(
     assert learned == session.learned()
 
 
-def test_a_smaller_window_takes_the_words_read_last(
+def test_a_smaller_window_takes_the_contexts_of_the_words_read_last(
     predictor: Predictor, store: SessionStore, session: Session
 ) -> None:
     store.save("one", session)
     loaded = store.load("one", predictor, AdaptConfig(window=4))
-    assert {word.word for word in loaded.learned()} == {"saw", "the", "zzz", "and"}
+    assert loaded.learned() == session.learned()
+    assert loaded.snapshot.memory.near.last(loaded.snapshot.memory.end)[1].size == 4
 
 
 def test_text_that_utf8_cannot_hold_is_no_obstacle(predictor: Predictor, store: SessionStore) -> None:
@@ -169,7 +181,7 @@ def test_every_session_of_any_text_can_be_read_back(
         session.feed(text)
         store.save("one", session)
         loaded = store.load("one", predictor, ADAPT)
-        assert loaded.snapshot.new_words == session.snapshot.new_words
+        assert sorted(loaded.snapshot.new_words) == sorted(session.snapshot.new_words)
         assert chances(loaded) == chances(session)
 
     check()
@@ -430,18 +442,6 @@ def test_a_folder_that_cannot_be_locked_can_be_written(
 # -- what is not accepted --------------------------------------------------------------------------------------------
 
 
-def test_another_checkpoint_is_refused_and_the_right_one_named(
-    store: SessionStore, predictor: Predictor, session: Session, tmp_path: Path
-) -> None:
-    checkpoint: Checkpoint = replace(predictor.checkpoint, training={"other": True})
-    path = tmp_path / "other.safetensors"
-    save_checkpoint(path, checkpoint)
-    store.save("one", session)
-    error = refused(store, Predictor.load(path), "another checkpoint")
-    assert str(predictor.checkpoint.path) in error.message
-    assert error.message.endswith(f"digest {predictor.checkpoint.digest[:12]}")
-
-
 def test_the_checkpoint_may_be_moved(
     store: SessionStore, predictor: Predictor, session: Session, tmp_path: Path
 ) -> None:
@@ -496,17 +496,16 @@ def test_a_session_too_long_to_be_read_again_is_not_written(
     session.restore(session.snapshot._replace(tail="x" * MAX_HEADER))
     with pytest.raises(UsageError, match="too many words") as caught:
         store.save("one", session)
-    assert "window" in caught.value.hint
+    assert "words=" in caught.value.hint
     assert store.path("one").read_bytes() == before
 
 
-def test_more_new_words_than_can_be_remembered_are_refused(
+def test_more_words_than_can_be_remembered_are_refused(
     store: SessionStore, predictor: Predictor, session: Session
 ) -> None:
-    words = ["".join(letters) for letters in itertools.islice(itertools.product("qxzjk", repeat=8), MAX_REMEMBERED + 1)]
-    path = store.save("one", session)
-    rewrite(path, lambda tensors, facts, metadata: facts.update(new_words=words))
-    refused(store, predictor, "count of new words")
+    words = np.zeros(MAX_REMEMBERED + 1, np.int32)
+    rewrite(store.save("one", session), lambda tensors, facts, metadata: tensors.update({"memory.words": words}))
+    refused(store, predictor, "memory.words")
 
 
 def test_a_file_too_large_is_not_read(store: SessionStore, predictor: Predictor, session: Session) -> None:
@@ -524,7 +523,7 @@ def test_a_newer_format_asks_for_an_upgrade(store: SessionStore, predictor: Pred
 
 def rewrite(path: Path, change: Change) -> None:
     """Change a session's file and give it the digest of what it is then."""
-    metadata, tensors = read_container(path, FORMAT, CHECKPOINT)
+    metadata, tensors = read_container(path, FORMAT, CHECKPOINT, EARLIER)
     facts = json.loads(metadata["session"])
     before = json.dumps(facts)
     del metadata["digest"]
@@ -551,7 +550,6 @@ HOSTILE: dict[str, Change] = {
     "a state with an axis more": lambda t, f, m: t.update({"hidden.0": t["hidden.0"][None]}),
     "a state of another type": lambda t, f, m: t.update({"hidden.0": t["hidden.0"].astype(np.float64)}),
     "keys in single precision": lambda t, f, m: t.update({"memory.keys": t["memory.keys"].astype(np.float32)}),
-    "one key less": lambda t, f, m: t.update({"memory.keys": t["memory.keys"][1:].copy()}),
     "narrower keys": lambda t, f, m: t.update({"memory.keys": t["memory.keys"][:, 1:].copy()}),
     "long ids": lambda t, f, m: t.update({"memory.words": t["memory.words"].astype(np.int64)}),
     "ids as a table": lambda t, f, m: t.update({"memory.words": t["memory.words"][None]}),
@@ -589,15 +587,25 @@ HOSTILE: dict[str, Change] = {
     "a word before that is none": lambda t, f, m: f["position"].update(previous="no such word"),
     "a mark before that is too long": lambda t, f, m: f["position"].update(previous="." * 65),
     "a word before that is a list": lambda t, f, m: f["position"].update(previous=["the"]),
-    "new words that are no list": lambda t, f, m: f.update(new_words=7),
-    "a new word that is no text": lambda t, f, m: f["new_words"].append(7),
-    "a new word twice": lambda t, f, m: f["new_words"].append("ZOLTAN"),
-    "a new word that the vocabulary has": lambda t, f, m: f["new_words"].append("Paris"),
-    "an empty new word": lambda t, f, m: f["new_words"].append(""),
-    "a mark as a new word": lambda t, f, m: f["new_words"].append("?!"),
-    "a new word that commands": lambda t, f, m: f["new_words"].append("a\x1b[2Jb"),
-    "a new word turned around": lambda t, f, m: f["new_words"].append("a\u202eb"),
-    "a long new word": lambda t, f, m: f["new_words"].append("x" * 65),
+    "a lexicon that is no UTF-8": wrong_values("memory.lexicon", 255),
+    "a lexicon that is too short": lambda t, f, m: t.update({"memory.lexicon": t["memory.lexicon"][:5].copy()}),
+    "a lexicon of numbers": lambda t, f, m: t.update({"memory.lexicon": t["memory.lexicon"].astype(np.int32)}),
+    "weights of another shape": lambda t, f, m: t.update({"memory.weights": t["memory.weights"][1:].copy()}),
+    "a weight that is nothing": wrong_values("memory.weights", 0),
+    "a weight below nothing": wrong_values("memory.weights", -1),
+    "a weight not a number": wrong_values("memory.weights", float("nan")),
+    "a weight without end": wrong_values("memory.weights", float("inf")),
+    "a mean of too few words": lambda t, f, m: t.update({"memory.usual": np.ones(3, np.float32)}),
+    "a mean below nothing": wrong_values("memory.usual", -1),
+    "a mean above one": wrong_values("memory.usual", 2),
+    "a mean of no distribution": lambda t, f, m: f.update(samples=0),
+    "distributions without their mean": lambda t, f, m: t.update({"memory.usual": np.empty(0, np.float32)}),
+    "more keys than words": lambda t, f, m: t.update({"memory.keys": np.concatenate([t["memory.keys"]] * 2)}),
+    "a count of distributions below nothing": lambda t, f, m: f.update(samples=-1),
+    "no trust at all": lambda t, f, m: f.update(trust=0.0),
+    "trust beyond measure": lambda t, f, m: f.update(trust=1.5),
+    "a truth in the place of trust": lambda t, f, m: f.update(trust=True),
+    "a count of words read that is none": lambda t, f, m: f.update(read="many"),
 }
 
 
@@ -612,14 +620,116 @@ def test_a_file_made_to_harm_is_refused(
     assert refused(store, predictor)
 
 
+@pytest.mark.parametrize("word", ["", "?!", "a\x1b[2Jb", "a\u202eb", "x" * 65])
+def test_a_word_that_a_session_would_not_learn_is_read_as_unknown(
+    store: SessionStore, predictor: Predictor, session: Session, word: str
+) -> None:
+    def change(tensors: Tensors, facts: dict[str, Any], metadata: dict[str, str]) -> None:
+        lexicon = bytes(tensors["memory.lexicon"]).replace(b"Zoltan", word.encode())
+        tensors["memory.lexicon"] = np.frombuffer(lexicon, np.uint8)
+
+    rewrite(store.save("one", session), change)
+    loaded = store.load("one", predictor, ADAPT)
+    assert {found.word for found in loaded.learned()} == {found.word for found in session.learned()} - {"Zoltan"}
+
+
 def test_the_same_file_without_harm_is_read(store: SessionStore, predictor: Predictor, session: Session) -> None:
-    rewrite(store.save("one", session), lambda tensors, facts, metadata: facts["new_words"].append("Balthasar"))
+    def add_a_word(tensors: Tensors, facts: dict[str, Any], metadata: dict[str, str]) -> None:
+        lexicon = bytes(tensors["memory.lexicon"]) + b"\nBalthasar"
+        tensors["memory.lexicon"] = np.frombuffer(lexicon, np.uint8)
+
+    rewrite(store.save("one", session), add_a_word)
     assert chances(store.load("one", predictor, ADAPT)) == chances(session)
 
 
-def test_no_window_is_larger_than_what_is_read() -> None:
-    (window,) = (item for item in fields(AdaptConfig) if item.name == "window")
-    assert window.metadata["high"] <= MAX_REMEMBERED
+def test_no_more_is_remembered_than_is_read() -> None:
+    words, window = fields(AdaptConfig)
+    assert words.metadata["high"] * 1.25 < MAX_REMEMBERED
+    assert window.metadata["high"] <= MAX_WINDOW
+
+
+# -- other checkpoints, earlier versions -----------------------------------------------------------------------------
+
+
+def test_with_another_checkpoint_the_words_are_remembered_and_a_note_says_so(
+    store: SessionStore, predictor: Predictor, session: Session, tmp_path: Path
+) -> None:
+    checkpoint: Checkpoint = replace(predictor.checkpoint, training={"other": True})
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, checkpoint)
+    store.save("one", session)
+    other = store.load("one", Predictor.load(path), ADAPT)
+    assert other.learned() == session.learned()
+    assert "another checkpoint" in other.note
+    assert str(predictor.checkpoint.path) in other.note
+    assert other.snapshot.memory.near.last(other.snapshot.memory.end)[1].size == 0
+    other.feed("Zoltan and the")
+    assert ("Zoltan", 4) in [(word.word, word.times) for word in other.learned()]
+    store.save("one", other)
+    again = store.load("one", Predictor.load(path), ADAPT)
+    assert again.note == ""
+    assert chances(again) == chances(other)
+
+
+def test_a_word_that_the_new_checkpoint_knows_is_one_of_its_vocabulary(
+    store: SessionStore, predictor: Predictor, session: Session, tmp_path: Path
+) -> None:
+    words = [*predictor.tokenizer.words[:-1], "zoltan"]
+    tokenizer = WordTokenizer(Vocabulary(words, "words", False, {}, [], predictor.tokenizer.version))
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, replace(predictor.checkpoint, tokenizer=tokenizer))
+    store.save("one", session)
+    learned = store.load("one", Predictor.load(path), ADAPT).learned()
+    assert [word.times for word in learned if word.word == "zoltan" and not word.new] == [3]
+
+
+def as_first_version(path: Path, session: Session) -> None:
+    """Make the file of a session one of the first version."""
+
+    def change(tensors: Tensors, facts: dict[str, Any], metadata: dict[str, str]) -> None:
+        for name in ("memory.lexicon", "memory.weights", "memory.usual"):
+            del tensors[name]
+        tensors["memory.words"] = session.snapshot.memory.words().copy()
+        del facts["samples"], facts["read"], facts["trust"]
+        facts["new_words"] = [new.form for new in session.snapshot.new_words]
+        metadata["format"] = EARLIER
+
+    rewrite(path, change)
+
+
+def test_a_session_of_the_first_version_is_carried_on(
+    store: SessionStore, predictor: Predictor, session: Session
+) -> None:
+    as_first_version(store.save("one", session), session)
+    loaded = store.load("one", predictor, ADAPT)
+    assert loaded.learned() == session.learned()
+    assert (loaded.words_seen, loaded.snapshot.position) == (session.words_seen, session.snapshot.position)
+    for one in (loaded, session):
+        one.feed("Zoltan and")
+    store.save("one", loaded)
+    assert store.load("one", predictor, ADAPT).learned() == session.learned()
+    assert [list(layer) for layer in loaded.state.hidden] == [list(layer) for layer in session.state.hidden]
+
+
+def test_a_session_of_the_first_version_is_refused_with_another_checkpoint_and_the_right_one_named(
+    store: SessionStore, predictor: Predictor, session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, replace(predictor.checkpoint, training={"other": True}))
+    as_first_version(store.save("one", session), session)
+    error = refused(store, Predictor.load(path), "another checkpoint")
+    assert str(predictor.checkpoint.path) in error.message
+    assert error.message.endswith(f"digest {predictor.checkpoint.digest[:12]}")
+
+
+@pytest.mark.parametrize("new_words", [7, [7], ["a\x1b[2Jb"], ["x" * 65], []])
+def test_new_words_of_the_first_version_made_to_harm_are_refused(
+    store: SessionStore, predictor: Predictor, session: Session, new_words: object
+) -> None:
+    path = store.save("one", session)
+    as_first_version(path, session)
+    rewrite(path, lambda tensors, facts, metadata: facts.update(new_words=new_words))
+    refused(store, predictor)
 
 
 # -- the command line ------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.inference.alphabet import PrefixIndex
 from nextword.inference.slips import meant
-from nextword.inference.word_index import PrefixIndex
 
 WORDS = st.lists(st.text("abz", min_size=1, max_size=6), min_size=1, max_size=20, unique=True).map(sorted)
 LETTERS = st.text("abz", min_size=3, max_size=5)

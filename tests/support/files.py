@@ -23,6 +23,7 @@ from nextword.storage.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from nextword.text.tokenizer import WordTokenizer
 from nextword.training.capture import restore_network
 from nextword.training.events import Event, Step
+from nextword.training.optimizer import make_optimizer
 from nextword.training.resume import ResumePoint
 from nextword.training.train import train
 
@@ -82,5 +83,6 @@ def seen_while_saving(folder: Path, loads: int) -> tuple[list[str], Counter[str]
 def go_on_from(point: ResumePoint) -> RecurrentLanguageModel:
     """A network, with the random generators, set to what a resume file says."""
     model = RecurrentLanguageModel(point.model_config, len(point.tokenizer))
-    restore_network(point, model, torch.device("cpu"))
+    optimizer = make_optimizer(point.config.optimizer, model, point.config.lr, point.config.clip)
+    restore_network(point, model, optimizer, torch.device("cpu"))
     return model
