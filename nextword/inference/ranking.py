@@ -115,18 +115,18 @@ class Ranking:
         )  # others were met since
         probabilities = self.distribution[size + numbers]
         scores = probabilities * likelihoods
-        near = near_largest(scores, count + min(count, len(rare.ids)))
+        near = near_largest(scores, limit := count + min(count, len(rare.ids)))
+        near = near[np.lexsort((numbers[near], -scores[near]))[:limit]]  # many are as likely: those read once
         found: dict[str, Ranked] = {}
-        for number, score, probability in zip(
-            *(array[near].tolist() for array in (numbers, scores, probabilities)), strict=True
-        ):
+        best = (array[near].tolist() for array in (numbers, scores, probabilities))
+        for number, score, probability in zip(*best, strict=True):
             if probability > 0:
                 word, form = self.new_words[number]
                 found[word] = Ranked(score, size + number, form, probability)
         if len(rare.ids):
             each = float(self.distribution[UNKNOWN_ID]) * rare_share(index.rare_count)
-            best = np.lexsort((rare.ids, -rare.likelihoods))[: count + len(found)]
-            for place, likelihood in zip(rare.ids[best].tolist(), rare.likelihoods[best].tolist(), strict=True):
+            places = np.lexsort((rare.ids, -rare.likelihoods))[: count + len(found)]
+            for place, likelihood in zip(*(array[places].tolist() for array in rare), strict=True):
                 word, form = index.rare(place)
                 before = found.get(word, Ranked(0, size + len(self.new_words) + place, form, 0))
                 score, probability = before.score + each * likelihood, before.probability + each

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.models import random_predictor
 
-from nextword.config import TypistConfig
+from nextword.config import AdaptConfig, TypistConfig
 from nextword.evaluation.evaluate import evaluate
 from nextword.evaluation.typist import TypingSavings, type_text
 from nextword.inference.predictor import Predictor
@@ -39,6 +39,15 @@ def test_forgiving_saves_keys_of_who_slips() -> None:
     savings = [typed(unsure, f"{words}.", slips=0.3, seed=seed) for seed in (1, 2, 1)]
     assert savings[0] == savings[2] != savings[1]
     assert all(one.savings_forgiving > one.savings_exact for one in savings)  # type: ignore[operator]
+
+
+def test_words_read_before_save_keys_of_who_learns(predictor: Predictor) -> None:
+    session, text = predictor.session(AdaptConfig()), "Zoltania lives in Zoltania.\n"
+    session.study([text * 3])
+    learned = type_text(session, [text], TypistConfig(slips=0.2, phrases=True))
+    fresh = typed(predictor, text, slips=0.2, phrases=True)
+    assert learned.savings_forgiving > fresh.savings_forgiving  # type: ignore[operator]
+    assert learned.savings_phrases > fresh.savings_phrases  # type: ignore[operator]
 
 
 def test_who_gets_no_help_takes_slips_back_by_hand_and_saves_nothing(predictor: Predictor) -> None:

@@ -323,6 +323,27 @@ def test_rare_words_and_words_learned_lately_are_found_although_a_letter_is_wron
     assert words_of(outlook(model, expected, new=new).top(9, prefix="zamz")) == ["Zanzibar"]
 
 
+def test_rare_words_are_meant_where_too_few_words_begin_with_the_letters() -> None:
+    model = model_of("zambia zambian and", rare="Zanzibar")
+    even = np.full(len(model.tokenizer), 0.01, np.float32)
+    assert "Zanzibar" not in words_of(outlook(model, even).top(2, prefix="zam"))
+    assert words_of(outlook(model, even).top(3, prefix="zam")) == ["zambia", "zambian", "Zanzibar"]
+
+
+def test_of_many_words_read_once_those_read_first_are_suggested() -> None:
+    model = model_of("and going")
+    new = [NewWord(f"zz{a}{b}", f"Zz{a}{b}") for a in "zyxwvutsr" for b in "abcdefghi"]
+    even = np.full(len(model.tokenizer) + len(new), 0.01, np.float32)
+    assert words_of(outlook(model, even, new=new).top(3, prefix="zz")) == ["Zzza", "Zzzb", "Zzzc"]
+
+
+def test_a_word_met_since_is_not_suggested(predictor: Predictor) -> None:
+    even = np.full(len(predictor.tokenizer) + 1, 0.01, np.float32)
+    new = [NewWord("zoltan", "Zoltan"), NewWord("zoltar", "Zoltar")]
+    for letters in ("zo", "zlot"):
+        assert words_of(outlook(predictor, even, new=new).top(9, prefix=letters)) == ["Zoltan"]
+
+
 def test_what_was_meant_by_a_whole_word_is_a_whole_word() -> None:
     model = model_of("going goings store that's and", rare="gone zanzibar")
     even = np.full(len(model.tokenizer), 0.01, np.float32)
