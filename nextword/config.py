@@ -308,6 +308,17 @@ class WhyConfig(Settings):
 
 
 @dataclass(frozen=True)
+class TypistConfig(Settings):
+    """How `eval` types a text."""
+
+    command = "eval"
+
+    slips: float = _setting(0.0, "Type the text, too, with a slip at this share of the letters, such as 0.05.", 0, 0.5)
+    phrases: bool = _setting(False, "Type it and take phrases.")
+    seed: int = _setting(1, "Seed of the slips.", 0, 2**63 - 1)
+
+
+@dataclass(frozen=True)
 class ScoreConfig(Settings):
     """How `score` reads a text."""
 

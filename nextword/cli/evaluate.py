@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,16 +24,18 @@ from nextword.cli.options import (
     named_texts,
     texts_to_measure,
 )
-from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig
+from nextword.config import AdaptConfig, FormatConfig, MemoryConfig, ScoreConfig, TrainConfig, TypistConfig
 from nextword.errors import UsageError
+from nextword.inference.engine import Engine
 from nextword.inference.lstm import LSTMNetwork
+from nextword.inference.session import Session
 from nextword.storage.checkpoint import chosen_checkpoint
 from nextword.terminal import output, results
 
 _MANY_UNKNOWN = 0.5  # share of unknown words from which on a text says little about the memory
 
 
-@config_options(FormatConfig)
+@config_options(TypistConfig, FormatConfig)
 def evaluate(
     paths: PathsArgument = None,
     *,
@@ -55,8 +57,10 @@ def evaluate(
 
     Without PATH: the part of the text that ships with nextword which training holds out. Several files are read as one
     text; the memory goes on from each to the next. Where its paragraphs end, and what of it is text, is as it was in
-    training, unless you say otherwise.
+    training, unless you say otherwise. With --slips or --phrases, someone types it, too, word by word, which takes
+    longer.
     """
+    typist = TypistConfig(**{item.name: settings.pop(item.name) for item in fields(TypistConfig)})
     if after and not adapt:
         raise UsageError("--after is for a session that learns from what it reads", "Say --adapt, too")
     loaded = chosen_checkpoint(checkpoint)
@@ -73,10 +77,20 @@ def evaluate(
             learning = AdaptConfig() if adapt else None
             model = load_model(loaded, device)
             evaluation = evaluate_model(model, loaded.tokenizer, texts, on_progress, learning, past=past)
+        typed = None
+        if typist.slips or typist.phrases:
+            from nextword.evaluation.typist import type_text
+
+            session = Session(Engine(loaded), learning)
+            for text in past:
+                session.study(text)
+            with progress(shown=not quiet) as on_progress:
+                typed = type_text(session, texts, typist, on_progress)
     if json:
-        output.print_json(asdict(evaluation))
+        typing = {name: value for name, value in asdict(typed).items() if value is not None} if typed else {}
+        output.print_json({**asdict(evaluation), **typing})
     else:
-        results.show_evaluation(evaluation)
+        results.show_evaluation(evaluation, typed)
 
 
 @config_options(ScoreConfig, FormatConfig)

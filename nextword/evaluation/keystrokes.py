@@ -2,7 +2,8 @@
 
 The typist sees three suggestions, refreshed at every key: the likeliest words that begin with the letters typed so
 far and have more of them, in the order of the model's distribution, as `predict --complete` would list them (no
-punctuation, no `<unk>`; words too rare for the vocabulary once a letter is typed). Keys are counted so:
+punctuation, no `<unk>`; words too rare for the vocabulary once a letter is typed). Slips, which that forgives, and
+phrases are for `typist.py`. Keys are counted so:
 
 - Without help every character is a key: the letters of each word, every punctuation mark, one space between two words
   (a line end inside a paragraph is such a space, a run of white space is one), and one key for the end of a paragraph

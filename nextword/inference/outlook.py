@@ -14,15 +14,11 @@ from nextword.inference.beam_search import BeamSearch
 from nextword.inference.engine import Engine
 from nextword.inference.lexicon import Lexicon
 from nextword.inference.lstm import Array, LSTMState, at_temperature
-from nextword.inference.word_index import rare_share
+from nextword.inference.ranking import Ranked, Ranking
 from nextword.text.casing import capitalized_like
 from nextword.text.detokenizer import Detokenizer
 from nextword.text.sentences import SentencePosition
-from nextword.text.tokenizer import END_ID, UNKNOWN_ID
-
-_MAX_CHUNK_SIZE = 64  # values of which `near_largest` takes the maximum
-
-_Ranked = tuple[float, int, str]  # minus its probability, its number, and the word as people write it: sorts as it is
+from nextword.text.tokenizer import END_ID
 
 
 @dataclass(frozen=True)
@@ -67,95 +63,66 @@ class Outlook:
         punctuation: bool = False,
         prefix: str = "",
         temperature: float = 1.0,
-        exact: bool = False,
+        forgive: bool = True,
     ) -> list[Prediction]:
         """The `k` most likely words, the likeliest first; equals in order of their ids.
 
         The unknown word and `<eos>` are never among them. The words that were too rare for the vocabulary
         (`rare_share`) are suggested where letters of them are typed. A word that is typed in full comes after
-        all others that begin so. Words that look the same are one, as likely as both together.
+        all others. Words that look the same are one, as likely as both together.
+
+        Letters typed are evidence: words that begin with them, and with `forgive` those for which they may have been
+        typed with a slip or without an apostrophe or accent, in the order of their probability times that of the
+        letters (`slips`). So those that begin with the very letters come first, unless they are far less likely.
 
         Args:
             k: How many; fewer come back only where there are fewer.
             punctuation: Whether punctuation marks count as words.
-            prefix: The letters typed of the word. Words that begin with them are suggested, and written as they are:
-                with a capital or in capitals only. Without regard to case unless the model is cased. Where these are
-                too few, those follow that would begin so without some of their apostrophes and accents.
+            prefix: The letters typed of the word. What is suggested is written as they are: with a capital or in
+                capitals only. Without regard to case unless the model is cased.
             temperature: Of the distribution; see `at_temperature`.
-            exact: Whether those are left out.
+            forgive: Whether words are suggested that do not begin with the very letters.
 
         Raises:
             UsageError: `k` is less than 1.
         """
         check_count(k)
-        distribution = at_temperature(self.distribution, temperature)
-        index, letters = self.engine.index, self.engine.tokenizer.normalize(prefix)
-        ranked = self._rank_known(distribution, index.candidates(prefix, punctuation), k, prefix)
-        if self.new_words or prefix:
-            rare = index.rare_starting_with(letters) if prefix else []
-            ranked += self._rank_others(distribution, k, rare, self.new_words.starting_with(letters))
+        ranking = self._ranking(at_temperature(self.distribution, temperature), k, prefix)
+        ranked = ranking.as_typed(punctuation)
+        if prefix and forgive:
+            # Where enough words begin with the letters, none as rare as that comes before them for a slip.
+            ranked = ranked + ranking.forgiven(rare=len(ranked) < k)
         # Only with a prefix can a word be typed in full; whoever has done that wants to see the others.
-        found = sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)
-        if prefix and not exact and len(found) < k:
-            ranked = self._rank_known(distribution, index.spelled_like(letters), k, prefix)
-            rare = index.rare_spelled_like(letters)
-            ranked += self._rank_others(distribution, k, rare, self.new_words.spelled_like(letters))
-            begin_as_typed = {prediction.word for prediction in found}
-            found += [one for one in self._merged(ranked, prefix) if one.word not in begin_as_typed]
-        return found[:k]
+        return sorted(self._merged(ranked, prefix), key=lambda prediction: prediction.word == prefix)[:k]
 
-    def _merged(self, ranked: Sequence[_Ranked], prefix: str) -> list[Prediction]:
+    def _ranking(self, distribution: Array, k: int, prefix: str) -> Ranking:
+        return Ranking(self.engine, distribution, self.new_words, self.position.at_start, k, prefix)
+
+    def _merged(self, ranked: Sequence[Ranked], prefix: str) -> list[Prediction]:
         """Words as they are shown, the likeliest first; those shown as one are one, as likely as both together."""
-        words: dict[str, tuple[float, int]] = {}
-        for negative, number, form in ranked:
-            word = self._as_typed(form, prefix)
-            before, first = words.get(word, (0.0, number))
-            words[word] = before + negative, min(first, number)
-        order = sorted((negative, number, word) for word, (negative, number) in words.items())
-        return [Prediction(word, -negative) for negative, _, word in order]
+        words: dict[str, Ranked] = {}
+        for one in ranked:
+            word = self._as_typed(one.form, prefix)
+            before = words.get(word, Ranked(0, one.number, word, 0))
+            number = min(before.number, one.number)
+            words[word] = Ranked(before.score + one.score, number, word, before.probability + one.probability)
+        order = sorted(words.values(), key=lambda one: (-one.score, one.score < one.probability, one.number, one.form))
+        return [Prediction(one.form, one.probability) for one in order]
 
-    def _rank_known(self, distribution: Array, candidates: NDArray[np.intp], k: int, prefix: str) -> list[_Ranked]:
-        """The likeliest of some words of the vocabulary: `k`, with a prefix one more, or a few more."""
-        tokenizer, at_start = self.engine.tokenizer, self.position.at_start
-        probabilities = distribution[candidates]
-        ids = candidates[near_largest(probabilities, k + bool(prefix))]
-        if prefix[:1].isupper() and not tokenizer.cased and len(ids) < len(candidates):
-            twins = self.engine.index.capital_twins(tokenizer.normalize(prefix))
-            ids = np.union1d(ids, np.intersect1d(twins, candidates)) if len(twins) else ids
-        return [
-            (-probability, token_id, tokenizer.surface(token_id, at_start))
-            for token_id, probability in zip(ids.tolist(), distribution[ids].tolist(), strict=True)
-        ]
+    def correction(self, word: str) -> str | None:
+        """What was probably meant by a word that no one writes; None where nothing is, or where it is written.
 
-    def _rank_others(self, distribution: Array, k: int, rare: Sequence[int], new: Sequence[int]) -> list[_Ranked]:
-        """The likeliest of some words outside the vocabulary.
-
-        A word that is both new and rare is as likely as both together.
-
-        Args:
-            distribution: (V + U,) probabilities.
-            k: How many words are asked for.
-            rare: Places of rare words, the most frequent first.
-            new: Numbers of new words.
+        A word outside the vocabulary counts as written where it is more likely than the other with slips.
         """
-        tokenizer, index, at_start = self.engine.tokenizer, self.engine.index, self.position.at_start
-        size = len(tokenizer)
-        places = size + np.sort(np.asarray(new, np.intp))
-        places = places[places < len(distribution)]  # others were met since
-        probabilities = distribution[places]
-        near = near_largest(probabilities, k + 1 + len(rare[: k + 1]))
-        found = {
-            self.new_words[place - size].word: (-probability, place, self.new_words[place - size].form)
-            for place, probability in zip(places[near].tolist(), probabilities[near].tolist(), strict=True)
-            if probability > 0
-        }
-        if rare:
-            each = float(distribution[UNKNOWN_ID]) * rare_share(index.rare_count)
-            for place in rare[: k + 1 + len(found)]:
-                word, form = index.rare(place)
-                negative, number, form = found.get(word, (0.0, size + len(self.new_words) + place, form))
-                found[word] = negative - each, number, form
-        return [(negative, number, tokenizer.placed(form, at_start)) for negative, number, form in found.values()]
+        tokenizer = self.engine.tokenizer
+        letters = tokenizer.normalize(word)
+        if tokenizer.token_id(letters) is not None or not tokenizer.is_learnable(letters):
+            return None
+        ranking = self._ranking(self.distribution, 1, word)
+        best = max(ranking.forgiven(whole=True), key=lambda one: (one.score, -one.number), default=None)
+        if best is None or best.score <= sum(one.score for one in ranking.typed()):
+            return None
+        return self._as_typed(best.form, word)
 
     def phrases(
         self, words: int, k: int = 5, punctuation: bool = False, prefix: str = "", temperature: float = 1.0
@@ -202,18 +169,6 @@ class Outlook:
     def _as_typed(self, form: str, prefix: str) -> str:
         """`form` with the capitals of the letters typed, where the model leaves case to the user."""
         return form if self.engine.tokenizer.cased else capitalized_like(prefix, form)
-
-
-def near_largest(values: Array, k: int) -> NDArray[np.intp]:
-    """Places of the `k` largest of `values`, of what equals the least of them, and perhaps of a few more.
-
-    The k-th largest of the maxima of short chunks is no more than the k-th largest of all, and found much sooner.
-    """
-    size = min(len(values) // (2 * k), _MAX_CHUNK_SIZE)
-    if not size:
-        return np.arange(len(values), dtype=np.intp)
-    maxima = values[: len(values) // size * size].reshape(-1, size).max(axis=1)
-    return np.flatnonzero(values >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
 
 
 def check_count(k: int) -> None:

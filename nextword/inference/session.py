@@ -223,12 +223,14 @@ class Session:
             self._outlook = now, Outlook(self.engine, expected, now.position, new_words, now.state)
         return self._outlook[1]
 
-    def suggest(self, k: int = 5, punctuation: bool = False, prefix: str = "") -> list[Prediction]:
+    def suggest(
+        self, k: int = 5, punctuation: bool = False, prefix: str = "", forgive: bool = True
+    ) -> list[Prediction]:
         """The `k` most likely next words, the likeliest first; arguments and errors as those of `Outlook.top`.
 
         The letters of `prefix` are not read: the state stays as it is.
         """
-        return self.outlook().top(k, punctuation, prefix)
+        return self.outlook().top(k, punctuation, prefix, forgive=forgive)
 
     def undo(self) -> bool:
         """Go back to before the last `feed`, `forget` or `reset`; False if there is nothing to take back."""

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.inference.alphabet import ForgivingIndex, Matches, PrefixIndex, PrefixScan
 from nextword.text.tokenizer import END_ID, WordTokenizer
 
 _RARE_SHARE = 0.5  # share of `<unk>`'s probability that is the rare words'
-_LAST = "\U0010ffff"
-_LEFT_OUT = re.compile("['\u0300-\u036f]")  # what people do not type: apostrophes, and accents that stand apart
-_PLAIN_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "ς": "\u03c3"}
-)
 
 
 def rare_share(count: int) -> float:
@@ -35,104 +27,6 @@ class NewWord(NamedTuple):
     form: str  # as it was written
 
 
-def beginnings(letters: str) -> tuple[str, ...]:
-    """What words that begin with the letters typed may begin with, these being normalized.
-
-    A capital sigma at the end was taken for the one that ends a word, and may be the one inside.
-    """
-    return (letters, letters[:-1] + "\u03c3") if letters.endswith("ς") else (letters,)
-
-
-def _apart(word: str) -> str:
-    """A normalized word with its accents behind their letters."""
-    return word if word.isascii() else unicodedata.normalize("NFD", word.translate(_PLAIN_LETTERS))
-
-
-def plain(word: str) -> str:
-    """A normalized word without apostrophes and accents: `that's` as `thats`, `école` as `ecole`."""
-    return word.replace("'", "") if word.isascii() else _LEFT_OUT.sub("", _apart(word))
-
-
-def is_spelled_like(word: str, letters: str) -> bool:
-    """Whether a word begins with `letters` if some of its apostrophes and accents are left out, but not as it is.
-
-    Both are normalized. Where `letters` have an accent or an apostrophe, the word must have it, too.
-    """
-    if word.startswith(beginnings(letters)):
-        return False
-    wanted, place = _apart(letters), 0
-    for char in _apart(word):
-        if place == len(wanted):
-            break
-        if char == wanted[place]:
-            place += 1
-        elif not _LEFT_OUT.match(char):
-            return False
-    return place == len(wanted)
-
-
-class PrefixIndex:
-    """Words in alphabetical order, so that those with a common prefix stand side by side.
-
-    Args:
-        words: By id, those that are wanted at least.
-        ids: Which of them are wanted, in ascending order.
-    """
-
-    def __init__(self, words: Sequence[str] | Mapping[int, str], ids: Iterable[int]) -> None:
-        ordered = sorted(ids, key=words.__getitem__)
-        self._words = [words[index] for index in ordered]
-        self._ids = np.asarray(ordered, np.intp)
-
-    def starting_with(self, letters: str) -> NDArray[np.intp]:
-        """Ids of the words that begin with `letters` (normalized), in alphabetical order."""
-        bounds = [(bisect_left(self._words, one), bisect_left(self._words, one + _LAST)) for one in beginnings(letters)]
-        return np.concatenate([self._ids[begin:end] for begin, end in bounds])
-
-
-class PrefixScan:
-    """Words in any order, looked through in one text whenever a prefix is asked for: that needs no sorting before.
-
-    Args:
-        words: None of them with a line's end inside.
-    """
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._text = "".join(f"\n{word}" for word in words).encode("utf-8", "surrogatepass")
-        self._begins = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
-
-    def starting_with(self, letters: str) -> list[int]:
-        """Places of the words that begin with `letters` (normalized), in ascending order."""
-        found = []
-        for one in set(beginnings(letters)):
-            wanted = f"\n{one}".encode("utf-8", "surrogatepass")
-            place = self._text.find(wanted)
-            while place >= 0:
-                found.append(place)
-                place = self._text.find(wanted, place + len(wanted))
-        places: list[int] = np.searchsorted(self._begins, sorted(found)).tolist()
-        return places
-
-
-class SpellingIndex:
-    """Words with apostrophes or accents, as they are looked for by somebody who leaves these out.
-
-    Args:
-        words: Normalized, by id.
-        ids: Which of them are wanted, in ascending order.
-    """
-
-    def __init__(self, words: Sequence[str], ids: Iterable[int]) -> None:
-        self._words = words
-        plain_words = {index: plain(words[index]) for index in ids if "'" in words[index] or not words[index].isascii()}
-        self._index = PrefixIndex(plain_words, plain_words)
-
-    def spelled_like(self, letters: str) -> list[int]:
-        """Ids of the words for which `is_spelled_like` holds, in ascending order."""
-        found = np.sort(self._index.starting_with(plain(letters))).tolist()
-        return [index for index in found if is_spelled_like(self._words[index], letters)]
-
-
 class WordIndex:
     """A tokenizer's words as they are looked for; each list is made when it is first wanted."""
 
@@ -142,8 +36,8 @@ class WordIndex:
     def prepare(self) -> None:
         """Make all lists now."""
         self.rare_starting_with("a")
-        self.spelled_like("a")
-        self.rare_spelled_like("a")
+        self.forgiven("a")
+        self.rare_forgiven("a")
         self.capital_twins("a")
 
     def candidates(self, prefix: str, punctuation: bool) -> NDArray[np.intp]:
@@ -167,8 +61,8 @@ class WordIndex:
         )
 
     @cached_property
-    def _alphabet(self) -> PrefixIndex:
-        return PrefixIndex(self._tokenizer.words, self._words.tolist())
+    def _alphabet(self) -> ForgivingIndex:
+        return ForgivingIndex(self._tokenizer.words, self._words.tolist(), max_slips=2)
 
     @cached_property
     def marks(self) -> NDArray[np.intp]:
@@ -197,20 +91,20 @@ class WordIndex:
         return self._rare_scan.starting_with(letters)
 
     @cached_property
-    def _spellings(self) -> SpellingIndex:
-        return SpellingIndex(self._tokenizer.words, self._words.tolist())
+    def _rare_forgiving(self) -> ForgivingIndex:
+        return ForgivingIndex(self._rare_words, range(self.rare_count))
 
-    @cached_property
-    def _rare_spellings(self) -> SpellingIndex:
-        return SpellingIndex(self._rare_words, range(self.rare_count))
+    def forgiven(self, letters: str, whole: bool = False) -> Matches:
+        """The words of the vocabulary that may be meant by `letters`; see `ForgivingIndex.forgiven`."""
+        return self._alphabet.forgiven(letters, whole)
+
+    def rare_forgiven(self, letters: str, whole: bool = False) -> Matches:
+        """Those of the rare words, by their places; the first time, all of these are put in order."""
+        return self._rare_forgiving.forgiven(letters, whole)
 
     def spelled_like(self, letters: str) -> NDArray[np.intp]:
         """Ids of the words for which `is_spelled_like` holds."""
-        return np.asarray(self._spellings.spelled_like(letters), np.intp)
-
-    def rare_spelled_like(self, letters: str) -> list[int]:
-        """Places of the rare words for which it holds, the most frequent first."""
-        return self._rare_spellings.spelled_like(letters)
+        return np.asarray(self._alphabet.spelled_like(letters), np.intp)
 
     @cached_property
     def _capital_twins(self) -> PrefixIndex:

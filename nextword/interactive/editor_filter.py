@@ -69,6 +69,7 @@ def _open(flags: Flags, given: set[str]) -> LineFilter:
         Predictor.load(_find(flags)),
         None if flags.g and not given & {"n", "c"} else count,
         None if flags.no_adapt else AdaptConfig(),
+        flags.forgive,
     )
 
 

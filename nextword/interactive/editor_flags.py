@@ -18,6 +18,8 @@ Answer every line of stdin with a line of words that may come next, for the comp
   -checkpoint PATH   checkpoint to use (default $NEXTWORD_CHECKPOINT, else that of -d, else the newest in ./checkpoints
                      or your data folder, else the English model)
   -no-adapt          do not learn from what is typed
+  -forgive           also words that the last one may be meant for, with a slip or without its accents; plug-ins that
+                     drop what does not begin as it was typed have no use for them
   -h                 show this
   -v                 show the version
 
@@ -41,6 +43,7 @@ class Flags(NamedTuple):
     d: str = ""
     checkpoint: str = ""
     no_adapt: bool = False
+    forgive: bool = False
     h: bool = False
     v: bool = False
 

@@ -79,13 +79,18 @@ class IncrementalReader:
         del self.chunks[:count], self._snapshots[:count]
         return count
 
+    @property
+    def session(self) -> Session:
+        """What has read all of it; only to be looked at."""
+        return self._session
+
     def outlook(self) -> Outlook:
         """What is expected after all that was read."""
         return self._session.outlook()
 
-    def suggest(self, k: int, letters: str = "", exact: bool = False) -> list[Prediction]:
+    def suggest(self, k: int, letters: str = "", forgive: bool = True) -> list[Prediction]:
         """The `k` most likely words to come, or to become of the letters typed; see `Outlook.top`."""
-        return self.outlook().top(k, prefix=letters, exact=exact)
+        return self.outlook().top(k, prefix=letters, forgive=forgive)
 
 
 def chunks_of(complete: str) -> list[str]:

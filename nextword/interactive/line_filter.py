@@ -1,7 +1,8 @@
 """What is answered to an editor's lines: which text they continue, and the words that may come after it.
 
 A line that ends in white space asks for the next word; else its last word is one being typed, and the replies begin
-with it. The same line comes again at every key, a little longer, and some plug-ins send the lines above it, too.
+with it, unless slips are forgiven. The same line comes again at every key, a little longer, and some plug-ins send the
+lines above it, too.
 """
 
 from __future__ import annotations
@@ -32,9 +33,17 @@ class LineFilter:
         predictor: The model.
         count: Most words in a reply; None: as many as fit.
         adapt: How it learns from what is typed; None: not at all.
+        forgive: Whether replies may begin with other letters than those typed, where these may be a slip.
     """
 
-    def __init__(self, predictor: Predictor, count: int | None = 10, adapt: AdaptConfig | None = None) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        count: int | None = 10,
+        adapt: AdaptConfig | None = None,
+        forgive: bool = False,
+    ) -> None:
+        self._forgive = forgive
         self._tokenizer = predictor.tokenizer
         self._reader = IncrementalReader(predictor.session(adapt))
         self._document = Document(self._reader, self._tokenizer)
@@ -58,10 +67,11 @@ class LineFilter:
         return b""
 
     def _candidates(self, unfinished: str) -> Iterator[str]:
-        """The likeliest words that begin with the letters typed, as these are."""
-        for prediction in self._reader.suggest(self._count, unfinished, exact=True):
-            if (rest := rest_of(prediction.word, unfinished, self._tokenizer.normalize)) is not None:
-                yield unfinished + rest
+        """The likeliest words that begin with the letters typed, as these are, and those that they are forgiven for."""
+        for prediction in self._reader.suggest(self._count, unfinished, forgive=self._forgive):
+            rest = rest_of(prediction.word, unfinished, self._tokenizer.normalize)
+            if rest is not None or self._forgive:
+                yield prediction.word if rest is None else unfinished + rest
 
 
 def joined(words: Iterable[str]) -> bytes:

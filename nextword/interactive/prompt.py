@@ -1,12 +1,14 @@
 """The prompt that suggests while a line is typed: keys in, a line out, suggestions on the screen.
 
-Under the line stand the suggestions, after its end the rest of the best one. Tab, or the right arrow at the end of the
-line, takes that; Alt-1 to Alt-9 take the others. What keys mean for the text is `typing_line.py`'s matter, what a line
-means for the conversation `repl.py`'s.
+Under the line stand the suggestions, after its end the rest of the best one, and words after it where these are worth
+showing. Tab, or the right arrow at the end of the line, takes the word, Ctrl-Right or End all; Alt-1 to Alt-9 take the
+others, Alt-0 what stands there in the place of a word that no one writes. What keys mean for the text is
+`typing_line.py`'s matter, what a line means for the conversation `repl.py`'s.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import re
@@ -49,6 +51,7 @@ from nextword.terminal import output
 
 MAX_LINE_LENGTH = 5_000  # characters
 _MAX_READ_AHEAD = 8  # words read between one look at the keyboard and the next
+_PAUSE = 0.04  # seconds without a key; who types fast has a key every 0.1
 _MAX_RANK = 9  # the last suggestion that has a key
 _TOO_LONG = f"  a line has at most {MAX_LINE_LENGTH:,} characters; Enter reads it, then go on"
 _PASTE_END = "\x1b[201~"
@@ -93,6 +96,7 @@ class LivePrompt:
         self._notice = ""
         self._is_reading = self._is_left = False
         self._shell: ShellTerminal | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self.buffer = Buffer(history=history, multiline=False, accept_handler=self._accept)
         self._at_end = Condition(lambda: self.buffer.document.is_cursor_at_the_end)
         ghost = AfterInput(lambda: output.visible(self.ghost()), "class:ghost")
@@ -104,6 +108,7 @@ class LivePrompt:
             style=_STYLE,
             key_bindings=self._keys(),
             before_render=self._read_ahead,
+            after_render=self._wait_for_pause,
             input=keyboard,
             output=screen,
         )
@@ -180,6 +185,25 @@ class LivePrompt:
         if not self._is_command and not self._line.read(self._before, _MAX_READ_AHEAD):
             application.invalidate()
 
+    def _wait_for_pause(self, application: Application[Any]) -> None:
+        """Look for more words to show once no key has come for a moment, so that none waits for it."""
+        if self._pause:
+            self._pause.cancel()
+        loop = None if application.is_done or self._is_command else application.loop
+        self._pause = loop.call_later(_PAUSE, self._look_further) if loop else None
+
+    def _look_further(self) -> None:
+        """Look for one more word to show after the first, and after it, when it is shown, for the next."""
+        if self._at_end() and self._line.is_read(self._before) and self._line.grow(self._before):
+            self.application.invalidate()
+        else:
+            self._pause = None
+
+    @property
+    def looks_further(self) -> bool:
+        """Whether more words may be shown without a key."""
+        return self._pause is not None
+
     @property
     def _before(self) -> str:
         return self.buffer.document.text_before_cursor
@@ -223,8 +247,11 @@ class LivePrompt:
     def _suggestion_bar(self, width: int) -> StyleAndTextTuples:
         """The suggestions in a row, those that do not fit left out."""
         bar: StyleAndTextTuples = []
-        for rank, suggestion in enumerate(self._line.suggestions(self._before), start=1):
-            number, word = f"  {rank} ", output.visible(suggestion.word)
+        words = [(rank, one.word) for rank, one in enumerate(self._line.suggestions(self._before), start=1)]
+        if (corrected := self._line.correction(self._before)) is not None:
+            words.insert(0, (0, corrected))
+        for rank, suggested in words:
+            number, word = f"  {rank} ", output.visible(suggested)
             width -= len(number) + get_cwidth(word)
             if width < 0:
                 break
@@ -237,6 +264,9 @@ class LivePrompt:
         keys = KeyBindings()
         for rank in range(1, _MAX_RANK + 1):
             keys.add("escape", str(rank))(lambda event, rank=rank: self._take(rank))
+        keys.add("escape", "0")(lambda event: self._replace(self._line.correct(self._before)))
+        for key in ("c-right", "end"):
+            keys.add(key, filter=self._at_end)(lambda event: self._take_all())
         keys.add("tab")(lambda event: self._take(1))
         keys.add("right", filter=self._at_end)(lambda event: self._take(1))
         keys.add(Keys.Any)(self._typed)
@@ -252,6 +282,12 @@ class LivePrompt:
             self._replace(self._line.take(self._before, rank))
         elif rank == 1 and self.buffer.document.is_cursor_at_the_end:
             self._replace(self._before + self.ghost())
+
+    def _take_all(self) -> None:
+        if self._is_command:
+            self._take(1)
+        elif self._line.is_read(self._before):
+            self._replace(self._line.take_all(self._before))
 
     def _typed(self, event: KeyPressEvent) -> None:
         # On a full line 1, which may be punctuation that takes the place of a taken word's space.

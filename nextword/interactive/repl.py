@@ -28,6 +28,8 @@ _LINE_HELP = "Type a line and press Enter: the next words are suggested, and all
 _LIVE_HELP = """\
 Words are suggested at every key. Tab takes the first, and so does the right
 arrow at the end of the line; Alt-2 (or Esc, then 2) the second, and so on.
+Where several words are shown in gray, Ctrl-Right or End takes all of them.
+After a word that no one writes, Alt-0 puts the one at 0 in its place.
 The space that comes with a word steps aside for a period or a comma.
 Enter ends the line; all lines so far are remembered."""
 _MAX_END_LENGTH = 60  # characters of the text's end, to show where it has got to

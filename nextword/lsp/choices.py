@@ -1,4 +1,4 @@
-"""What is worth showing of what is expected: words for a list, and a phrase to stand in gray behind the cursor."""
+"""The phrase worth showing in gray behind the cursor."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ from nextword.inference.outlook import Outlook, Prediction
 
 _PHRASE_WORDS = (3, 1)  # how long a phrase may be, the longest that is sure enough
 _MIN_PROBABILITY = 0.2  # of a phrase that is worth showing
-
-
-def words(outlook: Outlook, count: int, letters: str, forgive: bool) -> list[Prediction]:
-    """The likeliest words to come, or to become of the letters typed.
-
-    Args:
-        outlook: What is expected.
-        count: How many.
-        letters: What is typed of the word.
-        forgive: Whether apostrophes and accents may be left out.
-    """
-    return outlook.top(count, prefix=letters, exact=not forgive)
 
 
 def phrase(outlook: Outlook, letters: str) -> Prediction | None:

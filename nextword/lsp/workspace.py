@@ -162,7 +162,7 @@ class Workspace:
             return []
         document, place, cursor = found
         count = self.config.count
-        likeliest = choices.words(cursor.outlook, count + len(self._forgotten), cursor.letters, self.config.forgive)
+        likeliest = cursor.outlook.top(count + len(self._forgotten), prefix=cursor.letters, forgive=self.config.forgive)
         kept = [one for one in likeliest if self._normalized(cursor, one.word) not in self._forgotten]
         return [self._suggestion(document, place, cursor, one.word, one.probability) for one in kept[:count]]
 

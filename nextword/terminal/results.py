@@ -16,6 +16,7 @@ from nextword.terminal import output
 if TYPE_CHECKING:
     from nextword.analysis.units import Search
     from nextword.evaluation.evaluate import Evaluation, Score
+    from nextword.evaluation.typist import TypingSavings
     from nextword.inference.batch import Answer
     from nextword.inference.generation import Sampler
     from nextword.inference.lstm import LSTMState
@@ -139,8 +140,14 @@ def _plain(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
 
 
-def show_evaluation(evaluation: Evaluation) -> None:
-    """How well a model predicts a text, as a table."""
+def show_evaluation(evaluation: Evaluation, typed: TypingSavings | None = None) -> None:
+    """How well a model predicts a text, and what someone saves who types it, as a table."""
+    rows = (
+        ("... with slips", typed and typed.savings_exact),
+        ("... forgiven", typed and typed.savings_forgiving),
+        ("... word by word", typed and typed.savings_words),
+        ("... with phrases", typed and typed.savings_phrases),
+    )
     facts = [
         ("tokens", f"{evaluation.tokens:,} ({evaluation.unknown_rate:.1%} of them unknown)"),
         ("perplexity", f"{perplexity_text(evaluation.perplexity)} ({evaluation.bits_per_word:.3f} bits a word)"),
@@ -149,6 +156,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
         ("top 5", f"{evaluation.top5:.1%}"),
         ("top 10", f"{evaluation.top10:.1%}"),
         ("keystrokes saved", f"{evaluation.keystroke_savings:.1%}"),
+        *((name, f"{saved:.1%}") for name, saved in rows if saved is not None),
         ("time", f"{evaluation.seconds:.1f} s, {evaluation.tokens_per_second:,.0f} tokens a second"),
     ]
     output.print_table(facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.inference.word_index import PrefixScan, beginnings
+from nextword.inference.alphabet import PrefixScan, beginnings
 
 LETTERS = "aé\u0301\u03c3ς'"
 

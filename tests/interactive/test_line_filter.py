@@ -45,6 +45,12 @@ def test_replies_begin_with_the_letters_as_they_were_typed(predictor: Predictor,
     assert len(set(replies)) == len(replies)
 
 
+def test_slips_are_forgiven_only_where_that_is_asked_for(predictor: Predictor) -> None:
+    assert ask(LineFilter(predictor, 3), "The cat and the tbale") == []
+    assert ask(LineFilter(predictor, 3, forgive=True), "The cat and the tbale")[0] == "table"
+    assert ask(LineFilter(predictor, 3, forgive=True), "The cat and the Tabl")[0] == "Table"
+
+
 @pytest.mark.parametrize(
     ("language", "line", "reply"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,7 +138,7 @@ def test_a_word_is_taken_with_the_spaces_it_needs(predictor: Predictor, text: st
     complete, letters = predictor.tokenizer.split_unfinished(text)
     word = best(predictor, text)
     assert line.take(text) == f"{complete}{space}{word} "
-    assert line.ghost(text) == space + word[len(letters) :]
+    assert line.ghost(text) == (space + word[len(letters) :] if word.startswith(letters) else "")
 
 
 def test_word_by_word_a_whole_sentence_is_taken(predictor: Predictor) -> None:
@@ -206,3 +208,34 @@ def test_a_word_without_its_accents_has_no_ghost_and_is_taken_whole(french: Pred
     assert line.ghost("et c\u2019es") == "t"
     assert line.ghost("LE PÈ") == "RE"
     assert line.take("et C'") == "et C'est "
+
+
+def test_words_are_added_to_the_first_one_by_one_and_taken_together(predictor: Predictor) -> None:
+    _, line = a_line(predictor, "The cat sat.")
+    ghosts = [line.ghost("Anna lives i")]
+    while line.grow("Anna lives i"):
+        ghosts.append(line.ghost("Anna lives i"))
+    assert ghosts[0] == "n"
+    assert len(ghosts) > 1
+    assert all(longer.startswith(f"{shorter} ") for shorter, longer in pairwise(ghosts))
+    assert line.take_all("Anna lives i") == f"Anna lives i{ghosts[-1]} "
+    assert line.typed(line.take_all("Anna lives i"), ".") == f"Anna lives i{ghosts[-1]}."
+    assert line.take("Anna lives i") == "Anna lives in "
+
+
+@pytest.mark.parametrize("after", ["", " ", ".", ","])
+def test_a_word_that_no_one_writes_is_put_right_where_it_stands(predictor: Predictor, after: str) -> None:
+    _, line = a_line(predictor)
+    for word, meant in (("lvies", "lives"), ("Lvies", "Lives"), ("LVIES", "LIVES")):
+        line.suggestions(f"(Anna {word[:3]}")
+        text = f"(Anna {word}{after}"
+        assert line.correction(text) == (meant if after else None)
+        assert line.correct(text) == (f"(Anna {meant}{after}" if after else text)
+
+
+@pytest.mark.parametrize("word", ["lives", "Zoltan", "qqqqq", "3.15", "li"])
+def test_what_someone_writes_stays_and_so_does_what_is_like_nothing(predictor: Predictor, word: str) -> None:
+    _, line = a_line(predictor, "Zoltan has a cat.")
+    line.suggestions(f"Anna {word}")
+    assert line.correction(f"Anna {word} ") is None
+    assert line.correct(f"Anna {word} ") == f"Anna {word} "
