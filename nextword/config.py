@@ -349,7 +349,7 @@ class EditorConfig(Settings):
     session: str | None = _setting(None, "Name under which what is learned is kept.", unset="it is not kept")
     adapt: bool = _setting(True, "Learn from the text above the cursor.")
     phrases: bool = _setting(True, "Show a likely phrase in gray, where the editor can.")
-    forgive: bool = _setting(True, "Suggest words in which apostrophes and accents are left out, too.")
+    forgive: bool = _setting(True, "Suggest words that may be meant although a letter is wrong, too.")
     languages: list[str] = field(
         default_factory=list,
         metadata={"help": "Programming languages in whose comments and strings words are suggested."},

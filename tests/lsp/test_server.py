@@ -17,7 +17,7 @@ pytest.importorskip("pygls", reason="the extra nextword[lsp] is not installed")
 
 
 def test_words_are_suggested_from_start_to_end(client: LanguageClient) -> None:
-    able = client.initialize()
+    able = client.initialize({"adapt": False})
     assert able["completionProvider"]["triggerCharacters"] == [" "]
     assert able["textDocumentSync"]["change"] == 2  # incremental
     client.open("The cat sat on the mat. Anna liv")
