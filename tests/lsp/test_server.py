@@ -17,14 +17,14 @@ pytest.importorskip("pygls", reason="the extra nextword[lsp] is not installed")
 
 
 def test_words_are_suggested_from_start_to_end(client: LanguageClient) -> None:
-    able = client.initialize({"adapt": False})
+    able = client.initialize()
     assert able["completionProvider"]["triggerCharacters"] == [" "]
     assert able["textDocumentSync"]["change"] == 2  # incremental
     client.open("The cat sat on the mat. Anna liv")
     items = client.complete(0, 32)["items"]
     assert items[0]["label"] == "lives"
-    client.change((0, 28), (0, 32), "lives ")
-    assert client.words(0, 34)[0] == "in"
+    client.change((0, 29), (0, 32), "lives ")
+    assert client.words(0, 35)[0] == "in"
     assert client.leave() == 0
     assert client.process.stdout
     assert client.process.stdout.read() == b""
