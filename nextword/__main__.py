@@ -1,12 +1,17 @@
 """`nextword`, and `python -m nextword`: the filter for editors, which has to start fast, or any other command."""
 
+import atexit
 import codecs
+import gc
 import io
 import os
 import sys
 
 _COMPLETION = "_NEXTWORD_COMPLETE"  # set by a shell that asks for completions
 _OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")  # options of `nextword` itself
+
+
+_GC_THRESHOLD = 100_000  # objects made before garbage is looked for: a start makes as many, and they all stay
 
 
 def filter_arguments(arguments: list[str], terminal: bool) -> list[str] | None:
@@ -46,6 +51,8 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    gc.set_threshold(_GC_THRESHOLD)
+    atexit.register(gc.freeze)  # nothing is looked through once more when all of it is given back
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this, as with `>&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
