@@ -9,8 +9,6 @@ import sys
 
 _COMPLETION = "_NEXTWORD_COMPLETE"  # set by a shell that asks for completions
 _OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")  # options of `nextword` itself
-
-
 _GC_THRESHOLD = 100_000  # objects made before garbage is looked for: a start makes as many, and they all stay
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from nextword.errors import CheckpointError
 from nextword.text.abbreviations import MAX_ABBREVIATIONS
 from nextword.text.clusters import is_printable
-from nextword.text.pipeline import SCHEMES, SPACE, Pipeline
+from nextword.text.pipeline import SCHEMES, SPACE, SURROGATE, Pipeline
 from nextword.text.rules import VERSION
 from nextword.text.vocabulary import (
     END,
@@ -80,6 +80,8 @@ def _check_vocabulary(ids: dict[str, int], size: int | None) -> None:
         raise ValueError(f"{UNKNOWN} and {END} are not the first words")
     if max(map(len, ids)) > MAX_WORD_LENGTH:
         raise ValueError("a word is too long")
+    if SURROGATE.search("".join(ids)):
+        raise ValueError("a word has half a character")
 
 
 def _check_forms(forms: dict[str, str], ids: dict[str, int]) -> None:
