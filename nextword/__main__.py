@@ -9,7 +9,6 @@ import sys
 
 _COMPLETION = "_NEXTWORD_COMPLETE"  # set by a shell that asks for completions
 _OPTIONS = ("--help", "--version", "--install-completion", "--show-completion")  # options of `nextword` itself
-_GC_THRESHOLD = 100_000  # objects made before garbage is looked for: a start makes as many, and they all stay
 
 
 def filter_arguments(arguments: list[str], terminal: bool) -> list[str] | None:
@@ -47,10 +46,16 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
 
 
+def _look_for_garbage() -> None:
+    """Have it collected, but not among the many objects of modules, which stay, nor once more when the program ends."""
+    gc.freeze()
+    gc.enable()
+    atexit.register(gc.freeze)
+
+
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    gc.set_threshold(_GC_THRESHOLD)
-    atexit.register(gc.freeze)  # nothing is looked through once more when all of it is given back
+    gc.disable()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this, as with `>&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
@@ -59,9 +64,11 @@ def main() -> None:
     if arguments is not None:
         from nextword.interactive.editor_filter import run
 
+        _look_for_garbage()
         sys.exit(run(arguments))
     from nextword.cli.main import main
 
+    _look_for_garbage()
     main()
 
 

@@ -85,10 +85,11 @@ class Pipeline:
         self.by_line = scheme == "whitespace"
         self.end = _LINE_END if self.by_line else _PARAGRAPH_END
         self.ids = dict(zip(words, count()))
-        if self.by_line:
-            self._pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        else:
-            self._pre_tokenizer = pre_tokenizers.Split(Regex(rules.token), behavior="removed", invert=True)
+        self._pre_tokenizer: pre_tokenizers.PreTokenizer = (
+            pre_tokenizers.WhitespaceSplit()
+            if self.by_line
+            else pre_tokenizers.Split(Regex(rules.token), behavior="removed", invert=True)
+        )
 
     @cached_property
     def library(self) -> Tokenizer:
