@@ -1,6 +1,8 @@
 """`nextword`, and `python -m nextword`: the filter for editors, which has to start fast, or any other command."""
 
+import atexit
 import codecs
+import gc
 import io
 import os
 import sys
@@ -44,8 +46,16 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
 
 
+def _look_for_garbage() -> None:
+    """Have it collected, but not among the many objects of modules, which stay, nor once more when the program ends."""
+    gc.freeze()
+    gc.enable()
+    atexit.register(gc.freeze)
+
+
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    gc.disable()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started this, as with `>&-`
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
@@ -54,9 +64,11 @@ def main() -> None:
     if arguments is not None:
         from nextword.interactive.editor_filter import run
 
+        _look_for_garbage()
         sys.exit(run(arguments))
     from nextword.cli.main import main
 
+    _look_for_garbage()
     main()
 
 

@@ -149,7 +149,7 @@ class PrefixScan:
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._text = "".join(f"\n{word}" for word in words).encode("utf-8", "surrogatepass")
+        self._text = "\n".join(["", *words]).encode("utf-8", "surrogatepass")
         self._begins = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
 
     def starting_with(self, letters: str) -> list[int]:

@@ -54,11 +54,12 @@ class WordIndex:
     @cached_property
     def _words(self) -> NDArray[np.intp]:
         """Ids of the words among them, punctuation left out."""
-        is_word = self._tokenizer.is_word  # which is asked where what is faster to ask does not say it
         words = self._tokenizer.words
-        return np.flatnonzero(
-            [(word.isalnum() and index > END_ID) or is_word(word) for index, word in enumerate(words)]
-        )
+        found = np.fromiter(map(str.isalnum, words), bool, len(words))
+        found[: END_ID + 1] = False
+        for index in np.flatnonzero(~found).tolist():  # `is_word` is slower to ask
+            found[index] = self._tokenizer.is_word(words[index])
+        return np.flatnonzero(found)
 
     @cached_property
     def _alphabet(self) -> ForgivingIndex:

@@ -16,9 +16,11 @@ under the same name with ".scale" at its end (`eight_bit.py`).
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +123,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     kind = _SHIPPED if path == english_checkpoint() else CHECKPOINT
     metadata, stored = read_container(path, FORMAT, kind, EIGHT_BIT_FORMAT)
-    with refusing_damage(path, kind):
+    with refusing_damage(path, kind), _collector_resting():
         config = NetworkConfig.from_json(json_object(metadata["config"]))
         training = json_object(metadata["training"])
         if not isinstance(training.get("settings", {}), dict):
@@ -131,6 +133,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
         tokenizer = read_tokenizer(metadata, words)
         tensors = _eight_bit(stored) if in_eight_bits else _widened(stored)
     return Checkpoint(config, tokenizer, tensors, training, path, metadata["digest"])
+
+
+@contextlib.contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Let no garbage be looked for while words by the hundred thousand are made, which all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def chosen_checkpoint(path: str | Path | None = None) -> Checkpoint:

@@ -107,7 +107,7 @@ class DividedWords:
 
     def __init__(self, pipeline: Pipeline, rare: Sequence[str]) -> None:
         self._pipeline, self._rare = pipeline, rare
-        self._token_id = pipeline.library.token_to_id
+        self._token_id = pipeline.ids.get
 
     def id_of(self, token: str, written: str) -> int:
         """The id of a token, however it is written."""
@@ -132,10 +132,10 @@ class DividedWords:
 
     def _rank(self, word: str) -> int | None:
         """The place of a normalized word among all by frequency, the rare ones last; None where it is none of them."""
-        found: int | None = self._token_id(word)
+        found = self._token_id(word)
         return self._rare_ranks.get(word) if found is None else found
 
     @cached_property
     def _rare_ranks(self) -> dict[str, int]:
         words = self._pipeline.normalize_all(self._rare)
-        return {word: rank for rank, word in enumerate(words, self._pipeline.library.get_vocab_size())}
+        return {word: rank for rank, word in enumerate(words, len(self._pipeline.ids))}

@@ -14,14 +14,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain, count
 from typing import Any, NamedTuple
 
-from tokenizers import Encoding, PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from nextword.text.paragraphs import PARAGRAPH_END
 from nextword.text.rules import RULES, VERSION
-from nextword.text.vocabulary import END, UNKNOWN, Form
+from nextword.text.vocabulary import END, UNKNOWN, UNKNOWN_ID, Form
 
 SCHEMES = ("words", "whitespace")
 SPACES = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029]))
@@ -52,6 +53,13 @@ class Chunk(NamedTuple):
     ended: bool  # whether the paragraph (or line) ends with it, and another one begins
 
 
+class Tokens(NamedTuple):
+    """The tokens of a chunk."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]  # where each begins in the chunk, and where it ends
+
+
 class Pipeline:
     """What cuts a text into words and looks up their ids.
 
@@ -62,7 +70,7 @@ class Pipeline:
         version: Of the rules; the scheme `whitespace` has but one.
 
     Attributes:
-        library: The normalizer, the pre-tokenizer and the vocabulary; all of its JSON is made from these three.
+        ids: Of each word.
         by_line: Whether `<eos>` ends a line, or a paragraph.
         end: Where a text has its `<eos>`: the end of a line, or that of a paragraph with all white space behind it.
         divided: Whether a line's end may stand inside a word, as `divided.py` says.
@@ -76,12 +84,28 @@ class Pipeline:
         self.divided = rules.divided and scheme == "words"
         self.by_line = scheme == "whitespace"
         self.end = _LINE_END if self.by_line else _PARAGRAPH_END
-        self.library = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=UNKNOWN))
-        if self.by_line:
-            self.library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        else:
-            self.library.normalizer = rules.normalizer(cased)
-            self.library.pre_tokenizer = pre_tokenizers.Split(Regex(rules.token), behavior="removed", invert=True)
+        self.ids = dict(zip(words, count()))
+        self._pre_tokenizer: pre_tokenizers.PreTokenizer = (
+            pre_tokenizers.WhitespaceSplit()
+            if self.by_line
+            else pre_tokenizers.Split(Regex(rules.token), behavior="removed", invert=True)
+        )
+
+    @cached_property
+    def library(self) -> Tokenizer:
+        """The normalizer, the pre-tokenizer and the vocabulary; all of its JSON is made from these three.
+
+        Made when it is first wanted: a single text is cut and looked up without it.
+        """
+        library = Tokenizer(models.WordLevel(self.ids, unk_token=UNKNOWN))
+        library.pre_tokenizer = self._pre_tokenizer
+        if not self.by_line:
+            library.normalizer = self._whole_normalizer
+        return library
+
+    @cached_property
+    def _whole_normalizer(self) -> normalizers.Normalizer:
+        return self._rules.normalizer(self._cased)
 
     def prepared(self, text: str) -> str:
         """`text` as the library can take it, whose offsets leave out accents that stand apart."""
@@ -103,7 +127,7 @@ class Pipeline:
     def normalize(self, word: str) -> str:
         """A word as the vocabulary would have it."""
         word = without_surrogates(word)
-        return word if self.by_line else str(self.library.normalizer.normalize_str(word))
+        return word if self.by_line else str(self._whole_normalizer.normalize_str(word))
 
     def normalize_all(self, words: Sequence[str]) -> list[str]:
         """`normalize` for each of many words without a line's end."""
@@ -132,7 +156,7 @@ class Pipeline:
     def cut_all(self, texts: Sequence[str]) -> Iterator[list[Form]]:
         """The tokens of each of some texts, which are cut together; nothing is prepared."""
         joined = "\n".join(texts)
-        tokens = self._spans(joined)
+        tokens = self.spans(joined)
         place = index = 0
         for text in texts:
             place += len(text)
@@ -142,19 +166,19 @@ class Pipeline:
             yield [(token, joined[span[0] : span[1]]) for token, span, _ in tokens[begin:index]]
             place += 1
 
-    def _spans(self, text: str) -> list[tuple[str, tuple[int, int], Any]]:
-        """The tokens of a text, and where each stands in it."""
+    def spans(self, text: str) -> list[tuple[str, tuple[int, int], Any]]:
+        """The tokens of a text, and where each stands in it; nothing is prepared, and none of its line ends counts."""
         if text.isascii():  # nothing to fold: this is faster, and the same
             string = PreTokenizedString(text if self.by_line or self._cased else text.lower())
         else:
             string = PreTokenizedString(text)
             if not self.by_line:
                 string.normalize(self._normalizer(self._cased, text).normalize)
-        self.library.pre_tokenizer.pre_tokenize(string)
+        self._pre_tokenizer.pre_tokenize(string)
         splits: list[tuple[str, tuple[int, int], Any]] = string.get_splits("original", "char")
         return splits
 
-    def encodings(self, texts: Sequence[str]) -> Iterator[tuple[Chunk, Encoding]]:
+    def encodings(self, texts: Sequence[str]) -> Iterator[tuple[Chunk, Tokens]]:
         """Prepared texts in chunks, in order, with the tokens of each and where they stand in it."""
         batch: list[Chunk] = []
         length = 0
@@ -175,10 +199,14 @@ class Pipeline:
                 begins.append(chunk.begin + len(chunk.text))
         return begins
 
-    def _encoded(self, batch: Sequence[Chunk]) -> Iterator[tuple[Chunk, Encoding]]:
-        if len(batch) == 1:  # without the threads that many are shared out to
-            return iter([(batch[0], self.library.encode(batch[0].text))])
-        return zip(batch, self.library.encode_batch([chunk.text for chunk in batch]), strict=True)
+    def _encoded(self, batch: Sequence[Chunk]) -> Iterator[tuple[Chunk, Tokens]]:
+        if len(batch) == 1:  # without the threads that many are shared out to, and without the library's vocabulary
+            spans = self.spans(batch[0].text)
+            yield batch[0], Tokens([self.ids.get(span[0], UNKNOWN_ID) for span in spans], [span[1] for span in spans])
+            return
+        encodings = self.library.encode_batch([chunk.text for chunk in batch])
+        for chunk, encoding in zip(batch, encodings, strict=True):
+            yield chunk, Tokens(encoding.ids, encoding.offsets)
 
     def _chunks(self, text: str, source: int) -> Iterator[Chunk]:
         """A text cut where it has its `<eos>`, and at spaces, so that a long one takes little memory."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from itertools import count
-from operator import ne
+from collections.abc import Collection
 from typing import Any
 
 from nextword.errors import CheckpointError
 from nextword.text.abbreviations import MAX_ABBREVIATIONS
 from nextword.text.clusters import is_printable
-from nextword.text.pipeline import SCHEMES, SPACE, Pipeline
+from nextword.text.pipeline import SCHEMES, SPACE, SURROGATE, Pipeline
 from nextword.text.rules import VERSION
 from nextword.text.vocabulary import (
     END,
@@ -75,37 +74,47 @@ def _check_vocabulary(ids: dict[str, int], size: int | None) -> None:
     """Raise `ValueError` unless the words have the ids 0, 1, 2 ... once each, the special tokens first."""
     if size not in (None, len(ids)):
         raise ValueError(f"there are {len(ids):,} words, and rows of embedding.weight for {size:,}")
-    if not all(type(index) is int for index in ids.values()) or any(map(ne, sorted(ids.values()), count())):
+    if {*map(type, ids.values())} != {int} or sorted(ids.values()) != [*range(len(ids))]:
         raise ValueError("the words' ids are not 0, 1, 2 and so on")
     if ids.get(UNKNOWN) != UNKNOWN_ID or ids.get(END) != END_ID:
         raise ValueError(f"{UNKNOWN} and {END} are not the first words")
-    if any(len(word) > MAX_WORD_LENGTH for word in ids):
+    if max(map(len, ids)) > MAX_WORD_LENGTH:
         raise ValueError("a word is too long")
+    if SURROGATE.search("".join(ids)):
+        raise ValueError("a word has half a character")
 
 
 def _check_forms(forms: dict[str, str], ids: dict[str, int]) -> None:
     """Raise `ValueError` unless words have forms that can be theirs; a form may only be as odd as its word."""
-    for word, form in forms.items():
-        if word not in ids or not isinstance(form, str) or not 0 < len(form) <= 2 * MAX_WORD_LENGTH:
-            raise ValueError(f"{word[:MAX_NEW_WORD_LENGTH]!r} cannot have this form")
-        if not _is_plain(form) and _is_plain(word):
-            raise ValueError(f"the form of {word[:MAX_NEW_WORD_LENGTH]!r} cannot be shown")
+    if not forms.keys() <= ids.keys() or not _are_texts(forms.values(), 2 * MAX_WORD_LENGTH):
+        raise ValueError("a word cannot have this form, or is none")
+    if not _are_plain(forms.values()):
+        for word, form in forms.items():
+            if not _is_plain(form) and _is_plain(word):
+                raise ValueError(f"the form of {word[:MAX_NEW_WORD_LENGTH]!r} cannot be shown")
 
 
 def _check_rare(rare: list[str]) -> None:
     """Raise `ValueError` unless these can be words to suggest."""
     if not isinstance(rare, list) or len(rare) > MAX_RARE_WORDS:
         raise ValueError("the rare words are no list, or too many")
-    if not all(isinstance(word, str) and 0 < len(word) <= 2 * MAX_NEW_WORD_LENGTH for word in rare):
+    if not _are_texts(rare, 2 * MAX_NEW_WORD_LENGTH):
         raise ValueError("a rare word is no word")
     if not _are_plain(rare):
         raise ValueError("a rare word cannot be shown, or is none")
 
 
-def _are_plain(words: list[str]) -> bool:
-    """Whether `_is_plain` holds for all of many words; those in ASCII are looked at together, which is faster."""
-    joined = "".join(word for word in words if word.isascii())
-    return joined.isprintable() and " " not in joined and all(_is_plain(word) for word in words if not word.isascii())
+def _are_texts(values: Collection[Any], longest: int) -> bool:
+    """Whether all values are strings of one character to `longest`."""
+    return {*map(type, values)} <= {str} and all(0 < length <= longest for length in {*map(len, values)})
+
+
+def _are_plain(words: Collection[str]) -> bool:
+    """Whether `_is_plain` holds for all of many words, which are looked at together as far as that says it: faster."""
+    joined = "".join(words)
+    if joined.isprintable():  # then no other white space is in it
+        return " " not in joined
+    return all(word.isprintable() and " " not in word if word.isascii() else _is_plain(word) for word in words)
 
 
 def _check_abbreviations(abbreviations: Any) -> None:

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding
 
 from nextword.text.abbreviations import AMBIGUOUS, MAX_ABBREVIATIONS
 from nextword.text.casing import capitalized_at_start
 from nextword.text.divided import DividedWords
 from nextword.text.encoder import Encoder, Text
 from nextword.text.learning import learn_words
-from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACES, Chunk, Pipeline, without_surrogates
+from nextword.text.pipeline import MAX_CHUNK_LENGTH, SPACES, Chunk, Pipeline, Tokens, without_surrogates
 from nextword.text.rules import RULES, VERSION
 from nextword.text.sentences import SentencePosition
 from nextword.text.stored import checked
@@ -62,11 +61,11 @@ class Encoded:
         """The words outside the vocabulary, in order, each once."""
         return list(dict.fromkeys(self.unknown_words.values()))
 
-    def append(self, chunk: Chunk, encoding: Encoding) -> None:
+    def append(self, chunk: Chunk, tokens: Tokens) -> None:
         """Add what the next chunk of the text became."""
-        ids = encoding.ids
+        ids = tokens.ids
         if UNKNOWN_ID in ids:
-            for place, (token_id, (begin, end)) in enumerate(zip(ids, encoding.offsets, strict=True), len(self.ids)):
+            for place, (token_id, (begin, end)) in enumerate(zip(*tokens, strict=True), len(self.ids)):
                 if token_id == UNKNOWN_ID:
                     self.unknown_words[place] = chunk.text[begin:end]
         self.ids += ids
@@ -219,8 +218,7 @@ class WordTokenizer:
 
     def token_id(self, word: str) -> int | None:
         """The id of a normalized word; None where it is not in the vocabulary."""
-        found: int | None = self._pipeline.library.token_to_id(word)
-        return found
+        return self._pipeline.ids.get(word)
 
     def known_id(self, form: str) -> int | None:
         """The id of a word however it is written; None where it is not in the vocabulary."""
@@ -285,8 +283,7 @@ class WordTokenizer:
         near = without_surrogates(text[-MAX_CHUNK_LENGTH:])
         near = near[max(map(near.rfind, SPACES)) + 1 :]  # no token reaches across white space
         # With another letter, the word is the last token.
-        encoding: Encoding = self._pipeline.library.encode(near + "x")
-        begin = len(text) - len(near) + encoding.offsets[-1][0]
+        begin = len(text) - len(near) + self._pipeline.spans(near + "x")[-1][1][0]
         return text[:begin], text[begin:]
 
     def ending(self, text: str, most: int) -> str:
