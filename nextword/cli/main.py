@@ -81,9 +81,11 @@ def _root(
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    # Threads of torch that have nothing to do sleep. By default they spin, which keeps others from their work where
-    # another program has one of the processors. OpenMP reads this when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads of torch that wait for each other spin for some microseconds, then sleep. By default they spin for long,
+    # which keeps others from their work where another program has one of the processors; to sleep at once takes a
+    # quarter of the speed where none has. OpenMP reads this when torch is loaded.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         code = app(standalone_mode=False) or 0
         sys.stdout.flush()

@@ -128,7 +128,7 @@ def busy(count: int) -> Iterator[None]:
 WAYS: dict[str, tuple[Any, ...]] = {
     "plain loop": (plain, {}),
     "nextword, threads as they are": (nextword, {}, False),
-    "nextword train --minutes": (nextword, {"OMP_WAIT_POLICY": "PASSIVE"}, True),
+    "nextword train --minutes": (nextword, {"GOMP_SPINCOUNT": "2000"}, True),
 }
 
 

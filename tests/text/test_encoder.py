@@ -140,6 +140,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
         path.write_text(paragraph * repeated)
     done = subprocess.run([sys.executable, "-c", PEAK, *paths], capture_output=True, text=True, check=True)
     results = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
-    assert [tokens for tokens, _ in results] == [15_001 * repeated for repeated in repetitions]
+    ends = 2 * 300  # of the 300 stretches held out, which are cut out of paragraphs as long as these
+    assert [tokens for tokens, _ in results] == [15_001 * repeated + ends for repeated in repetitions]
     megabytes_more = (results[1][1] - results[0][1]) / 1000
     assert megabytes_more < 15, results
