@@ -132,10 +132,11 @@ WAYS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def measure(name: str, options: argparse.Namespace) -> list[float]:
+def measure(way_name: str, options: argparse.Namespace) -> list[float]:
     """Tokens a second of a contestant, phase by phase."""
-    work, policy, *way = WAYS[name]
-    os.environ.pop("OMP_WAIT_POLICY", None)
+    work, policy, *way = WAYS[way_name]
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        os.environ.pop(name, None)
     os.environ |= policy
     process = Contestant(work, options.seconds, options.size, options.words, *way)
     speeds = []
