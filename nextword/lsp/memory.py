@@ -22,6 +22,7 @@ _OPENING = frozenset("([{\u201c\u2018\u00ab\u201e/\u2014-\"'")  # what a word ma
 class Cursor(NamedTuple):
     """A place in a document where a word may be suggested."""
 
+    session: Session  # has read all above it; only to be looked at
     outlook: Outlook
     letters: str  # typed of the word, as they stand in the line
     text: str  # that was read from where reading began, up to those
@@ -72,7 +73,7 @@ class DocumentMemory:
             return None
         text = prose[: len(prose) - len(letters)]
         text = self._read(place.line, text)
-        return Cursor(self._reader.outlook(), letters, text)
+        return Cursor(self._session, self._reader.outlook(), letters, text)
 
     def _read(self, line: int, text: str) -> str:
         """Read the text up to `line`, and of that `text`; what of it is kept."""

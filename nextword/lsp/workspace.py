@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from nextword.analysis.influence import why_likeliest
 from nextword.config import AdaptConfig, EditorConfig, WhyConfig
 from nextword.errors import NextwordError, UsageError
+from nextword.inference.phrases import worth_showing
 from nextword.inference.predictor import Predictor
 from nextword.inference.session import Session
 from nextword.inference.session_store import SessionStore
-from nextword.lsp import choices
 from nextword.lsp.document import Document
 from nextword.lsp.memory import Cursor, DocumentMemory
 from nextword.lsp.positions import Position
@@ -29,6 +29,7 @@ MAX_FOLLOWED = 8  # documents whose states are kept, those answered last; others
 _MAX_WHY_TOKENS = 200  # before the cursor, in which reasons are looked for
 _MAX_WHY_PARTS = 50  # words that are taken out in turn
 _MAX_LEARNED_TOKENS = 16_384  # of a file that is learned, its last ones
+_MIN_PROBABILITY = 0.2  # of the first word of a phrase, which else would flicker at every key
 
 Load = Callable[[str | None], Predictor]
 
@@ -169,12 +170,16 @@ class Workspace:
     def phrase(self, uri: str, position: Position) -> Suggestion | None:
         """The phrase to show in gray at a place, which begins with the letters typed; None: none is worth it."""
         found = self._cursor(uri, position) if self.config.phrases else None
-        best = choices.phrase(found[2].outlook, found[2].letters) if found else None
-        if not found or not best:
+        if not found:
             return None
-        suggestion = self._suggestion(*found, best.word, best.probability)
-        words = {self._normalized(found[2], word) for word in best.word.split()}
-        return suggestion if suggestion.typed.startswith(found[2].letters) and not words & self._forgotten else None
+        cursor = found[2]
+        likeliest = cursor.outlook.top(self.config.count, prefix=cursor.letters, forgive=False)
+        phrase = worth_showing(cursor.session, likeliest, cursor.letters)
+        if not phrase or phrase[0].probability < _MIN_PROBABILITY:
+            return None
+        suggestion = self._suggestion(*found, " ".join(one.word for one in phrase), phrase[-1].probability)
+        words = {self._normalized(cursor, one.word) for one in phrase}
+        return suggestion if suggestion.typed.startswith(cursor.letters) and not words & self._forgotten else None
 
     def why(self, uri: str, position: Position, word: str | None = None) -> str:
         """Which words above a place a suggestion owes itself to, in one line; of the likeliest if none is named.
